@@ -1,0 +1,31 @@
+"""Entry point `promote`: moves the alias `champion` to the challenger when the limits hold."""
+
+from typing import Annotated
+
+from typer import Option
+
+from entrypoints import cli
+
+
+def promote(
+    dataset: Annotated[str, Option(help="Name of the dataset, or the folder of your own.")] = "sample",
+    min_f1_retained: Annotated[
+        str, Option(help="Least share of the teacher's F1 on the test split; none: off.")
+    ] = "none",
+    max_latency_p95_ms: Annotated[str, Option(help="Most milliseconds a text, 95th percentile; none: off.")] = "none",
+    max_ram_mb: Annotated[str, Option(help="Most peak memory of the serving process in MB; none: off.")] = "none",
+    max_storage_mb: Annotated[str, Option(help="Most megabytes of the bundle on disk; none: off.")] = "none",
+    dry_run: Annotated[str, Option(help="true: only say what would be done.")] = "false",
+) -> None:
+    """Promote the challenger to champion when the limits hold and it is no worse than the champion."""
+    parameters = locals()
+    from kdops.steps.promote import PromoteConfig
+    from kdops.steps.promote import promote as run_promote
+
+    print(run_promote(cli.settings(PromoteConfig, **parameters)))
+
+
+main = cli.program(promote)
+
+if __name__ == "__main__":
+    main()

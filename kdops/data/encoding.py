@@ -1,0 +1,125 @@
+"""Texts as integers: encoded once, kept as flat arrays, sliced into batches later."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from kdops.task import Task
+
+Text = str | Sequence[str]
+"""One input: a text, or for token tasks its words."""
+
+_CHUNK_TEXTS = 2_048
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as ragged rows of token ids, flat.
+
+    A *unit* is what gets one label: the whole text (read at position 0), or a word (read at its first piece).
+
+    Attributes:
+        ids: token ids of all rows, int32 (tokens,).
+        row_starts: where each row begins in `ids`, int64 (rows + 1,).
+        unit_positions: position inside its row of each unit, int32 (units,).
+        unit_words: which word of its text each unit is, int32 (units,); words cut off by `max_length` have no unit.
+        unit_starts: where each row's units begin, int64 (rows + 1,).
+    """
+
+    ids: np.ndarray
+    row_starts: np.ndarray
+    unit_positions: np.ndarray
+    unit_words: np.ndarray
+    unit_starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row_starts) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens a row, int64 (rows,)."""
+        return np.diff(self.row_starts)
+
+    @property
+    def unit_counts(self) -> np.ndarray:
+        """Units a row, int64 (rows,)."""
+        return np.diff(self.unit_starts)
+
+    def remapped(self, table: np.ndarray) -> "Encoded":
+        """The same rows with each token id replaced by `table[id]`."""
+        return replace(self, ids=table[self.ids].astype(np.int32))
+
+    def unit_labels(self, labels: Sequence[int] | Sequence[Sequence[int]]) -> np.ndarray:
+        """One label a unit, int64 (units,), from one label a text or one a word."""
+        rows = zip(self.unit_starts[:-1], self.unit_starts[1:], labels, strict=True)
+        parts = [np.atleast_1d(np.asarray(row, dtype=np.int64))[self.unit_words[a:b]] for a, b, row in rows]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: int) -> Encoded:
+    """Encode texts, special tokens included, each cut at `max_length` tokens.
+
+    Args:
+        tokenizer: any fast tokenizer; it is not changed.
+        texts: strings, or lists of words for token tasks.
+        task: decides what a unit is.
+        max_length: most tokens a row.
+    """
+    tokenizer = Tokenizer.from_str(tokenizer.to_str())
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length)
+    pretokenized = task is Task.TOKEN
+    ids: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
+    words: list[np.ndarray] = []
+    lengths: list[int] = []
+    counts: list[int] = []
+    for chunk in _chunks(texts, _CHUNK_TEXTS):
+        for encoding in tokenizer.encode_batch(chunk, is_pretokenized=pretokenized):
+            row_positions, row_words = _units(encoding) if pretokenized else ([0], [0])
+            ids.append(np.asarray(encoding.ids, dtype=np.int32))
+            positions.append(np.asarray(row_positions, dtype=np.int32))
+            words.append(np.asarray(row_words, dtype=np.int32))
+            lengths.append(len(encoding.ids))
+            counts.append(len(row_positions))
+    return Encoded(_flat(ids), _starts(lengths), _flat(positions), _flat(words), _starts(counts))
+
+
+def concatenated(parts: Sequence[Encoded]) -> Encoded:
+    """The rows of several encodings, one after the other."""
+    return Encoded(
+        _flat([part.ids for part in parts]),
+        _starts(np.concatenate([part.lengths for part in parts])),
+        _flat([part.unit_positions for part in parts]),
+        _flat([part.unit_words for part in parts]),
+        _starts(np.concatenate([part.unit_counts for part in parts])),
+    )
+
+
+def _units(encoding: Encoding) -> tuple[list[int], list[int]]:
+    positions: list[int] = []
+    words: list[int] = []
+    last: int | None = None
+    for position, word in enumerate(encoding.word_ids):
+        if word is not None and word != last:
+            positions.append(position)
+            words.append(word)
+        last = word
+    return positions, words
+
+
+def _chunks(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
+    iterator = iter(texts)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _flat(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+
+
+def _starts(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)

@@ -1,0 +1,1 @@
+"""The two synthetic data sets that ship with kdops, and the grammar that wrote them."""

@@ -1,0 +1,136 @@
+"""The teacher's tokenizer, trimmed to the pieces that a student meets.
+
+Most of a small student is its embedding table, so unused pieces cost storage and memory and nothing else. Kept are the
+pieces that the given texts use, every special token, and every single-character piece: what the teacher's tokenizer can
+spell, the trimmed one can spell too. Texts whose pieces were counted are cut into the very same pieces as before:
+
+- WordPiece takes the longest known piece and Unigram the best-scored path; removing pieces that were not chosen changes
+  neither choice.
+- BPE keeps every merge on the way to a kept piece, in the same order.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A student's tokenizer and where its ids come from.
+
+    Attributes:
+        tokenizer: the trimmed tokenizer.
+        teacher_ids: the teacher's id of each kept piece, int64 (size,), ascending; position is the student's id.
+        teacher_size: number of ids the teacher has.
+    """
+
+    tokenizer: Tokenizer
+    teacher_ids: np.ndarray
+    teacher_size: int
+
+    @property
+    def size(self) -> int:
+        """Number of pieces, special tokens included."""
+        return len(self.teacher_ids)
+
+    @property
+    def from_teacher(self) -> np.ndarray:
+        """The student's id of each teacher id, int32 (teacher_size,); -1 where the piece was trimmed away."""
+        table = np.full(self.teacher_size, -1, dtype=np.int32)
+        table[self.teacher_ids] = np.arange(self.size, dtype=np.int32)
+        return table
+
+
+def trim(tokenizer: Tokenizer, used_ids: np.ndarray) -> Vocabulary:
+    """Trim a tokenizer to the used ids and what is needed to spell any other word.
+
+    Args:
+        tokenizer: WordPiece, Unigram or BPE; a tokenizer of another kind is kept whole, which is logged.
+        used_ids: token ids of the texts that the student will train on, any shape, repeats allowed.
+    """
+    teacher_size = tokenizer.get_vocab_size(with_added_tokens=True)
+    spec = json.loads(tokenizer.to_str())
+    model = spec["model"]
+    trimmers = {"WordPiece": _trim_wordpiece, "Unigram": _trim_unigram, "BPE": _trim_bpe}
+    if model["type"] not in trimmers:
+        logger.warning("the vocabulary of a %s tokenizer is kept whole", model["type"])
+        return Vocabulary(tokenizer, np.arange(teacher_size), teacher_size)
+    by_id = {index: piece for piece, index in tokenizer.get_vocab(with_added_tokens=True).items()}
+    added = {token["content"] for token in spec["added_tokens"]}
+    wanted = {by_id[int(index)] for index in np.unique(used_ids)} | added
+    kept = trimmers[model["type"]](model, wanted)
+    teacher_ids = np.array(sorted(index for index, piece in by_id.items() if piece in kept | added), dtype=np.int64)
+    new_ids = {by_id[int(old)]: new for new, old in enumerate(teacher_ids)}
+    _renumber(spec, new_ids)
+    trimmed = Tokenizer.from_str(json.dumps(spec))
+    if trimmed.get_vocab(with_added_tokens=True) != new_ids:
+        logger.warning("this tokenizer's special tokens stand between its pieces: its vocabulary is kept whole")
+        return Vocabulary(tokenizer, np.arange(teacher_size), teacher_size)
+    return Vocabulary(trimmed, teacher_ids, teacher_size)
+
+
+def _trim_wordpiece(model: dict[str, Any], wanted: set[str]) -> set[str]:
+    prefix = model["continuing_subword_prefix"]
+    kept = {piece for piece in model["vocab"] if piece in wanted or len(piece.removeprefix(prefix)) == 1}
+    return kept | {model["unk_token"]}
+
+
+def _trim_unigram(model: dict[str, Any], wanted: set[str]) -> set[str]:
+    unknown = {model["vocab"][model["unk_id"]][0]} if model["unk_id"] is not None else set()
+    return {piece for piece, _ in model["vocab"] if piece in wanted or len(piece) == 1 or _is_byte(piece)} | unknown
+
+
+def _trim_bpe(model: dict[str, Any], wanted: set[str]) -> set[str]:
+    sources: dict[str, list[tuple[str, str]]] = {}
+    for left, right in map(_merge_pair, model["merges"]):
+        sources.setdefault(left + right, []).append((left, right))
+    kept = {piece for piece in model["vocab"] if len(piece) == 1 or _is_byte(piece)}
+    open_pieces = [piece for piece in model["vocab"] if piece in wanted]
+    while open_pieces:
+        piece = open_pieces.pop()
+        kept.add(piece)
+        parts = (part for pair in sources.get(piece, []) for part in pair)
+        open_pieces.extend(part for part in parts if part not in kept)
+    return kept
+
+
+def _renumber(spec: dict[str, Any], new_ids: dict[str, int]) -> None:
+    model = spec["model"]
+    if model["type"] == "Unigram":
+        unknown = model["vocab"][model["unk_id"]][0] if model["unk_id"] is not None else None
+        model["vocab"] = [entry for entry in model["vocab"] if entry[0] in new_ids]
+        model["unk_id"] = new_ids[unknown] if unknown is not None else None
+    else:
+        model["vocab"] = {piece: new_ids[piece] for piece in model["vocab"] if piece in new_ids}
+    if model["type"] == "BPE":
+        pairs = map(_merge_pair, model["merges"])
+        model["merges"] = [pair for pair in pairs if all(part in model["vocab"] for part in (*pair, "".join(pair)))]
+    for token in spec["added_tokens"]:
+        token["id"] = new_ids[token["content"]]
+    if spec["post_processor"]:
+        _renumber_post_processor(spec["post_processor"], new_ids)
+
+
+def _renumber_post_processor(processor: dict[str, Any], new_ids: dict[str, int]) -> None:
+    for inner in processor.get("processors", []):
+        _renumber_post_processor(inner, new_ids)
+    for key in ("sep", "cls"):
+        if key in processor:
+            processor[key] = [processor[key][0], new_ids[processor[key][0]]]
+    for special in processor.get("special_tokens", {}).values():
+        special["ids"] = [new_ids[token] for token in special["tokens"]]
+
+
+def _merge_pair(merge: str | list[str]) -> tuple[str, str]:
+    left, right = merge.split(" ") if isinstance(merge, str) else merge
+    return left, right
+
+
+def _is_byte(piece: str) -> bool:
+    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")

@@ -1,0 +1,72 @@
+"""The bundle: one folder with all that a model needs in production, and nothing that must be unpickled."""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from kdops.deploy.onnx import export
+from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo
+from kdops.errors import UserError
+from kdops.task import Task
+
+
+def write_bundle(folder: Path, *, model: torch.nn.Module, tokenizer: Tokenizer, info: BundleInfo) -> Path:
+    """Export a model and write its bundle.
+
+    The folder appears whole or not at all; a bundle that is already there is replaced.
+
+    Args:
+        folder: Where the bundle goes.
+        model: See `kdops.deploy.onnx.export`.
+        tokenizer: What turns text into the model's pieces, special ones included.
+        info: What the bundle says about itself; its `files` are filled in here.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: The folder holds something that is not a bundle.
+        ExportError: The graph differs from the model.
+    """
+    with _replacing(folder) as fresh:
+        export(model, fresh / GRAPH_FILE, Task(info.task), max_length=info.max_length)
+        # A copy, free of what the caller set for training: length and padding are the predictor's business.
+        tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.save(str(fresh / TOKENIZER_FILE), pretty=False)
+        described = replace(info, files={path.name: _sha256(path) for path in sorted(fresh.iterdir())})
+        content = json.dumps(asdict(described), indent=2, ensure_ascii=False, allow_nan=False)
+        (fresh / INFO_FILE).write_text(content + "\n", encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A new folder beside the given one, which takes its place when all went well and vanishes when not."""
+    if folder.exists() and not (folder / INFO_FILE).exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} holds something that is not a bundle; it will not be replaced")
+    mark = uuid.uuid4().hex[:8]
+    fresh, retired = (folder.with_name(f".{folder.name}.{mark}.{state}") for state in ("new", "old"))
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        if folder.exists():
+            folder.rename(retired)
+        fresh.rename(folder)
+        shutil.rmtree(retired, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,12 @@
+"""The one exception that stands for a mistake of the user's."""
+
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A bad value, file or address: shown as one clear line, without a traceback, with a non-zero exit code."""
+
+
+def unknown(what: str, value: str, choices: Iterable[str]) -> UserError:
+    """The error for a name that is not one of the known ones, naming them."""
+    return UserError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}")

@@ -1,0 +1,205 @@
+"""What a bundle costs to run, read in a clean process."""
+
+import json
+import logging
+import os
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import kdops
+from kdops.deploy.predictor import GRAPH_FILE, Inputs
+from kdops.measure.probes import BYTES_PER_MB
+from kdops.measure.worker import Answer, Request
+
+logger = logging.getLogger(__name__)
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+_TIMEOUT_S = 900
+_STDERR_LINES = 5
+_FEW_CALLS = 100
+_WEIGHT_TYPES = {
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.DOUBLE,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.BFLOAT16,
+    onnx.TensorProto.INT8,
+    onnx.TensorProto.UINT8,
+}
+
+
+class MeasurementError(RuntimeError):
+    """The clean process did not come to an answer."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one bundle costs to run.
+
+    Attributes:
+        latency_p50_ms: Median time of one real text at a time, text in, labels out.
+        latency_p95_ms: 95th percentile of the same.
+        latency_p99_ms: 99th percentile of the same.
+        throughput_per_s: Texts a second, batched.
+        cpu_ms_per_text: User and system CPU time a text, all threads, batched.
+        ram_peak_mb: Peak resident memory of the serving process.
+        ram_model_mb: The same minus what the process held before the model was loaded.
+        storage_mb: Bytes of all the bundle's files, in decimal megabytes.
+        load_ms: From before the load to the first answer.
+        parameters: Weights in the graph.
+    """
+
+    latency_p50_ms: float
+    latency_p95_ms: float
+    latency_p99_ms: float
+    throughput_per_s: float
+    cpu_ms_per_text: float
+    ram_peak_mb: float
+    ram_model_mb: float
+    storage_mb: float
+    load_ms: float
+    parameters: int
+
+    def metrics(self) -> dict[str, float]:
+        """The fields by name, as numbers to log."""
+        return asdict(self)
+
+    def ratios(self, teacher: "Cost") -> dict[str, float]:
+        """How many times cheaper than a teacher this is: teacher / student.
+
+        Latency compares medians, RAM the peaks of the whole serving processes.
+        """
+        return {
+            "latency": teacher.latency_p50_ms / self.latency_p50_ms,
+            "ram": teacher.ram_peak_mb / self.ram_peak_mb,
+            "storage": teacher.storage_mb / self.storage_mb,
+            "cpu": teacher.cpu_ms_per_text / self.cpu_ms_per_text,
+        }
+
+
+def measure(
+    bundle_folder: Path,
+    inputs: Inputs,
+    *,
+    threads: int = 1,
+    calls: int = 384,
+    call_seconds: float = 5.0,
+    batch_seconds: float = 1.5,
+    batch_size: int = 32,
+) -> Cost:
+    """Measure a bundle in a process of its own.
+
+    Args:
+        bundle_folder: The bundle.
+        inputs: Real texts, or lists of words; up to `calls` of them, drawn with a fixed seed, are used.
+        threads: CPU threads that the predictor may use.
+        calls: Texts sent one at a time.
+        call_seconds: When to stop that, for slow models.
+        batch_seconds: How long batches are sent.
+        batch_size: Texts a batch.
+
+    Raises:
+        ValueError: No inputs, or fewer than one thread.
+        MeasurementError: The process failed; the message ends with its last words.
+    """
+    if not len(inputs) or threads < 1:
+        raise ValueError(f"cannot measure {len(inputs)} inputs on {threads} threads; at least one of each is needed")
+    # Drawn, not the first ones: files are often sorted, and a slow model sees only the beginning.
+    drawn = random.Random(0).sample(range(len(inputs)), min(calls, len(inputs)))
+    request = Request(
+        bundle=str(bundle_folder.resolve()),
+        inputs=[inputs[index] for index in drawn],
+        threads=threads,
+        calls=calls,
+        call_seconds=call_seconds,
+        batch_seconds=batch_seconds,
+        batch_size=batch_size,
+    )
+    answer = _ask(request)
+    if len(answer.latencies_ms) < min(calls, _FEW_CALLS):
+        logger.warning("%s: percentiles rest on only %d calls", bundle_folder, len(answer.latencies_ms))
+    p50, p95, p99 = np.percentile(answer.latencies_ms, [50, 95, 99]).tolist()
+    return Cost(
+        latency_p50_ms=p50,
+        latency_p95_ms=p95,
+        latency_p99_ms=p99,
+        throughput_per_s=answer.batched_texts / answer.batched_wall_s,
+        cpu_ms_per_text=answer.batched_cpu_s * 1e3 / answer.batched_texts,
+        ram_peak_mb=answer.rss_peak_mb,
+        ram_model_mb=answer.rss_peak_mb - answer.rss_before_mb,
+        storage_mb=_storage_bytes(bundle_folder) / BYTES_PER_MB,
+        load_ms=answer.load_ms,
+        parameters=count_parameters(bundle_folder / GRAPH_FILE),
+    )
+
+
+def measure_side_by_side(
+    bundle_folders: Sequence[Path], inputs: Inputs, *, threads: int = 1, rounds: int = 3
+) -> list[Cost]:
+    """Measure bundles in turns, so that a busy moment of the machine falls on all of them.
+
+    Args:
+        bundle_folders: The bundles.
+        inputs: Real texts, or lists of words, the same for all.
+        threads: CPU threads that each may use.
+        rounds: Turns, each in a fresh process.
+
+    Returns:
+        The costs of each bundle, each figure the median of its turns.
+
+    Raises:
+        MeasurementError: A process failed.
+    """
+    turns = [[measure(folder, inputs, threads=threads) for folder in bundle_folders] for _ in range(rounds)]
+    return [_median(costs) for costs in zip(*turns, strict=True)]
+
+
+def count_parameters(graph_file: Path) -> int:
+    """Number of weights in an ONNX graph; zero points and scales of quantised ones are scalars and do not count."""
+    initializers = onnx.load(str(graph_file)).graph.initializer
+    weights = [tensor for tensor in initializers if tensor.data_type in _WEIGHT_TYPES and tensor.dims]
+    return sum(int(np.prod(tensor.dims)) for tensor in weights)
+
+
+def _ask(request: Request) -> Answer:
+    # -P and PYTHONPATH: the worker is found where this package is, and nothing in the current folder is.
+    command = [sys.executable, "-P", "-m", "kdops.measure.worker"]
+    try:
+        done = subprocess.run(
+            command,
+            input=json.dumps(asdict(request)),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            env=_environment(os.environ, request.threads),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MeasurementError(f"measuring {request.bundle} took more than {_TIMEOUT_S} s") from error
+    if done.returncode:
+        last_words = "\n".join(done.stderr.strip().splitlines()[-_STDERR_LINES:])
+        raise MeasurementError(f"measuring {request.bundle} ended with exit code {done.returncode}: {last_words}")
+    return Answer(**json.loads(done.stdout))
+
+
+def _environment(current: Mapping[str, str], threads: int) -> dict[str, str]:
+    package_root = str(Path(kdops.__file__).parents[1])
+    paths = [package_root, *filter(None, [current.get("PYTHONPATH")])]
+    limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    return {**current, **limits, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _storage_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    return Cost(
+        **{field.name: statistics.median(getattr(cost, field.name) for cost in costs) for field in fields(Cost)}
+    )

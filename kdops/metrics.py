@@ -1,0 +1,172 @@
+"""The one place that scores: F1 and friends, for both tasks.
+
+Text classification is scored by scikit-learn. Token tasks are scored over entity spans by seqeval in its default mode,
+which reads tags as the CoNLL script and IndoNLU do: an I- tag after O, or after another type, begins a span of its own.
+A macro F1 is the unweighted mean over the classes, or entity types, that occur in the gold labels or in the
+predictions, as scikit-learn and IndoNLU have it. All scores are fractions between 0 and 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from seqeval.metrics import f1_score as span_f1
+from seqeval.metrics.sequence_labeling import get_entities
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+from kdops.task import Task
+
+Gold = Sequence[str] | Sequence[Sequence[str]]
+Counts = NDArray[np.int64]
+
+_SAMPLES_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class BootstrapResult:
+    """How far two models lie apart on the same rows.
+
+    Attributes:
+        difference: main metric of the first minus that of the second, on all rows.
+        low: lower end of the 95 % interval of that difference.
+        high: its upper end.
+        p_value: two-sided; how easily resampling alone turns the sign around.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+    """All metrics of a task.
+
+    Args:
+        task: decides what is scored: texts, or entity spans and single tags.
+        labels: every label there is.
+        gold: label names, one a text or one a word.
+        predicted: the same shape as `gold`.
+
+    Returns:
+        `f1_macro` and `accuracy`, or `f1_entity_macro`, `f1_entity_micro` and `accuracy` (over tags).
+
+    Raises:
+        ValueError: when the shapes differ, there are no rows, or a name is not in `labels`.
+    """
+    flat_gold, flat_predicted = _flat(task, labels, gold, predicted)
+    accuracy = float(accuracy_score(flat_gold, flat_predicted))
+    if task is Task.TEXT:
+        return {
+            "f1_macro": float(f1_score(flat_gold, flat_predicted, average="macro", zero_division=0)),
+            "accuracy": accuracy,
+        }
+    spans = [[list(row) for row in rows] for rows in (gold, predicted)]
+    if not any(get_entities(rows) for rows in spans):  # seqeval has no mean over no types
+        return {"f1_entity_macro": 0.0, "f1_entity_micro": 0.0, "accuracy": accuracy}
+    return {
+        "f1_entity_macro": float(span_f1(*spans, average="macro", zero_division=0)),
+        "f1_entity_micro": float(span_f1(*spans, average="micro", zero_division=0)),
+        "accuracy": accuracy,
+    }
+
+
+def confusion(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
+    """How often each label (rows) was predicted as each label (columns), over texts or over single tags.
+
+    Returns:
+        int64 (labels, labels), in the order of `labels`.
+
+    Raises:
+        ValueError: as `score`.
+    """
+    flat_gold, flat_predicted = _flat(task, labels, gold, predicted)
+    return cast(Counts, confusion_matrix(flat_gold, flat_predicted, labels=list(labels)).astype(np.int64))
+
+
+def paired_bootstrap(
+    task: Task, labels: Sequence[str], gold: Gold, first: Gold, second: Gold, *, samples: int = 1000, seed: int = 0
+) -> BootstrapResult:
+    """Compare two models' main metric by resampling the rows (texts or sentences) that both were asked.
+
+    Args:
+        task: decides the main metric.
+        labels: every label there is.
+        gold: label names, one a text or one a word.
+        first: predictions of one model.
+        second: predictions of the other.
+        samples: how often the rows are drawn anew.
+        seed: of the draws.
+
+    Raises:
+        ValueError: as `score`.
+    """
+    for predicted in (first, second):
+        _flat(task, labels, gold, predicted)
+    count = _span_counts if task is Task.TOKEN else _label_counts
+    counts = np.stack([count(labels, gold, first), count(labels, gold, second)])
+    models, rows, classes, kinds = counts.shape
+    flat = counts.transpose(1, 0, 2, 3).reshape(rows, -1).astype(np.float64)
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for start in range(0, samples, _SAMPLES_AT_ONCE):
+        # how often each row was drawn is all that a resampled set needs: F1 follows from weighted sums
+        weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=min(_SAMPLES_AT_ONCE, samples - start))
+        scores = _macro_f1((weights @ flat).reshape(-1, models, classes, kinds))
+        drawn.append(scores[:, 0] - scores[:, 1])
+    differences = np.concatenate(drawn)
+    whole = _macro_f1(counts.sum(axis=1))
+    low, high = np.quantile(differences, (0.025, 0.975))
+    # one more than counted, so that no finite number of samples claims a chance of nought
+    tail = min(int((differences <= 0).sum()), int((differences >= 0).sum())) + 1
+    p_value = min(1.0, 2 * tail / (samples + 1))
+    return BootstrapResult(float(whole[0] - whole[1]), float(low), float(high), p_value)
+
+
+def _flat(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> tuple[list[str], list[str]]:
+    """Gold and predicted names as one flat list each, after checking that they belong together."""
+    if len(gold) != len(predicted) or not len(gold):
+        raise ValueError(f"{len(gold)} gold rows, {len(predicted)} predicted rows; need as many, and at least one")
+    if task is Task.TOKEN:
+        for row, (tags, guesses) in enumerate(zip(gold, predicted, strict=True)):
+            if len(tags) != len(guesses):
+                raise ValueError(f"row {row}: {len(tags)} gold tags, {len(guesses)} predicted tags")
+        flat = list(chain.from_iterable(gold)), list(chain.from_iterable(predicted))
+    else:
+        flat = list(cast(Sequence[str], gold)), list(cast(Sequence[str], predicted))
+    unknown = set(flat[0]).union(flat[1]).difference(labels)
+    if unknown:
+        raise ValueError(f"labels {sorted(unknown)} are not among {list(labels)}")
+    return flat
+
+
+def _label_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
+    """(rows, labels, 3): whether each label is right, predicted, gold in each row."""
+    index = {label: place for place, label in enumerate(labels)}
+    one_hot = np.eye(len(labels), dtype=np.int64)
+    wanted = one_hot[[index[label] for label in cast(Sequence[str], gold)]]
+    guessed = one_hot[[index[label] for label in cast(Sequence[str], predicted)]]
+    return np.stack([wanted * guessed, guessed, wanted], axis=-1)
+
+
+def _span_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
+    """(rows, entity types, 3): how many spans of each type are right, predicted, gold in each row."""
+    types = {name: place for place, name in enumerate(sorted({label[2:] for label in labels if label[1:2] == "-"}))}
+    counts = np.zeros((len(gold), len(types), 3), dtype=np.int64)
+    for row, (tags, guesses) in enumerate(zip(gold, predicted, strict=True)):
+        wanted, guessed = set(get_entities(list(tags))), set(get_entities(list(guesses)))
+        for kind, spans in enumerate((wanted & guessed, guessed, wanted)):
+            for name, _, _ in spans:
+                counts[row, types[name], kind] += 1
+    return counts
+
+
+def _macro_f1(counts: NDArray[np.number]) -> NDArray[np.float64]:
+    """Mean F1 over the classes that occur, from counts (..., classes, 3) of right, predicted, gold."""
+    right, predicted, gold = np.moveaxis(counts.astype(np.float64), -1, 0)
+    occurring = predicted + gold > 0
+    f1 = 2 * right / np.where(occurring, predicted + gold, 1)
+    return cast(NDArray[np.float64], f1.sum(axis=-1) / np.maximum(occurring.sum(axis=-1), 1))

@@ -1,0 +1,1 @@
+"""Teachers and students, and where a student's embeddings start."""

@@ -1,0 +1,70 @@
+"""Where token embeddings start."""
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+import torch
+from torch import Tensor
+
+from kdops.data.encoding import Encoded
+
+_WINDOW = 5
+_CONTEXT_SMOOTHING = 0.75
+
+
+def fit_width(table: Tensor, width: int) -> Tensor:
+    """A table of embeddings brought to another width by truncated SVD of the centred table.
+
+    The documented way to fit a teacher's embeddings into a small student (Mukherjee and Awadallah, XtremeDistil, ACL
+    2020). The result has mean 0 and the scale of a random start, a standard deviation of `width ** -0.5`, so that the
+    same learning rates suit both.
+
+    Args:
+        table: (pieces, teacher_width).
+        width: columns of the result; where the teacher is narrower, the columns beyond its own are zero.
+
+    Returns:
+        float32 (pieces, width).
+    """
+    centred = table.detach().to("cpu", torch.float64)
+    centred = centred - centred.mean(dim=0)
+    # The right singular vectors by way of the Gram matrix: (teacher_width, teacher_width), whatever the vocabulary.
+    _, vectors = torch.linalg.eigh(centred.T @ centred)
+    projected = centred @ vectors.flip(1)[:, :width]
+    fitted = torch.zeros(len(table), width, dtype=torch.float64)
+    fitted[:, : projected.shape[1]] = projected
+    scale = width**-0.5 / fitted.std().clamp_min(1e-12)
+    return torch.mul(fitted, scale).to(torch.float32)
+
+
+def cooccurrence_vectors(encoded: Encoded, pieces: int, width: int) -> Tensor:
+    """Word vectors from the company that pieces keep in unlabeled text, without any labels.
+
+    Truncated SVD of the matrix of positive pointwise mutual information within a window of 5, context counts raised to
+    0.75 (Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015): what word2vec approximates, and stable on little text.
+
+    Args:
+        encoded: the texts.
+        pieces: size of the vocabulary.
+        width: columns of the result.
+
+    Returns:
+        float32 (pieces, width), mean 0 and standard deviation 1.
+    """
+    rows = np.repeat(np.arange(len(encoded)), encoded.lengths)
+    counts = scipy.sparse.csr_array((pieces, pieces))
+    for distance in range(1, _WINDOW + 1):
+        together = rows[:-distance] == rows[distance:]
+        pairs = (encoded.ids[:-distance][together], encoded.ids[distance:][together])
+        found = scipy.sparse.coo_array((np.ones(len(pairs[0])), pairs), shape=(pieces, pieces)).tocsr()
+        counts = counts + found + found.T
+    cells = counts.tocoo()
+    frequency = np.asarray(counts.sum(axis=1)).ravel()
+    context = frequency**_CONTEXT_SMOOTHING / (frequency**_CONTEXT_SMOOTHING).sum()
+    first, second = cells.coords
+    information = np.log(cells.data / (frequency[first] * context[second]))
+    positive = scipy.sparse.coo_array((np.maximum(information, 0), cells.coords), shape=(pieces, pieces)).tocsr()
+    left, strengths, _ = scipy.sparse.linalg.svds(positive, k=width, random_state=0)
+    vectors = torch.from_numpy(np.ascontiguousarray(left * np.sqrt(strengths))).to(torch.float32)
+    centred = vectors - vectors.mean(dim=0)
+    return centred / centred.std()

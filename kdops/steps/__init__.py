@@ -1,0 +1,1 @@
+"""What each entry point does, put together from the rooms below."""

@@ -1,0 +1,273 @@
+"""The main job: a teacher, a tuned student beside the same one without distillation, measured, registered."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from datasets import Dataset
+from pydantic import BaseModel, ConfigDict, Field
+
+from kdops.data.corpus import Corpus
+from kdops.deploy.bundle import write_bundle
+from kdops.deploy.onnx import check_parity
+from kdops.deploy.predictor import BundleInfo, Predictor
+from kdops.fingerprint import fingerprint
+from kdops.home import home
+from kdops.measure.cost import Cost, measure_side_by_side
+from kdops.models.teacher import check_teacher
+from kdops.steps.evaluation import prefixed
+from kdops.steps.material import material_fingerprint, prepare
+from kdops.steps.setup import CheckedCorpus, checked_corpus, unlabeled_texts
+from kdops.steps.student import BUNDLE, Budget, FinishedStudent, finish_student, study_fingerprint
+from kdops.steps.summary import Distilled, version_card
+from kdops.steps.teacher import TeacherConfig, TrainedTeacher, teacher_for
+from kdops.tracking import names, registry, runs
+from kdops.tracking.names import Role
+from kdops.tracking.places import study_storage
+from kdops.training.recipes import RECIPES, VANILLA, Recipe
+from kdops.training.tuning import open_storage
+
+logger = logging.getLogger(__name__)
+
+_TEACHER_PARITY_TEXTS = 100
+_VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFIX, names.RATIO_PREFIX)
+
+
+class DistillConfig(BaseModel):
+    """The parameters of `distill`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = "sample"
+    student: Literal["bilstm"] = "bilstm"
+    recipe: Literal["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-teacher"] = "kd-unlabeled-teacher"
+    teacher: str | None = None
+    unlabeled: str | None = None
+    trials: int = Field(default=8, ge=1)
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    teacher_epochs: int = Field(default=10, ge=1)
+    max_length: int = Field(default=128, ge=3)
+    threads: int = Field(default=1, ge=1)
+    seed: int = Field(default=1, ge=0)
+    storage: str | None = None
+    force: bool = False
+
+    @property
+    def budget(self) -> Budget:
+        """What may be spent on the student, with and without distillation."""
+        return Budget(
+            student=self.student,
+            trials=self.trials,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            storage=self.storage or study_storage(),
+            force=self.force,
+        )
+
+    @property
+    def teacher_config(self) -> TeacherConfig:
+        """How its teacher is trained; `train_teacher` with the same values makes the very same one."""
+        return TeacherConfig(
+            dataset=self.dataset,
+            teacher=self.teacher,
+            unlabeled=self.unlabeled,
+            epochs=self.teacher_epochs,
+            learning_rate=self.learning_rate,
+            max_length=self.max_length,
+            seed=self.seed,
+            force=self.force,
+        )
+
+
+@dataclass
+class _Phases:
+    """Seconds of each phase, in order."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[f"{name}_s"] = time.monotonic() - started
+        logger.info("%s: %.1f s", name, self.seconds[f"{name}_s"])
+
+
+def distill(config: DistillConfig) -> Distilled:
+    """Distill a teacher into a student and register it; what is finished is found and reused unless `force`.
+
+    Raises:
+        UserError: for anything wrong with the parameters, the data, the teacher, the Optuna storage or the tracking
+            server, before any training.
+        RuntimeError: if a bundle does not pass its parity gate; it is not registered.
+    """
+    runs.connect()
+    checked = checked_corpus(config.dataset)
+    corpus, recipe = checked.corpus, RECIPES[config.recipe]
+    check_teacher(config.teacher or corpus.default_teacher)
+    open_storage(config.budget.storage)
+    unlabeled = unlabeled_texts(corpus, config.unlabeled)
+    name = f"{config.student} {recipe.name} {corpus.name}"
+    described = config.model_dump() | {"dataset": corpus.name, "teacher": config.teacher or corpus.default_teacher}
+    with runs.tracked(Role.STUDENT, name, tags=_tags(corpus, config, recipe), config=described) as run:
+        run.dataset(corpus)
+        run.metrics(checked.counts)
+        return _Job(run, checked, unlabeled, config, recipe).work()
+
+
+class _Job:
+    """One distillation within its open run."""
+
+    def __init__(
+        self, run: runs.Run, checked: CheckedCorpus, unlabeled: Dataset | None, config: DistillConfig, recipe: Recipe
+    ) -> None:
+        self.run, self.checked, self.corpus = run, checked, checked.corpus
+        self.unlabeled, self.config, self.recipe = unlabeled, config, recipe
+        self.phases = _Phases()
+
+    def work(self) -> Distilled:
+        with self.phases.timed("teacher"):
+            teacher = teacher_for(self.checked, self.unlabeled, self.config.teacher_config, mark_reuse=False)
+        work = self._fingerprint(teacher, self.recipe)
+        found = None if self.config.force else runs.find_finished(Role.STUDENT, work)
+        if found:
+            return self._reuse(found, teacher)
+        student = self._student(self.run, teacher, self.recipe, "student")
+        baseline = self._baseline(teacher) if self.recipe.distills else student
+        with self.phases.timed("measure"):
+            self._measure(teacher, baseline, student)
+        version = self._register(teacher, student)
+        self.run.metrics(prefixed(names.PHASE_PREFIX, self.phases.seconds))
+        self.run.tags({names.FINGERPRINT: work, names.VERSION: version, names.BASELINE_RUN: baseline.run_id})
+        return self._distilled(self.run.run_id, teacher, baseline.run_id, version, reused=False)
+
+    def _student(self, run: runs.Run, teacher: TrainedTeacher, recipe: Recipe, phase: str) -> FinishedStudent:
+        with self.phases.timed(f"{phase}_signals" if recipe.distills else f"{phase}_encoding"):
+            material = prepare(self.corpus, teacher, recipe, self.unlabeled, self.config.max_length)
+        with self.phases.timed(f"{phase}_tuning"):
+            return finish_student(run, material, teacher, self.config.budget)
+
+    def _baseline(self, teacher: TrainedTeacher) -> FinishedStudent:
+        """The same student without distillation, with the same number of trials and epochs."""
+        work = self._fingerprint(teacher, VANILLA)
+        found = None if self.config.force else runs.find_finished(Role.BASELINE, work)
+        if found:
+            logger.info("student without distillation: reusing run %s", found)
+            bundle = runs.fetch_folder(found, BUNDLE, home() / "baselines" / found / BUNDLE)
+            return FinishedStudent(found, bundle, runs.get_metrics(found))
+        name = f"{self.config.student} without distillation {self.corpus.name}"
+        tags = _tags(self.corpus, self.config, VANILLA)
+        with runs.tracked(
+            Role.BASELINE, name, fingerprint=work, tags=tags, config=self.config.model_dump() | {"recipe": VANILLA.name}
+        ) as run:
+            run.dataset(self.corpus)
+            return self._student(run, teacher, VANILLA, "baseline")
+
+    def _fingerprint(self, teacher: TrainedTeacher, recipe: Recipe) -> str:
+        material = material_fingerprint(self.corpus, teacher, recipe, self.unlabeled, self.config.max_length)
+        return fingerprint(study_fingerprint(material, self.config.budget), self.config.trials)
+
+    def _measure(self, teacher: TrainedTeacher, baseline: FinishedStudent, student: FinishedStudent) -> None:
+        """Measure all three in turns, and log what each costs to its own run."""
+        bundles = [self._teacher_bundle(teacher), baseline.bundle, student.bundle]
+        inputs = self.corpus.inputs("validation")
+        ours, alone, costs = measure_side_by_side(bundles, inputs, threads=self.config.threads)
+        runs.Run(teacher.run_id).metrics(prefixed(names.COST_PREFIX, ours.metrics()))
+        runs.Run(baseline.run_id).metrics(_cost_metrics(alone, ours))
+        self.run.metrics(_cost_metrics(costs, ours))
+        main = names.TEST_PREFIX + self.corpus.main_metric
+        score, taught, untaught = (one.metrics[main] for one in (student, teacher, baseline))
+        self.run.metrics({names.F1_RETAINED: score / taught if taught else 0.0})
+        if self.recipe.distills:
+            self.run.metrics({names.KD_GAIN: 100 * (score - untaught)})
+
+    def _teacher_bundle(self, teacher: TrainedTeacher) -> Path:
+        folder = home() / "teachers" / "bundles" / f"{teacher.fingerprint}-{self.config.max_length}"
+        if folder.exists():
+            return folder
+        info = BundleInfo(
+            task=self.corpus.task,
+            labels=self.corpus.labels,
+            max_length=self.config.max_length,
+            pad_id=teacher.model.pad_id,
+            student="teacher",
+            dataset=self.corpus.name,
+            licence=self.corpus.licence,
+            teacher=teacher.source,
+            recipe="fine-tuned",
+            precision="fp32",
+            main_metric=self.corpus.main_metric,
+            main_metric_value=teacher.metrics[names.VALIDATION_PREFIX + self.corpus.main_metric],
+            fingerprint=teacher.fingerprint,
+        )
+        write_bundle(folder, model=teacher.model.model, tokenizer=teacher.model.tokenizer, info=info)
+        inputs, gold = self.corpus.inputs("validation"), self.corpus.gold("validation")
+        parity = check_parity(
+            teacher.model.model, Predictor.load(folder), inputs, gold, max_texts=_TEACHER_PARITY_TEXTS
+        )
+        if not parity.passed:
+            shutil.rmtree(folder)
+            raise RuntimeError(f"the teacher's ONNX bundle does not match the teacher: {parity.reason}")
+        return folder
+
+    def _register(self, teacher: TrainedTeacher, student: FinishedStudent) -> int:
+        metrics = runs.get_metrics(self.run.run_id)
+        tags = _tags(self.corpus, self.config, self.recipe) | {
+            names.PRECISION: "fp32",
+            names.TEACHER_RUN: teacher.run_id,
+            **{key: f"{value:.6g}" for key, value in metrics.items() if key.startswith(_VERSION_METRICS)},
+        }
+        return registry.register(
+            student.bundle,
+            run=self.run,
+            corpus_name=self.corpus.name,
+            tags=tags,
+            description=version_card(self.corpus, self.config.student, self.recipe.name, teacher.source, metrics),
+        )
+
+    def _reuse(self, found: str, teacher: TrainedTeacher) -> Distilled:
+        logger.info("student: reusing run %s", found)
+        tags = runs.get_tags(found)
+        self.run.tags({names.REUSED_RUN: found})
+        self.run.metrics(runs.get_metrics(found))
+        return self._distilled(found, teacher, tags[names.BASELINE_RUN], int(tags[names.VERSION]), reused=True)
+
+    def _distilled(
+        self, run_id: str, teacher: TrainedTeacher, baseline_run_id: str, version: int, *, reused: bool
+    ) -> Distilled:
+        return Distilled(
+            dataset=self.corpus.name,
+            main_metric=self.corpus.main_metric,
+            run_id=run_id,
+            teacher=runs.get_metrics(teacher.run_id),
+            baseline=runs.get_metrics(baseline_run_id),
+            student=runs.get_metrics(run_id),
+            version=version,
+            reused=reused,
+        )
+
+
+def _cost_metrics(costs: Cost, teacher: Cost) -> dict[str, float]:
+    return {
+        **prefixed(names.COST_PREFIX, costs.metrics()),
+        **prefixed(names.TEACHER_COST_PREFIX, teacher.metrics()),
+        **prefixed(names.RATIO_PREFIX, costs.ratios(teacher)),
+    }
+
+
+def _tags(corpus: Corpus, config: DistillConfig, recipe: Recipe) -> dict[str, object]:
+    return {
+        names.DATASET: corpus.name,
+        names.TASK: corpus.task,
+        names.STUDENT: config.student,
+        names.RECIPE: recipe.name,
+        names.MAIN_METRIC: corpus.main_metric,
+    }

@@ -1,0 +1,98 @@
+"""What a distillation came to, in words and figures for people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kdops.data.corpus import Corpus
+from kdops.tracking import names
+from kdops.tracking.places import how_to_look
+
+_COSTS = (
+    ("latency p50, ms", "latency_p50_ms", "latency", ".3f"),
+    ("latency p95, ms", "latency_p95_ms", None, ".3f"),
+    ("CPU a text, ms", "cpu_ms_per_text", "cpu", ".3f"),
+    ("RAM peak, MB", "ram_peak_mb", "ram", ".0f"),
+    ("storage, MB", "storage_mb", "storage", ".1f"),
+    ("parameters, M", "parameters", None, ".2f"),
+)
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What a distillation came to.
+
+    Attributes:
+        dataset: the data set's name.
+        main_metric: what scores are compared by.
+        run_id: the student's run.
+        teacher: the teacher's metrics.
+        baseline: those of the same student without distillation.
+        student: the student's.
+        version: the registered version.
+        reused: whether all of it was there already.
+    """
+
+    dataset: str
+    main_metric: str
+    run_id: str
+    teacher: Mapping[str, float]
+    baseline: Mapping[str, float]
+    student: Mapping[str, float]
+    version: int
+    reused: bool
+
+    def __str__(self) -> str:
+        model = names.registered_model_name(self.dataset)
+        return "\n".join(
+            [
+                "",
+                self.table(),
+                "",
+                f"registered: {model} version {self.version}, alias {names.CHALLENGER}",
+                f"run: {self.run_id}{' (reused)' if self.reused else ''}",
+                f"look at the runs: {how_to_look()}",
+            ]
+        )
+
+    def table(self) -> str:
+        """Teacher, student without distillation and student side by side, and how many times cheaper the student is."""
+        main = names.TEST_PREFIX + self.main_metric
+        columns = (self.teacher, self.baseline, self.student)
+        rows = [
+            ("", "teacher", "student alone", "student", "teacher / student"),
+            (f"test {self.main_metric}", *(f"{column[main]:.4f}" for column in columns), ""),
+        ]
+        for title, cost, ratio, form in _COSTS:
+            unit = 1e6 if cost == "parameters" else 1
+            values = (f"{column[names.COST_PREFIX + cost] / unit:{form}}" for column in columns)
+            times = f"{self.student[names.RATIO_PREFIX + ratio]:.1f} x" if ratio else ""
+            rows.append((title, *values, times))
+        kept = f"The student keeps {self.student[names.F1_RETAINED]:.1%} of the teacher's {self.main_metric}"
+        gain = self.student.get(names.KD_GAIN)
+        brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"
+        return f"{_aligned(rows)}\n\n{kept}{brought}."
+
+
+def version_card(corpus: Corpus, student: str, recipe: str, teacher: str, metrics: Mapping[str, float]) -> str:
+    """The description of a registered version, in Markdown."""
+    shown = {
+        f"test {corpus.main_metric}": f"{metrics[names.TEST_PREFIX + corpus.main_metric]:.4f}",
+        f"validation {corpus.main_metric}": f"{metrics[names.VALIDATION_PREFIX + corpus.main_metric]:.4f}",
+        "kept of the teacher": f"{metrics[names.F1_RETAINED]:.1%}",
+        "latency p50 / p95": f"{metrics['cost.latency_p50_ms']:.3f} / {metrics[names.LATENCY_P95_MS]:.3f} ms",
+        "RAM peak": f"{metrics[names.RAM_PEAK_MB]:.0f} MB",
+        "storage": f"{metrics[names.STORAGE_MB]:.1f} MB",
+    }
+    lines = [f"**{student}** distilled by `{recipe}` from `{teacher}` on `{corpus.name}` ({corpus.licence})", ""]
+    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in shown.items())])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

@@ -1,0 +1,258 @@
+"""Runs: opened, described, closed with an honest status, found again, and their files fetched."""
+
+import contextlib
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from kdops import process
+from kdops.errors import UserError
+from kdops.tracking import host, names, server, store
+from kdops.tracking.names import Role, Status
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kdops.data.corpus import Corpus
+
+_log = logging.getLogger(__name__)
+
+_RUN_ID = "MLFLOW_RUN_ID"  # set by `mlflow run` for its child
+_GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that nobody named
+_PARAMS_A_BATCH = 100  # MLflow's limit
+_CONTEXTS = {"train": "training", "validation": "validation", "test": "test"}
+
+
+class Run:
+    """An open run; `tracked` makes it and closes it."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.status: Status | None = None
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics by name, at a step (an epoch, say) or as final values."""
+        from mlflow.entities import Metric
+
+        now_ms = int(time.time() * 1000)
+        store.client().log_batch(
+            self.run_id, metrics=[Metric(name, float(value), now_ms, step or 0) for name, value in values.items()]
+        )
+
+    def tags(self, values: Mapping[str, object]) -> None:
+        """Set tags by name."""
+        from mlflow.entities import RunTag
+
+        store.client().log_batch(self.run_id, tags=[RunTag(name, str(value)) for name, value in values.items()])
+
+    def folder(self, path: Path, artifact_path: str) -> None:
+        """Log a folder with everything in it."""
+        store.client().log_artifacts(self.run_id, str(path), artifact_path)
+
+    def figure(self, figure: "Figure", name: str) -> None:
+        """Log a figure as an image; `name` ends in its format, as in `curves.png`."""
+        store.client().log_figure(self.run_id, figure, name)
+
+    def text(self, text: str, name: str) -> None:
+        """Log a text file."""
+        store.client().log_text(self.run_id, text, name)
+
+    def dataset(self, corpus: "Corpus") -> None:
+        """Log the splits of a dataset as inputs of this run; their digests begin with the corpus's fingerprint."""
+        import pandas as pd
+        from mlflow.data.pandas_dataset import from_pandas
+        from mlflow.entities import DatasetInput, InputTag
+        from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+        inputs = []
+        for split, context in _CONTEXTS.items():
+            frame = pd.DataFrame({"input": corpus.inputs(split), "label": corpus.gold(split)})
+            # MLflow knows a dataset by name and digest, so without its name in it the splits would be one.
+            digest = f"{corpus.fingerprint}-{split}"
+            dataset = from_pandas(frame, targets="label", name=corpus.name, digest=digest)
+            inputs.append(DatasetInput(dataset._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, context)]))
+        store.client().log_inputs(self.run_id, inputs)
+        self.tags({names.DATASET: corpus.name, names.TASK: corpus.task})
+
+    def finish(self, status: Status) -> None:
+        """Decide how this run ends, whatever leaves its block; a pruned trial is KILLED without being an error."""
+        self.status = status
+
+
+def connect() -> None:
+    """Make sure that the tracking store answers, and close the runs that dead processes of this machine left open.
+
+    The store is `MLFLOW_TRACKING_URI`, by default `mlflow.db` in the working folder, artifacts in `mlruns` beside it.
+
+    Raises:
+        UserError: The address cannot be used, nothing answers there, or it refuses.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    uri = mlflow.get_tracking_uri()
+    server.check(uri)
+    try:
+        store.close_orphans()
+        store.restore_statuses()
+    except MlflowException as error:
+        raise UserError(f"tracking store {uri} refuses: {store.one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def tracked(
+    role: Role,
+    name: str,
+    *,
+    fingerprint: str = "",
+    tags: Mapping[str, object] | None = None,
+    config: Mapping[str, object] | None = None,
+    parent_run_id: str | None = None,
+) -> Iterator[Run]:
+    """Open a run around a piece of work.
+
+    The outermost run of a process is the one that `mlflow run` made, where there is one; a run within a run is its
+    child. It ends FINISHED; FAILED with tag `kdops.error` on an exception; KILLED on an interruption; or as
+    `Run.finish` said.
+
+    Args:
+        role: What the run is for.
+        name: Its name in the MLflow UI.
+        fingerprint: Names the work, for `find_finished`; empty for work that is never reused.
+        tags: More tags.
+        config: The configuration, logged as parameters `cfg.<key>`: the plain names belong to `mlflow run`.
+        parent_run_id: The parent in another process, for workers.
+    """
+    import mlflow
+
+    outermost = mlflow.active_run() is None
+    run = Run(_start(name, parent_run_id))
+    try:
+        described: dict[str, object] = {names.ROLE: role, names.PROCESS: process.identity()}
+        if fingerprint:
+            described[names.FINGERPRINT] = fingerprint
+        run.tags(host.facts() | described | dict(tags or {}))
+        _log_config(run.run_id, config or {})
+        yield run
+    except Exception as error:
+        _end(run, run.status or Status.FAILED, None if run.status else error, outermost)
+        raise
+    except BaseException as error:
+        _end(run, Status.KILLED, error, outermost)
+        raise
+    _end(run, run.status or Status.FINISHED, None, outermost)
+
+
+def find_finished(role: Role, fingerprint: str) -> str | None:
+    """Find the newest finished run that did a piece of work, in any experiment.
+
+    Returns:
+        Its run id, or None.
+    """
+    found = store.search(
+        f"tags.`{names.ROLE}` = '{role}' and tags.`{names.FINGERPRINT}` = '{fingerprint}' "
+        f"and attributes.status = '{Status.FINISHED}'"
+    )
+    return found[0].info.run_id if found else None
+
+
+def get_metrics(run_id: str) -> dict[str, float]:
+    """Read the latest value of each metric of a run."""
+    return dict(store.client().get_run(run_id).data.metrics)
+
+
+def get_tags(run_id: str) -> dict[str, str]:
+    """Read the tags of a run."""
+    return dict(store.client().get_run(run_id).data.tags)
+
+
+def fetch_folder(run_id: str, artifact_path: str, target: Path) -> Path:
+    """Copy a logged folder to this machine: all of it or nothing.
+
+    Args:
+        run_id: The run that logged it.
+        artifact_path: The name it was logged under.
+        target: Where to put it; when that is there already, it is used as it is.
+
+    Returns:
+        The target.
+
+    Raises:
+        UserError: The run has no such folder, or no longer.
+    """
+    return download(f"runs:/{run_id}/{artifact_path}", target)
+
+
+def download(uri: str, target: Path) -> Path:
+    """Copy an artifact folder to `target`, all of it or nothing, unless it is there already; see `fetch_folder`."""
+    import mlflow.artifacts
+    from mlflow.exceptions import MlflowException
+
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
+        try:
+            fetched = Path(mlflow.artifacts.download_artifacts(uri, dst_path=temporary))
+        except (MlflowException, OSError) as error:
+            raise UserError(f"cannot fetch {uri}: {store.one_line(error)}") from error
+        try:
+            fetched.rename(target)
+        except OSError:
+            # Another process was faster.
+            if not target.exists():
+                raise
+    return target
+
+
+def _start(name: str, parent_run_id: str | None) -> str:
+    import mlflow
+
+    active = mlflow.active_run()
+    # Taken out of the environment, so that worker processes do not adopt it as well.
+    adopted = os.environ.pop(_RUN_ID, None)
+    if adopted and not (active or parent_run_id):
+        chosen = mlflow.get_run(adopted).info.run_name or ""
+        run_name = name if _GENERATED_NAME.fullmatch(chosen) else None
+        return str(mlflow.start_run(run_id=adopted, run_name=run_name).info.run_id)
+    if active or parent_run_id:
+        parent = active or mlflow.get_run(str(parent_run_id))
+        experiment_id = parent.info.experiment_id
+    else:
+        experiment_id = store.experiment_id()
+    started = mlflow.start_run(
+        experiment_id=experiment_id, run_name=name, nested=active is not None, parent_run_id=parent_run_id
+    )
+    return str(started.info.run_id)
+
+
+def _log_config(run_id: str, config: Mapping[str, object]) -> None:
+    from mlflow.entities import Param
+
+    params = [Param(names.CONFIG_PREFIX + key, str(value)) for key, value in config.items()]
+    for start in range(0, len(params), _PARAMS_A_BATCH):
+        store.client().log_batch(run_id, params=params[start : start + _PARAMS_A_BATCH])
+
+
+def _end(run: Run, status: Status, error: BaseException | None, outermost: bool) -> None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    closing: dict[str, object] = {}
+    if error is not None:
+        closing[names.ERROR] = store.one_line(error)
+    if status is Status.KILLED:
+        closing[names.STATUS] = status
+    try:
+        run.tags(closing)
+        if outermost:
+            store.close_children(run.run_id)
+    except MlflowException as failure:
+        _log.warning("cannot describe how run %s ended: %s", run.run_id, store.one_line(failure))
+    finally:
+        mlflow.end_run(status)

@@ -1,0 +1,55 @@
+"""What `mlflow models serve` runs: a bundle behind text in, labels out.
+
+MLflow copies this file into the registered model and runs it where kdops is not installed, so it imports nothing of
+kdops: the predictor's source travels along as an artifact, and is loaded from there.
+"""
+
+import dataclasses
+import hashlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+THREADS = "KDOPS_THREADS"  # environment variable: CPU threads of one prediction, by default 1
+
+
+class ServedModel(PythonModel):
+    """Answers each text with one row: label and probabilities, or words, tags and spans."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the predictor and its bundle from the model's artifacts."""
+        predictor = _load_module(Path(context.artifacts["predictor"]))
+        threads = int(os.environ.get(THREADS, "1"))
+        self.predictor = predictor.Predictor.load(context.artifacts["bundle"], threads=threads)
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[Any]:
+        """Predict texts: a list of them, of which MLflow makes a table too, or the column `text` of a table."""
+        # By the model's signature MLflow passes on the first column only, so a wrong one must not go unnoticed.
+        column = model_input.columns[0]
+        if isinstance(column, str) and column != "text":
+            raise MlflowException.invalid_parameter_value(f"the first column must be 'text', not {column!r}")
+        return [dataclasses.asdict(prediction) for prediction in self.predictor.predict(model_input[column].tolist())]
+
+
+def _load_module(path: Path) -> ModuleType:
+    # Under a name of its own: two registered models in one process may carry different predictors.
+    name = "kdops_predictor_" + hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} is not Python source")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their module up there
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+set_model(ServedModel())

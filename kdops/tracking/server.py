@@ -1,0 +1,77 @@
+"""Does the tracking store answer? Asked once and quickly, since MLflow itself would retry for minutes."""
+
+from pathlib import Path
+
+from kdops.errors import UserError
+
+_TIMEOUT_S = 4
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_EXAMPLES = "http://host:5000, sqlite:///mlflow.db or postgresql://user@host/name"
+
+
+def check(uri: str) -> None:
+    """Make sure that a tracking store can be used.
+
+    Args:
+        uri: Where runs are kept, as in `MLFLOW_TRACKING_URI`.
+
+    Raises:
+        UserError: The address is none that kdops can use, or nothing answers there within a few seconds.
+    """
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if scheme in ("http", "https"):
+        _check_server(uri)
+    elif scheme in _DATABASES:
+        _check_database(uri)
+    elif scheme == "file" or "://" not in uri:
+        raise UserError(
+            f"tracking uri {uri!r} is neither a server nor a database: use {_EXAMPLES} "
+            "(runs in a folder are MLflow's old format; `mlflow migrate-filestore` converts them)"
+        )
+    elif not scheme.startswith("databricks"):
+        raise UserError(f"tracking uri {uri!r}: unknown scheme {scheme!r}; use {_EXAMPLES}")
+
+
+def _check_server(uri: str) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    # MLflow's own request, so that its settings for certificates, passwords and proxies hold here too.
+    # Any answer will do, a refusal as well: it comes from something that is there.
+    try:
+        credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
+        http_request(credentials, "/health", "GET", max_retries=0, timeout=_TIMEOUT_S, raise_on_status=False)  # type: ignore[no-untyped-call]
+    except MlflowException as error:
+        raise UserError(f"tracking server {uri} does not answer ({_reason(error)}): is it running?") from error
+
+
+def _check_database(uri: str) -> None:
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    try:
+        url = sqlalchemy.make_url(uri)
+    except ArgumentError as error:
+        raise UserError(f"tracking uri {uri!r} cannot be read as the address of a database; use {_EXAMPLES}") from error
+    connect_args = {} if url.get_backend_name() in ("sqlite", "mssql") else {"connect_timeout": _TIMEOUT_S}
+    try:
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)  # as MLflow does
+        engine = sqlalchemy.create_engine(url, connect_args=connect_args)
+        try:
+            # Reading the list of tables also finds a file that is no database.
+            sqlalchemy.inspect(engine).get_table_names()
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        place = url.render_as_string(hide_password=True)
+        raise UserError(f"tracking database {place} cannot be used: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, in one line."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""Losses, teacher signals, the one training loop, and tuning."""

@@ -1,0 +1,110 @@
+"""Encoded texts, labels and signals, sliced into padded batches of texts of similar length."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdops.data.encoding import Encoded
+
+_POOL_BATCHES = 64
+
+
+class SignalRows(Protocol):
+    """Anything that gives the teacher's logits of some rows, float32 (units of those rows, classes)."""
+
+    def gather(self, rows: np.ndarray) -> np.ndarray: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What is trained on: rows, a label a unit, and the teacher's logits where there is a teacher."""
+
+    encoded: Encoded
+    labels: np.ndarray
+    signals: SignalRows | None = None
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded rows and their units.
+
+    Attributes:
+        input_ids: int64 (batch, length).
+        attention_mask: int64 (batch, length).
+        unit_rows: row of each unit, int64 (units,).
+        unit_positions: position of each unit in its row, int64 (units,).
+        labels: int64 (units,).
+        signals: float32 (units, classes), or None.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    unit_rows: Tensor
+    unit_positions: Tensor
+    labels: Tensor
+    signals: Tensor | None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        return replace(self, **moved)
+
+    def of_units(self, logits: Tensor) -> Tensor:
+        """The logits of the units, (units, classes), from a model's (batch, [length,] classes)."""
+        return logits if logits.dim() == 2 else logits[self.unit_rows, self.unit_positions]
+
+
+def make_batch(data: TrainingSet, rows: np.ndarray, pad_id: int) -> Batch:
+    """The padded batch of some rows."""
+    encoded = data.encoded
+    lengths = encoded.lengths[rows]
+    columns = np.arange(lengths.max())
+    real = columns < lengths[:, None]
+    ids = np.full(real.shape, pad_id, dtype=np.int64)
+    ids[real] = encoded.ids[_ranges(encoded.row_starts[rows], lengths)]
+    counts = encoded.unit_counts[rows]
+    units = _ranges(encoded.unit_starts[rows], counts)
+    return Batch(
+        input_ids=torch.from_numpy(ids),
+        attention_mask=torch.from_numpy(real.astype(np.int64)),
+        unit_rows=torch.from_numpy(np.repeat(np.arange(len(rows)), counts)),
+        unit_positions=torch.from_numpy(encoded.unit_positions[units].astype(np.int64)),
+        labels=torch.from_numpy(data.labels[units]),
+        signals=None if data.signals is None else torch.from_numpy(data.signals.gather(rows)),
+    )
+
+
+def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """The batches of one epoch as arrays of rows: shuffled, each of texts of similar length.
+
+    The order depends on `seed` and `epoch` alone, so that training can go on in the middle of an epoch.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    pool_size = batch_size * _POOL_BATCHES
+    pools = [order[start : start + pool_size] for start in range(0, len(order), pool_size)]
+    in_pools = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
+    batches = [in_pools[start : start + batch_size] for start in range(0, len(in_pools), batch_size)]
+    random.shuffle(batches)
+    return batches
+
+
+def by_length(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """All rows once, longest first, in batches of similar length: for forward passes without training."""
+    order = np.argsort(-lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The concatenation of `arange(start, start + count)` for each pair."""
+    ends = np.cumsum(counts)
+    ranges: np.ndarray = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+    return ranges

@@ -1,0 +1,212 @@
+"""The one training loop: teachers and students alike."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import get_linear_schedule_with_warmup
+
+from kdops.training.batches import TrainingSet, make_batch, training_order
+from kdops.training.losses import LossTerms, Objective
+
+logger = logging.getLogger(__name__)
+
+_CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long and how fast to train.
+
+    Attributes:
+        epochs: most passes over the training set.
+        learning_rate: peak of the linear schedule.
+        batch_size: texts a step.
+        warmup_share: share of all steps in which the learning rate rises.
+        weight_decay: AdamW's decoupled decay.
+        max_gradient_norm: gradients are clipped to this norm.
+        patience: epochs without a better validation score after which training stops.
+        seed: fixes the order of batches, dropout and new weights.
+    """
+
+    epochs: int
+    learning_rate: float
+    batch_size: int = 32
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    patience: int = 3
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to: mean training losses by term, validation scores, seconds."""
+
+    number: int
+    losses: Mapping[str, float]
+    scores: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How training went; the model holds the weights of the best epoch."""
+
+    best_score: float
+    best_epoch: int
+    history: tuple[Epoch, ...]
+
+
+@dataclass
+class _Progress:
+    """Where training stands; with the model, optimizer and schedule it is all that a checkpoint holds."""
+
+    epoch: int = 1
+    step: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_score: float = float("-inf")
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, terms: LossTerms) -> None:
+        for name, value in vars(terms).items():
+            if value is not None:
+                self.sums[name] = self.sums.get(name, torch.zeros((), device=value.device)) + value.detach()
+
+    def close_epoch(self, scores: Mapping[str, float], main_metric: str, model: nn.Module) -> Epoch:
+        losses = {name: float(total) / self.step for name, total in self.sums.items()}
+        epoch = Epoch(self.epoch, losses, dict(scores), self.seconds)
+        self.history.append(asdict(epoch))
+        if scores[main_metric] > self.best_score:
+            self.best_score, self.best_epoch = scores[main_metric], self.epoch
+            self.best_weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
+        return epoch
+
+
+class _Loop:
+    def __init__(self, model: nn.Module, data: TrainingSet, config: LoopConfig, pad_id: int) -> None:
+        self.data, self.config, self.pad_id = data, config, pad_id
+        self.steps_an_epoch = -(-len(data) // config.batch_size)
+        steps = self.steps_an_epoch * config.epochs
+        bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        self.accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no")
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
+            optimizer, int(steps * config.warmup_share), steps
+        )
+        self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
+        self.progress = _Progress()
+
+    def train_epoch(self, objective: Objective, bar: tqdm, checkpoint: Path | None) -> None:
+        """Train from the step that `progress` stands at to the end of its epoch."""
+        progress, started = self.progress, time.monotonic()
+        before, saved = progress.seconds, time.monotonic()
+        self.model.train()
+        order = training_order(self.data.encoded.lengths, self.config.batch_size, self.config.seed, progress.epoch)
+        for rows in order[progress.step :]:
+            self._step(make_batch(self.data, rows, self.pad_id), objective)
+            bar.update()
+            progress.seconds = before + time.monotonic() - started
+            if checkpoint and time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                self.save(checkpoint)
+                saved = time.monotonic()
+
+    def _step(self, batch: Any, objective: Objective) -> None:
+        batch = batch.to(self.accelerator.device)
+        with self.accelerator.autocast():
+            logits = batch.of_units(self.model(batch.input_ids, batch.attention_mask))
+        terms = objective(logits.float(), batch.labels, batch.signals)
+        self.accelerator.backward(terms.loss)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_gradient_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        self.progress.add(terms)
+        self.progress.step += 1
+
+    def save(self, path: Path) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": torch.get_rng_state(),
+            "progress": vars(self.progress),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        torch.save(state, unfinished)
+        unfinished.rename(path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["random"])
+        self.progress = _Progress(**state["progress"])
+        logger.info("going on from epoch %d, step %d", self.progress.epoch, self.progress.step)
+
+
+def fit(
+    model: nn.Module,
+    data: TrainingSet,
+    objective: Objective,
+    score: Callable[[nn.Module], Mapping[str, float]],
+    config: LoopConfig,
+    *,
+    main_metric: str,
+    pad_id: int,
+    description: str,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    checkpoint: Path | None = None,
+) -> Fit:
+    """Train a model and leave it with the weights of its best epoch.
+
+    Batches hold texts of similar length; the loss is averaged over units. After each epoch the model is scored on
+    validation data; training stops early when `patience` epochs brought nothing better.
+
+    Args:
+        model: maps (input_ids, attention_mask) to logits; trained in place.
+        data: training rows.
+        objective: gives the loss terms of a batch.
+        score: validation scores of the model.
+        config: how long and how fast.
+        main_metric: the score that decides which epoch is best; higher is better.
+        pad_id: padding token.
+        description: what the progress bar says.
+        on_epoch: called after each epoch that this call trains; what it raises ends the training.
+        checkpoint: file to save to at least once a minute and after each epoch, and to go on from if it exists.
+    """
+    set_seed(config.seed)
+    loop = _Loop(model, data, config, pad_id)
+    if checkpoint and checkpoint.exists():
+        loop.load(checkpoint)
+    progress = loop.progress
+    done = (progress.epoch - 1) * loop.steps_an_epoch + progress.step
+    total = config.epochs * loop.steps_an_epoch
+    with tqdm(total=total, initial=done, desc=description, unit="step", disable=None, leave=False) as bar:
+        while progress.epoch <= config.epochs and progress.epoch - 1 - progress.best_epoch < config.patience:
+            loop.train_epoch(objective, bar, checkpoint)
+            plain = loop.accelerator.unwrap_model(loop.model)
+            epoch = progress.close_epoch(score(plain), main_metric, plain)
+            if checkpoint:
+                loop.save(checkpoint)
+            bar.set_postfix({main_metric: f"{progress.best_score:.4f}"})
+            if on_epoch:
+                on_epoch(epoch)
+    model.load_state_dict(progress.best_weights)
+    return Fit(progress.best_score, progress.best_epoch, tuple(Epoch(**epoch) for epoch in progress.history))

@@ -1,0 +1,85 @@
+"""What a student is trained to minimise."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+SoftLoss = Literal["kl", "mse"]
+SOFT_LOSSES: tuple[SoftLoss, ...] = ("kl", "mse")
+NO_LABEL = -100
+"""The label of a unit that has none: unlabeled text."""
+
+
+def gold_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy with the gold labels, mean over labeled units; 0 where there is none.
+
+    Args:
+        logits: (units, classes).
+        labels: int64 (units,), `NO_LABEL` for units without one.
+    """
+    total = functional.cross_entropy(logits, labels, ignore_index=NO_LABEL, reduction="sum")
+    return total / (labels != NO_LABEL).sum().clamp_min(1)
+
+
+def kl_loss(logits: Tensor, signals: Tensor, temperature: float) -> Tensor:
+    """T^2 * KL(softmax(signals / T) || softmax(logits / T)), mean over units (Hinton et al. 2015, arXiv:1503.02531).
+
+    The factor T^2 keeps the size of the gradient the same at any temperature.
+
+    Args:
+        logits: the student's, (units, classes).
+        signals: the teacher's logits, (units, classes).
+        temperature: T, above 0.
+    """
+    student = functional.log_softmax(logits / temperature, dim=-1)
+    teacher = functional.log_softmax(signals / temperature, dim=-1)
+    return temperature**2 * functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+
+def mse_loss(logits: Tensor, signals: Tensor) -> Tensor:
+    """Mean squared difference of student and teacher logits, both (units, classes) (Ba and Caruana 2014)."""
+    return functional.mse_loss(logits, signals)
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """A batch's loss and what it is made of, each a scalar tensor; `soft` is None without a teacher."""
+
+    loss: Tensor
+    gold: Tensor
+    soft: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class GoldObjective:
+    """Gold labels only: how a teacher, and a student without distillation, is trained."""
+
+    def __call__(self, logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
+        """The loss of one batch; see `gold_loss` for the shapes."""
+        gold = gold_loss(logits, labels)
+        return LossTerms(gold, gold)
+
+
+@dataclass(frozen=True)
+class DistillationObjective:
+    """`gold_weight * CE(gold) + (1 - gold_weight) * soft`.
+
+    The study's setting is `mse` with gold_weight 0 and temperature 1 (arXiv:2201.00558, section 3).
+    """
+
+    soft: SoftLoss = "mse"
+    gold_weight: float = 0.0
+    temperature: float = 1.0
+
+    def __call__(self, logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
+        """The loss of one batch: logits and signals (units, classes), labels (units,)."""
+        assert signals is not None
+        gold = gold_loss(logits, labels)
+        soft = kl_loss(logits, signals, self.temperature) if self.soft == "kl" else mse_loss(logits, signals)
+        return LossTerms(torch.lerp(soft, gold, self.gold_weight), gold, soft)
+
+
+Objective = GoldObjective | DistillationObjective

@@ -1,0 +1,98 @@
+"""What every test shares: no network, one thread, and homes and stores of its own."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# These are read when the libraries are imported, so they are set before anything is.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _isolate(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _mlflow_settings():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KDOPS_HOME", str(folder / "kdops-home"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def _mlflow_settings() -> list[str]:
+    return [name for name in os.environ if name.startswith("MLFLOW_") and name != "MLFLOW_DISABLE_TELEMETRY"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _isolated_from_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is made once for several tests stays out of the user's caches and tracking store too."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _isolate(tmp_path_factory.mktemp("session"), monkeypatch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees or fills the caches and tracking store of another test."""
+    _isolate(tmp_path, monkeypatch)
+    yield
+    if "mlflow" in sys.modules:
+        import mlflow
+
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+        # MLflow keeps the address for the life of the process; None forgets it, whatever its annotation says.
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+    # It hands its settings on to child processes, and so to later tests, by the environment.
+    for name in _mlflow_settings():
+        del os.environ[name]
+
+
+@pytest.fixture
+def kdops_home(tmp_path: Path) -> Path:
+    """The test's own `KDOPS_HOME`."""
+    return tmp_path / "kdops-home"
+
+
+@pytest.fixture(scope="session")
+def tracking_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty tracking database: MLflow takes seconds to make one, so each test gets a copy of this."""
+    import mlflow
+
+    folder = tmp_path_factory.mktemp("tracking-template")
+    # The default experiment keeps the path of the folder that it was made in.
+    with contextlib.chdir(folder):
+        mlflow.MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def tracking_uri(tmp_path: Path, tracking_template: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of the test's own tracking database, also as `MLFLOW_TRACKING_URI`; the working folder is new."""
+    shutil.copyfile(tracking_template, tmp_path / "mlflow.db")
+    # MLflow puts the artifacts of new experiments below the working folder.
+    monkeypatch.chdir(tmp_path)
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def _folder_of(variable: str, what: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set: it names {what}")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """A folder with copies of the public datasets' files."""
+    return _folder_of("KDOPS_DATA_MIRROR", "a folder with copies of the public datasets")
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Path:
+    """A real pretrained encoder in a folder."""
+    return _folder_of("KDOPS_TEST_ENCODER", "a folder with a small pretrained encoder")

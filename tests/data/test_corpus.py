@@ -1,0 +1,157 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import ClassLabel, DatasetDict
+
+from kdops.data import load_dataset
+from kdops.data.corpus import load_corpus
+from kdops.errors import UserError
+from kdops.task import Task
+
+TEXT_ROWS = [{"text": "enak sekali", "label": "good"}, {"text": "hambar", "label": "bad"}]
+TAG_ROWS = [
+    {"tokens": ["Budi", "ke", "Solo"], "tags": ["B-PER", "O", "B-LOC"]},
+    {"tokens": ["di", "Bali", "Utara"], "tags": ["O", "B-LOC", "I-LOC"]},
+]
+
+
+def write_folder(folder: Path, **splits: list[Any]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, rows in splits.items():
+        text = "\n".join(json.dumps(row) for row in rows)
+        (folder / f"{split}.jsonl").write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "My Reviews!", train=TEXT_ROWS, validation=TEXT_ROWS, test=TEXT_ROWS)
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "names", train=TAG_ROWS, validation=TAG_ROWS, test=TAG_ROWS)
+
+
+def test_folder_of_texts(texts: Path) -> None:
+    corpus = load_corpus(str(texts))
+    assert (corpus.name, corpus.task, corpus.labels) == ("my-reviews", Task.TEXT, ("bad", "good"))
+    assert corpus.main_metric == "f1_macro"
+    assert corpus.inputs("train") == ["enak sekali", "hambar"]
+    assert corpus.gold("train") == ["good", "bad"]
+    assert corpus.splits["test"].features["label"] == ClassLabel(names=["bad", "good"])
+    assert corpus.unlabeled is None
+
+
+def test_folder_of_tagged_sentences(sentences: Path) -> None:
+    corpus = load_corpus(str(sentences))
+    assert (corpus.task, corpus.labels) == (Task.TOKEN, ("O", "B-LOC", "B-PER", "I-LOC"))
+    assert corpus.main_metric == "f1_entity_macro"
+    assert corpus.inputs("validation") == [row["tokens"] for row in TAG_ROWS]
+    assert corpus.gold("validation") == [row["tags"] for row in TAG_ROWS]
+
+
+def test_unlabeled_file_beside_is_found(texts: Path) -> None:
+    write_folder(texts, unlabeled=[{"text": "lumayan"}])
+    assert load_corpus(str(texts)).unlabeled == texts / "unlabeled.jsonl"
+
+
+def test_numbers_are_names_of_classes_too(texts: Path) -> None:
+    write_folder(
+        texts,
+        **{split: [{"text": "a", "label": 1}, {"text": "b", "label": 0}] for split in ("train", "validation", "test")},
+    )
+    assert load_corpus(str(texts)).labels == ("0", "1")
+
+
+def test_load_dataset_gives_the_splits(texts: Path) -> None:
+    splits = load_dataset(str(texts))
+    assert isinstance(splits, DatasetDict)
+    assert list(splits) == ["train", "validation", "test"]
+
+
+def test_folder_named_like_a_catalogue_entry_does_not_pass_for_it(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "smsa", train=TEXT_ROWS, validation=TEXT_ROWS, test=TEXT_ROWS)
+    assert load_corpus(str(folder)).name == "smsa-folder"
+
+
+def test_fingerprint_follows_the_content_and_nothing_else(texts: Path, tmp_path: Path) -> None:
+    first = load_corpus(str(texts)).fingerprint
+    elsewhere = write_folder(tmp_path / "copy", train=TEXT_ROWS, validation=TEXT_ROWS, test=TEXT_ROWS)
+    assert load_corpus(str(elsewhere)).fingerprint == first
+    assert len(first) == 16
+    write_folder(elsewhere, test=TEXT_ROWS[::-1])
+    assert load_corpus(str(elsewhere)).fingerprint != first
+
+
+def test_files_of_other_systems_are_read(texts: Path) -> None:
+    windows = "\r\n".join(json.dumps(row) for row in TEXT_ROWS) + "\r\n\r\n"
+    (texts / "train.jsonl").write_bytes(b"\xef\xbb\xbf" + windows.encode())
+    assert load_corpus(str(texts)).inputs("train") == ["enak sekali", "hambar"]
+
+
+def test_unknown_name_lists_the_choices_and_says_that_a_folder_works() -> None:
+    with pytest.raises(
+        UserError, match=r"unknown dataset 'smasa'.*sample, sample-tags, smsa, nergrit, or a folder with train"
+    ):
+        load_corpus("smasa")
+
+
+BAD_TEXT_FILES = [
+    (b'{"text": "a", "label": "good"}\nnot json\n', ":2: not JSON"),
+    (b'{"text": "a", "label": "good"}\n["a"]\n', ":2: expected a JSON object"),
+    (b'{"text": "a", "label": "good"}\n{"text": "\xe9", "label": "bad"}\n', ":2: not UTF-8"),
+    (b'{"text": "a"}\n', ":1: no column 'label'.*found: 'text'"),
+    (b'{"kalimat": "a", "label": "good"}\n', ":1: no column 'text'.*found: 'kalimat', 'label'"),
+    (b'{"text": "a", "label": "good"}\n\n{"text": "  ", "label": "bad"}\n', ":3: the text is empty"),
+    (b'{"text": 5, "label": "good"}\n', ":1: column 'text' must be a string"),
+    (b'{"text": "a", "label": null}\n', ":1: column 'label' must be a name, found null"),
+    (b'{"text": "a", "label": ""}\n', ":1: an empty label"),
+    (b"", "the file is empty"),
+    (b" \n\n", "the file is empty"),
+    (b'{"text": "a", "label": "good"}\n{"tokens": ["a"], "tags": ["O"]}\n', ":2: a row for token-classification"),
+    (b'{"text": "a", "label": "good"}\n{"text": "b", "label": "good"}\n', "every label of (train|test) is 'good'"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_TEXT_FILES)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_bad_file_is_named_with_its_line(texts: Path, split: str, content: bytes, message: str) -> None:
+    (texts / f"{split}.jsonl").write_bytes(content)
+    with pytest.raises(UserError, match=rf"{split}\.jsonl.*{message}"):
+        load_corpus(str(texts))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"tokens": ["a", "b"], "tags": ["O"]}, ":1: 2 tokens but 1 tags"),
+        ({"tokens": [], "tags": []}, ":1: an empty token|:1: the text is empty"),
+        ({"tokens": ["a", ""], "tags": ["O", "O"]}, ":1: an empty token"),
+        ({"tokens": ["a"]}, ":1: no column 'tags'"),
+        ({"tokens": "a b", "tags": ["O", "O"]}, ":1: column 'tokens' must be a list of strings"),
+        ({"tokens": ["a"], "tags": [1]}, ":1: column 'tags' must be a list of strings"),
+        ({"tokens": ["a"], "tags": ["PER"]}, ":1: tag 'PER' is not IOB2"),
+        ({"tokens": ["a"], "tags": ["B-ORG"]}, ":1: unknown label 'B-ORG'"),
+    ],
+)
+def test_bad_sentence_is_named_with_its_line(sentences: Path, row: dict[str, Any], message: str) -> None:
+    write_folder(sentences, test=[row, *TAG_ROWS])
+    with pytest.raises(UserError, match=rf"test\.jsonl{message}"):
+        load_corpus(str(sentences))
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_missing_file_is_named(texts: Path, split: str) -> None:
+    (texts / f"{split}.jsonl").unlink()
+    with pytest.raises(UserError, match=rf"{split}\.jsonl: no such file"):
+        load_corpus(str(texts))
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_label_that_training_never_has_is_named(texts: Path, split: str) -> None:
+    write_folder(texts, **{split: [*TEXT_ROWS, {"text": "biasa", "label": "neutral"}]})
+    with pytest.raises(UserError, match=rf"{split}\.jsonl:3: .*'neutral'.*(bad, good)"):
+        load_corpus(str(texts))

@@ -1,0 +1,204 @@
+import itertools
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from kdops.deploy.bundle import write_bundle
+from kdops.deploy.onnx import ExportError, Parity, check_parity, export
+from kdops.deploy.predictor import BundleInfo, Predictor
+from kdops.task import Task
+
+SHAPES = list(itertools.product((1, 2, 5), (1, 2, 7, 20, 64, 128)))
+
+
+class Bert(nn.Module):
+    """A small random BERT that gives logits."""
+
+    def __init__(self, task: Task, attention: str, positions: int = 128) -> None:
+        super().__init__()
+        from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification
+
+        torch.manual_seed(0)
+        kind = BertForSequenceClassification if task is Task.TEXT else BertForTokenClassification
+        config = BertConfig(
+            vocab_size=50,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            num_labels=3,
+            max_position_embeddings=positions,
+            initializer_range=0.2,
+            attn_implementation=attention,
+        )
+        self.encoder = kind(config)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        logits: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits
+
+
+def worst_difference(model: nn.Module, path: Path) -> float:
+    """Largest logit difference on real positions, over many shapes with random masks."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    generator = np.random.default_rng(0)
+    worst = 0.0
+    for rows, length in SHAPES:
+        input_ids = generator.integers(0, 50, (rows, length))
+        mask = (np.arange(length) < generator.integers(1, length + 1, (rows, 1))).astype(np.int64)
+        with torch.inference_mode():
+            expected = model.eval()(torch.tensor(input_ids), torch.tensor(mask)).numpy()
+        (actual,) = session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})
+        assert actual.shape == expected.shape
+        difference = np.abs(actual - expected)
+        worst = max(worst, float((difference[mask.astype(bool)] if difference.ndim == 3 else difference).max()))
+    return worst
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("task", Task)
+def test_bert_is_exact_at_every_length_and_mask(tmp_path: Path, task: Task, attention: str) -> None:
+    model = Bert(task, attention)
+    export(model, tmp_path / "bert.onnx", task)
+    assert worst_difference(model, tmp_path / "bert.onnx") < 1e-5
+
+
+@pytest.mark.parametrize("task", Task)
+def test_bilstm_is_exact_at_every_length_and_mask(
+    tmp_path: Path, student: Callable[..., nn.Module], task: Task
+) -> None:
+    export(student(task), tmp_path / "student.onnx", task)
+    assert worst_difference(student(task), tmp_path / "student.onnx") < 1e-5
+
+
+def test_the_lstm_stays_one_node_and_the_graph_one_file(tmp_path: Path, student: Callable[..., nn.Module]) -> None:
+    export(student(Task.TEXT), tmp_path / "student.onnx", Task.TEXT)
+    operators = [node.op_type for node in onnx.load(str(tmp_path / "student.onnx")).graph.node]
+    assert operators.count("LSTM") == 2
+    assert [path.name for path in tmp_path.glob("*.onnx*")] == ["student.onnx"]
+
+
+def test_export_is_silent_and_leaves_the_model_as_it_was(tmp_path: Path, student: Callable[..., nn.Module]) -> None:
+    model = student(Task.TEXT).train()
+    model.get_submodule("dropout").eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        export(model, tmp_path / "student.onnx", Task.TEXT)
+    assert model.training
+    assert not model.get_submodule("dropout").training
+
+
+def test_a_short_model_is_checked_within_its_length(tmp_path: Path) -> None:
+    model = Bert(Task.TEXT, "sdpa", positions=16)
+    export(model, tmp_path / "bert.onnx", Task.TEXT, max_length=16)
+    with pytest.raises(RuntimeError, match="must match the existing size"):
+        export(model, tmp_path / "bert.onnx", Task.TEXT, max_length=64)
+
+
+class FixedLength(nn.Module):
+    """Reads its length as a number while it is traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(4, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        embedded = self.embedding(input_ids) * attention_mask[..., None]
+        return embedded.sum(dim=1) / int(input_ids.shape[1])
+
+
+class IgnoresMask(nn.Module):
+    """Its graph has one input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(4, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.embedding(input_ids).sum(dim=1) + torch.zeros(int(attention_mask.shape[1]))[:1]
+
+
+def test_a_length_traced_as_a_constant_is_noticed(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="differ by"):
+        export(FixedLength(), tmp_path / "fixed.onnx", Task.TEXT)
+
+
+def test_a_graph_without_mask_is_noticed(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="fails on a batch of 1 x 1"):
+        export(IgnoresMask(), tmp_path / "maskless.onnx", Task.TEXT)
+
+
+def gold_of(task: Task, texts: list[str]) -> list[str] | list[list[str]]:
+    if task is Task.TEXT:
+        return ["positive"] * len(texts)
+    return [["B-PER"] + ["O"] * (len(text.split()) - 1) for text in texts]
+
+
+def inputs_of(task: Task, texts: list[str]) -> list[str] | list[list[str]]:
+    return texts if task is Task.TEXT else [text.split() for text in texts]
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_bundle_is_on_par_with_its_model(
+    predictors: dict[Task, Predictor], student: Callable[..., nn.Module], texts: list[str], task: Task
+) -> None:
+    many = texts * 10
+    parity = check_parity(student(task), predictors[task], inputs_of(task, many), gold_of(task, many), max_texts=50)
+    assert parity.passed, parity.reason
+    assert parity.texts == 50
+    assert 0 <= parity.max_logit_difference < 1e-5
+    assert (parity.label_agreement, parity.metric_difference) == (1, 0)
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_bundle_is_not_on_par_with_another_model(
+    predictors: dict[Task, Predictor], student: Callable[..., nn.Module], texts: list[str], task: Task
+) -> None:
+    other = student(task)
+    with torch.no_grad():
+        next(other.parameters()).add_(torch.randn(12))
+    parity = check_parity(other, predictors[task], inputs_of(task, texts), gold_of(task, texts))
+    assert not parity.passed
+    assert parity.reason.startswith("logits differ by up to")
+
+
+@pytest.mark.parametrize("task", Task)
+def test_parity_notices_logits_that_depend_on_padding(
+    tmp_path: Path,
+    tokenizer: Tokenizer,
+    student: Callable[..., nn.Module],
+    info: Callable[..., BundleInfo],
+    texts: list[str],
+    task: Task,
+) -> None:
+    leaking = student(task, leaking=True)
+    write_bundle(tmp_path / "leaking", model=leaking, tokenizer=tokenizer, info=info(task))
+    predictor = Predictor.load(tmp_path / "leaking")
+    many = [text for text in texts for _ in range(6)]
+    assert not check_parity(leaking, predictor, inputs_of(task, many), gold_of(task, many)).passed
+
+
+def test_parity_needs_texts(predictors: dict[Task, Predictor], student: Callable[..., nn.Module]) -> None:
+    with pytest.raises(ValueError, match="at least one text"):
+        check_parity(student(Task.TEXT), predictors[Task.TEXT], [], [])
+
+
+def test_a_failed_parity_says_why() -> None:
+    fine = Parity(texts=10, max_logit_difference=1e-6, label_agreement=1.0, metric_difference=0.0)
+    assert fine.passed
+    assert fine.reason == ""
+    assert replace(fine, max_logit_difference=0.5).reason == "logits differ by up to 5.00e-01, more than 1e-04"
+    assert "99.0000%" in replace(fine, label_agreement=0.99).reason
+    assert "0.0200" in replace(fine, metric_difference=0.02).reason
+    for field in ("max_logit_difference", "label_agreement", "metric_difference"):
+        assert not replace(fine, **{field: math.nan}).passed

@@ -1,0 +1,152 @@
+"""The rules of the house that no single module can hold: who may import whom, and what importing costs."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PREDICTOR = ROOT / "kdops" / "deploy" / "predictor.py"
+
+# A room may import its own floor and those below it. The single modules beside the rooms are the ground floor.
+FLOORS = [
+    {path.stem for path in (ROOT / "kdops").glob("*.py")} - {"metrics"},
+    {"metrics", "data", "models"},
+    {"training"},
+    {"deploy"},
+    {"measure"},
+    {"tracking"},
+    {"steps"},
+    {"entrypoints"},
+]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# Loaded by MLflow in every process, so outside the house and knowing nothing of it.
+OUTSIDE = {"mlflow_plugin"}
+
+HEAVY = {
+    "torch",
+    "transformers",
+    "datasets",
+    "mlflow",
+    "optuna",
+    "accelerate",
+    "onnx",
+    "sklearn",
+    "pandas",
+    "matplotlib",
+}
+PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
+ENTRY_POINT_NEEDS = {"typer", "rich", "pydantic", "kdops.errors", "kdops.steps"}
+LONGEST_MODULE = 300
+
+MODULES = sorted([*(ROOT / "kdops").rglob("*.py"), *(ROOT / "entrypoints").glob("*.py")])
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything that a module imports, inside functions too, `from a import b` as `a.b`."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def _room(name: str) -> str | None:
+    """The room of a dotted module name, None for other people's modules."""
+    head, *rest = name.split(".")
+    if head == "entrypoints":
+        return "entrypoints"
+    if head != "kdops":
+        return None
+    return rest[0] if rest and rest[0] in FLOOR.keys() | OUTSIDE else "__init__"
+
+
+def _room_of_file(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0] if parts[0] == "entrypoints" else parts[1]
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_module_has_a_floor() -> None:
+    assert {_room_of_file(path) for path in MODULES} <= FLOOR.keys() | OUTSIDE
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_no_room_imports_a_higher_one(path: Path) -> None:
+    here = _room_of_file(path)
+    wrong = [
+        f"{_name(path)}:{line} imports {name}"
+        for line, name in _imports(path)
+        if (room := _room(name)) is not None and (here in OUTSIDE or room in OUTSIDE or FLOOR[room] > FLOOR[here])
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _room_of_file(path) != "tracking"], ids=_name)
+def test_only_tracking_talks_to_mlflow(path: Path) -> None:
+    assert not [f"{_name(path)}:{line}" for line, name in _imports(path) if name.split(".")[0] == "mlflow"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "entrypoints").glob("*.py")), ids=_name)
+def test_entry_points_know_only_their_steps(path: Path) -> None:
+    allowed = sys.stdlib_module_names | ENTRY_POINT_NEEDS | {"entrypoints"}
+    wrong = [
+        f"{_name(path)}:{line} imports {name}"
+        for line, name in _imports(path)
+        if not {name.split(".")[0], ".".join(name.split(".")[:2])} & allowed
+    ]
+    assert not wrong
+
+
+def test_the_predictor_imports_its_three_packages_only() -> None:
+    assert {name.split(".")[0] for _, name in _imports(PREDICTOR)} <= sys.stdlib_module_names | PREDICTOR_NEEDS
+
+
+def test_the_predictor_works_as_one_copied_file_where_nothing_else_is_installed(tmp_path: Path) -> None:
+    blocked = HEAVY | {"kdops", "joblib", "psutil", "safetensors", "pydantic", "typer", "huggingface_hub"}
+    (tmp_path / "predictor.py").write_bytes(PREDICTOR.read_bytes())
+    done = _python(
+        "import sys\n"
+        "class Blocker:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {blocked!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Blocker())\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import predictor\n"
+        "assert predictor.Predictor.load and predictor.__file__.startswith(sys.path[0])\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "kdops",
+        "kdops.mlflow_plugin",
+        "kdops.deploy.predictor",
+        *(f"kdops.{path.parent.name}" for path in sorted((ROOT / "kdops").glob("*/__init__.py"))),
+    ],
+)
+def test_importing_a_package_is_cheap(module: str) -> None:
+    done = _python(f"import sys, {module}\nprint(*sorted({HEAVY!r} & sys.modules.keys()))")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_modules_stay_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < LONGEST_MODULE

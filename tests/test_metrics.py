@@ -1,0 +1,158 @@
+import random
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from seqeval.metrics import classification_report as span_report
+from sklearn.metrics import classification_report
+
+from kdops.metrics import confusion, paired_bootstrap, score
+from kdops.task import Task
+
+TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+LABELS = ("negative", "neutral", "positive")
+
+
+def random_tags(rng: random.Random, like: list[list[str]], noise: float) -> list[list[str]]:
+    return [[rng.choice(TAGS) if rng.random() < noise else tag for tag in row] for row in like]
+
+
+@pytest.fixture
+def tagged() -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
+    rng = random.Random(1)
+    gold = [[rng.choice(TAGS) for _ in range(rng.randint(1, 12))] for _ in range(80)]
+    return gold, random_tags(rng, gold, 0.1), random_tags(rng, gold, 0.4)
+
+
+def test_text_scores_by_hand() -> None:
+    gold = ["positive", "positive", "negative", "neutral"]
+    predicted = ["positive", "negative", "negative", "neutral"]
+    # F1: negative 2/3, neutral 1, positive 2/3
+    assert score(Task.TEXT, LABELS, gold, predicted) == pytest.approx({"f1_macro": 7 / 9, "accuracy": 0.75})
+
+
+def test_text_macro_is_over_the_classes_that_occur() -> None:
+    scores = score(Task.TEXT, LABELS, ["positive", "negative"], ["positive", "positive"])
+    assert scores["f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_token_scores_by_hand() -> None:
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-LOC"]]
+    predicted = [["B-PER", "O", "O", "B-LOC"], ["O", "B-LOC"]]
+    # one person with a wrong end; both places right: PER 0, LOC 1; 2 of 3 spans on either side
+    expected = {"f1_entity_macro": 0.5, "f1_entity_micro": 2 / 3, "accuracy": 5 / 6}
+    assert score(Task.TOKEN, TAGS, gold, predicted) == pytest.approx(expected)
+
+
+def test_inside_tag_without_a_beginning_begins_a_span() -> None:
+    gold = [["O", "B-PER", "I-PER", "B-LOC"]]
+    predicted = [["O", "I-PER", "I-PER", "I-LOC"]]
+    assert score(Task.TOKEN, TAGS, gold, predicted) == pytest.approx(
+        {"f1_entity_macro": 1.0, "f1_entity_micro": 1.0, "accuracy": 0.5}
+    )
+
+
+def test_spans_do_not_run_over_the_end_of_a_sentence() -> None:
+    assert score(Task.TOKEN, TAGS, [["B-PER"], ["I-PER"]], [["B-PER"], ["O"]])["f1_entity_micro"] == pytest.approx(
+        2 / 3
+    )
+
+
+def test_no_spans_at_all_scores_nought_instead_of_failing() -> None:
+    assert score(Task.TOKEN, TAGS, [["O", "O"]], [["O", "O"]]) == {
+        "f1_entity_macro": 0.0,
+        "f1_entity_micro": 0.0,
+        "accuracy": 1.0,
+    }
+
+
+def test_token_scores_agree_with_seqevals_report(tagged: tuple[list[list[str]], ...]) -> None:
+    gold, first, second = tagged
+    for predicted in (first, second):
+        report = span_report(gold, predicted, output_dict=True, zero_division=0)
+        scores = score(Task.TOKEN, TAGS, gold, predicted)
+        assert scores["f1_entity_macro"] == pytest.approx(report["macro avg"]["f1-score"])
+        assert scores["f1_entity_micro"] == pytest.approx(report["micro avg"]["f1-score"])
+
+
+def test_text_scores_agree_with_scikit_learns_report() -> None:
+    rng = random.Random(2)
+    gold, predicted = ([rng.choice(LABELS) for _ in range(200)] for _ in range(2))
+    report = classification_report(gold, predicted, output_dict=True)
+    assert score(Task.TEXT, LABELS, gold, predicted)["f1_macro"] == pytest.approx(report["macro avg"]["f1-score"])
+
+
+@pytest.mark.parametrize(
+    ("task", "gold", "predicted", "message"),
+    [
+        (Task.TEXT, ["positive"], [], "1 gold rows, 0 predicted"),
+        (Task.TEXT, [], [], "at least one"),
+        (Task.TEXT, ["positive"], ["good"], "'good'"),
+        (Task.TOKEN, [["O", "O"]], [["O"]], "row 0: 2 gold tags, 1 predicted"),
+    ],
+)
+def test_gold_and_predicted_must_belong_together(
+    task: Task, gold: list[Any], predicted: list[Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        score(task, LABELS if task is Task.TEXT else TAGS, gold, predicted)
+
+
+def test_confusion_has_gold_in_rows_and_unseen_labels_as_zeros() -> None:
+    table = confusion(Task.TEXT, LABELS, ["positive", "positive", "negative"], ["negative", "positive", "negative"])
+    assert table.tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 1]]
+    tags = confusion(Task.TOKEN, TAGS, [["O", "B-PER"], ["O"]], [["O", "B-LOC"], ["O"]])
+    assert tags[0, 0] == 2
+    assert tags[1, 3] == 1
+    assert tags.sum() == 3
+
+
+def test_bootstrap_difference_is_that_of_the_scores(tagged: tuple[list[list[str]], ...]) -> None:
+    gold, first, second = tagged
+    result = paired_bootstrap(Task.TOKEN, TAGS, gold, first, second)
+    a, b = (score(Task.TOKEN, TAGS, gold, predicted)["f1_entity_macro"] for predicted in (first, second))
+    assert result.difference == pytest.approx(a - b)
+    assert result.low < result.difference < result.high
+    assert result.low > 0
+    assert result.p_value < 0.01
+
+
+def test_bootstrap_agrees_with_scoring_each_drawn_sample_by_hand() -> None:
+    rng = random.Random(3)
+    gold = [rng.choice(LABELS) for _ in range(60)]
+    first, second = ([rng.choice(LABELS) if rng.random() < noise else label for label in gold] for noise in (0.3, 0.45))
+    result = paired_bootstrap(Task.TEXT, LABELS, gold, first, second, samples=2000)
+    draws = np.random.default_rng(7)
+    differences = []
+    for _ in range(150):
+        rows = draws.integers(len(gold), size=len(gold))
+        a, b = (
+            score(Task.TEXT, LABELS, [gold[i] for i in rows], [model[i] for i in rows])["f1_macro"]
+            for model in (first, second)
+        )
+        differences.append(a - b)
+    assert [result.low, result.high] == pytest.approx(np.quantile(differences, (0.025, 0.975)).tolist(), abs=0.05)
+    assert result.p_value == pytest.approx(2 * float(np.mean(np.array(differences) <= 0)), abs=0.1)
+
+
+def test_bootstrap_of_a_model_against_itself_finds_nothing() -> None:
+    gold, predicted = ["positive", "negative"] * 20, ["positive", "neutral"] * 20
+    result = paired_bootstrap(Task.TEXT, LABELS, gold, predicted, predicted)
+    assert (result.difference, result.low, result.high, result.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_bootstrap_repeats_by_seed_and_turns_its_sign_with_the_models(tagged: tuple[list[list[str]], ...]) -> None:
+    gold, first, second = tagged
+    once = paired_bootstrap(Task.TOKEN, TAGS, gold, first, second, seed=5)
+    assert once == paired_bootstrap(Task.TOKEN, TAGS, gold, first, second, seed=5)
+    turned = paired_bootstrap(Task.TOKEN, TAGS, gold, second, first, seed=5)
+    assert (turned.difference, turned.low, turned.high) == pytest.approx((-once.difference, -once.high, -once.low))
+
+
+def test_bootstrap_of_many_rows_takes_seconds() -> None:
+    rng = random.Random(4)
+    gold = [rng.choice(LABELS) for _ in range(5_000)]
+    start = time.perf_counter()
+    paired_bootstrap(Task.TEXT, LABELS, gold, gold, random.Random(5).sample(gold, len(gold)))
+    assert time.perf_counter() - start < 10
