@@ -9,11 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from kdops.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Config = TypeVar("Config")
 
@@ -70,17 +73,24 @@ def settings(kind: type[Config], **values: object) -> Config:
     try:
         return TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
-        lines = []
-        for problem in error.errors(include_url=False):
-            field = ".".join(map(str, problem["loc"]))
-            message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{field}={given.get(field, problem['input'])}: {message}" if field else message)
-        raise UserError("\n".join(lines)) from error
+        raise UserError("\n".join(_line(problem) for problem in error.errors(include_url=False))) from error
+
+
+def _line(problem: "ErrorDetails") -> str:
+    """What pydantic found wrong with one parameter, for people."""
+    field = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "literal_error":
+        choices = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        return f"unknown {field} {problem['input']!r}; choose one of: {choices}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{field}={problem['input']}: {message}" if field else message
 
 
 def _log_to_stderr() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING)
     logging.getLogger("kdops").setLevel(logging.INFO)
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 def _end_cleanly_on_signals() -> None:

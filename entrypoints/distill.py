@@ -13,7 +13,7 @@ def distill(
     recipe: Annotated[str, Option(help="vanilla, kd, kd-unlabeled, kd-unlabeled-teacher")] = "default",
     teacher: Annotated[str, Option(help="Hub id, local folder, scratch, or the data set's own.")] = "default",
     unlabeled: Annotated[str, Option(help="JSONL file of texts without labels.")] = "default",
-    trials: Annotated[str, Option(help="Settings to try, with and without distillation alike.")] = "default",
+    trials: Annotated[str, Option(help="Settings to try.")] = "default",
     epochs: Annotated[str, Option(help="Most passes over the student's training data.")] = "default",
     batch_size: Annotated[str, Option(help="Texts a step, for the student.")] = "default",
     teacher_epochs: Annotated[str, Option(help="Most passes over the teacher's training data.")] = "default",

@@ -1,5 +1,6 @@
 """Texts as integers: encoded once, kept as flat arrays, sliced into batches later."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,6 +14,7 @@ Text = str | Sequence[str]
 """One input: a text, or for token tasks its words."""
 
 _CHUNK_TEXTS = 2_048
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,15 @@ def _units(encoding: Encoding) -> tuple[list[int], list[int]]:
 
 def _chunks(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
     iterator = iter(texts)
-    while chunk := list(islice(iterator, size)):
+    while chunk := [_clean(text) for text in islice(iterator, size)]:
         yield chunk
+
+
+def _clean(text: Text) -> Text:
+    # A lone surrogate has no UTF-8 form, which the tokenizer needs; the deployed predictor reads it in the same way.
+    if isinstance(text, str):
+        return _SURROGATE.sub("\ufffd", text)
+    return [_SURROGATE.sub("\ufffd", word) for word in text]
 
 
 def _flat(parts: list[np.ndarray]) -> np.ndarray:

@@ -1,16 +1,18 @@
 """The teacher's tokenizer, trimmed to the pieces that a student meets.
 
 Most of a small student is its embedding table, so unused pieces cost storage and memory and nothing else. Kept are the
-pieces that the given texts use, every special token, and every single-character piece: what the teacher's tokenizer can
-spell, the trimmed one can spell too. Texts whose pieces were counted are cut into the very same pieces as before:
+pieces that the given texts use, every special token, every single-character piece, and every piece with a character
+that no piece stands for alone: what the teacher's tokenizer can spell, the trimmed one can spell too. Texts whose
+pieces were counted are cut into the very same pieces as before:
 
 - WordPiece takes the longest known piece and Unigram the best-scored path; removing pieces that were not chosen changes
-  neither choice.
+  neither choice. Unigram scores an unknown character by its worst piece, so that piece stays.
 - BPE keeps every merge on the way to a kept piece, in the same order.
 """
 
 import json
 import logging
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +29,7 @@ class Vocabulary:
     Attributes:
         tokenizer: the trimmed tokenizer.
         teacher_ids: the teacher's id of each kept piece, int64 (size,), ascending; position is the student's id.
-        teacher_size: number of ids the teacher has.
+        teacher_size: one more than the teacher's highest id.
     """
 
     tokenizer: Tokenizer
@@ -54,7 +56,8 @@ def trim(tokenizer: Tokenizer, used_ids: np.ndarray) -> Vocabulary:
         tokenizer: WordPiece, Unigram or BPE; a tokenizer of another kind is kept whole, which is logged.
         used_ids: token ids of the texts that the student will train on, any shape, repeats allowed.
     """
-    teacher_size = tokenizer.get_vocab_size(with_added_tokens=True)
+    # The number of pieces is less where ids are left out, as they are for repeated lines of a vocabulary file.
+    teacher_size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
     spec = json.loads(tokenizer.to_str())
     model = spec["model"]
     trimmers = {"WordPiece": _trim_wordpiece, "Unigram": _trim_unigram, "BPE": _trim_bpe}
@@ -77,21 +80,31 @@ def trim(tokenizer: Tokenizer, used_ids: np.ndarray) -> Vocabulary:
 
 def _trim_wordpiece(model: dict[str, Any], wanted: set[str]) -> set[str]:
     prefix = model["continuing_subword_prefix"]
-    kept = {piece for piece in model["vocab"] if piece in wanted or len(piece.removeprefix(prefix)) == 1}
+    vocab = model["vocab"]
+
+    def alone(piece: str) -> list[str]:
+        inside, characters = piece.startswith(prefix), piece.removeprefix(prefix)
+        return [prefix + one if inside or at > 0 else one for at, one in enumerate(characters)]
+
+    kept = {piece for piece in vocab if piece in wanted or _spells_alone(piece, alone(piece), vocab)}
     return kept | {model["unk_token"]}
 
 
 def _trim_unigram(model: dict[str, Any], wanted: set[str]) -> set[str]:
+    vocab = dict(model["vocab"])
+    kept = {piece for piece in vocab if piece in wanted or _spells_alone(piece, piece, vocab) or _is_byte(piece)}
     unknown = {model["vocab"][model["unk_id"]][0]} if model["unk_id"] is not None else set()
-    return {piece for piece, _ in model["vocab"] if piece in wanted or len(piece) == 1 or _is_byte(piece)} | unknown
+    return kept | unknown | {min(vocab, key=vocab.__getitem__)}
 
 
 def _trim_bpe(model: dict[str, Any], wanted: set[str]) -> set[str]:
     sources: dict[str, list[tuple[str, str]]] = {}
-    for left, right in map(_merge_pair, model["merges"]):
-        sources.setdefault(left + right, []).append((left, right))
-    kept = {piece for piece in model["vocab"] if len(piece) == 1 or _is_byte(piece)}
-    open_pieces = [piece for piece in model["vocab"] if piece in wanted]
+    for pair in map(_merge_pair, model["merges"]):
+        sources.setdefault(_merged(pair, model), []).append(pair)
+    prefix, suffix = model["continuing_subword_prefix"] or "", model["end_of_word_suffix"] or ""
+    singles = (piece for piece in model["vocab"] if len(piece.removeprefix(prefix).removesuffix(suffix)) == 1)
+    kept = {*singles, *filter(_is_byte, model["vocab"])}
+    open_pieces = [piece for piece in model["vocab"] if piece in wanted or piece == model["unk_token"]]
     while open_pieces:
         piece = open_pieces.pop()
         kept.add(piece)
@@ -110,7 +123,9 @@ def _renumber(spec: dict[str, Any], new_ids: dict[str, int]) -> None:
         model["vocab"] = {piece: new_ids[piece] for piece in model["vocab"] if piece in new_ids}
     if model["type"] == "BPE":
         pairs = map(_merge_pair, model["merges"])
-        model["merges"] = [pair for pair in pairs if all(part in model["vocab"] for part in (*pair, "".join(pair)))]
+        model["merges"] = [
+            pair for pair in pairs if all(part in model["vocab"] for part in (*pair, _merged(pair, model)))
+        ]
     for token in spec["added_tokens"]:
         token["id"] = new_ids[token["content"]]
     if spec["post_processor"]:
@@ -130,6 +145,15 @@ def _renumber_post_processor(processor: dict[str, Any], new_ids: dict[str, int])
 def _merge_pair(merge: str | list[str]) -> tuple[str, str]:
     left, right = merge.split(" ") if isinstance(merge, str) else merge
     return left, right
+
+
+def _merged(pair: tuple[str, str], model: dict[str, Any]) -> str:
+    return pair[0] + pair[1].removeprefix(model["continuing_subword_prefix"] or "")
+
+
+def _spells_alone(piece: str, characters: Iterable[str], vocab: Collection[str]) -> bool:
+    """Whether a piece is a single character, or has one that no piece stands for alone."""
+    return any(character == piece or character not in vocab for character in characters)
 
 
 def _is_byte(piece: str) -> bool:

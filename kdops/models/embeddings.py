@@ -49,7 +49,8 @@ def cooccurrence_vectors(encoded: Encoded, pieces: int, width: int) -> Tensor:
         width: columns of the result.
 
     Returns:
-        float32 (pieces, width), mean 0 and standard deviation 1.
+        float32 (pieces, width), mean 0 and standard deviation 1; of so few pieces that the matrix has fewer vectors
+        than `width`, the columns beyond are zero.
     """
     rows = np.repeat(np.arange(len(encoded)), encoded.lengths)
     counts = scipy.sparse.csr_array((pieces, pieces))
@@ -64,7 +65,8 @@ def cooccurrence_vectors(encoded: Encoded, pieces: int, width: int) -> Tensor:
     first, second = cells.coords
     information = np.log(cells.data / (frequency[first] * context[second]))
     positive = scipy.sparse.coo_array((np.maximum(information, 0), cells.coords), shape=(pieces, pieces)).tocsr()
-    left, strengths, _ = scipy.sparse.linalg.svds(positive, k=width, random_state=0)
-    vectors = torch.from_numpy(np.ascontiguousarray(left * np.sqrt(strengths))).to(torch.float32)
+    left, strengths, _ = scipy.sparse.linalg.svds(positive, k=min(width, pieces - 1), random_state=0)
+    vectors = torch.zeros(pieces, width)
+    vectors[:, : len(strengths)] = torch.from_numpy(left * np.sqrt(strengths))
     centred = vectors - vectors.mean(dim=0)
     return centred / centred.std()

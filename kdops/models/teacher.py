@@ -2,12 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import model_info
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from safetensors import SafetensorError
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
@@ -21,6 +23,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     TokenizersBackend,
 )
+from transformers.utils import logging as transformers_logging
 
 from kdops.data.encoding import encode
 from kdops.errors import UserError
@@ -56,8 +59,9 @@ class Teacher:
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), config and tokenizer as Hugging Face does, loadable with `from_pretrained`."""
-        self.model.encoder.save_pretrained(folder)
-        self.processing.save_pretrained(folder)
+        with _quiet():
+            self.model.encoder.save_pretrained(folder)
+            self.processing.save_pretrained(folder)
 
 
 class TeacherModel(nn.Module):
@@ -91,8 +95,12 @@ def load_teacher(source: str, task: Task, labels: Sequence[str]) -> Teacher:
     family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
     try:
         processing = AutoTokenizer.from_pretrained(source)
-        encoder = family.from_pretrained(source, num_labels=len(names), id2label=names, label2id=ids)
-    except (OSError, ValueError) as error:
+        # Its report of new weights in the head would worry people for whom all is as it should be.
+        with _quiet():
+            encoder = family.from_pretrained(
+                source, num_labels=len(names), id2label=names, label2id=ids, ignore_mismatched_sizes=True
+            )
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"teacher {source!r} cannot be loaded: {str(error).splitlines()[0]}") from error
     return _assembled(encoder, processing, source)
 
@@ -161,11 +169,25 @@ def teacher_identity(source: str) -> str:
         return source
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in {".json", ".safetensors", ".txt", ".model"}:
+        if path.suffix in {".json", ".safetensors", ".bin", ".txt", ".model"}:
             digest.update(path.name.encode())
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' warnings and progress bars."""
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _check_hub(source: str, choices: str) -> None:

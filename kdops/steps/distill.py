@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +24,10 @@ from kdops.models.teacher import check_teacher
 from kdops.steps.evaluation import prefixed
 from kdops.steps.material import material_fingerprint, prepare
 from kdops.steps.setup import CheckedCorpus, checked_corpus, unlabeled_texts
-from kdops.steps.student import BUNDLE, Budget, FinishedStudent, finish_student, study_fingerprint
+from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, study_fingerprint
 from kdops.steps.summary import Distilled, version_card
 from kdops.steps.teacher import TeacherConfig, TrainedTeacher, teacher_for
+from kdops.steps.trials import Budget
 from kdops.tracking import names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
@@ -48,24 +50,27 @@ class DistillConfig(BaseModel):
     recipe: Literal["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-teacher"] = "kd-unlabeled-teacher"
     teacher: str | None = None
     unlabeled: str | None = None
-    trials: int = Field(default=8, ge=1)
+    trials: int = Field(default=6, ge=1)
     epochs: int = Field(default=10, ge=1)
+    patience: int = Field(default=3, ge=1)
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     teacher_epochs: int = Field(default=10, ge=1)
     max_length: int = Field(default=128, ge=3)
     threads: int = Field(default=1, ge=1)
     seed: int = Field(default=1, ge=0)
-    storage: str | None = None
+    # May hold a password, so it is never logged.
+    storage: str | None = Field(default=None, exclude=True)
     force: bool = False
 
     @property
     def budget(self) -> Budget:
-        """What may be spent on the student, with and without distillation."""
+        """What may be spent on the student."""
         return Budget(
             student=self.student,
             trials=self.trials,
             epochs=self.epochs,
+            patience=self.patience,
             batch_size=self.batch_size,
             seed=self.seed,
             storage=self.storage or study_storage(),
@@ -115,6 +120,12 @@ def distill(config: DistillConfig) -> Distilled:
     check_teacher(config.teacher or corpus.default_teacher)
     open_storage(config.budget.storage)
     unlabeled = unlabeled_texts(corpus, config.unlabeled)
+    if recipe.unlabeled and unlabeled is None:
+        logger.warning(
+            "no unlabeled text lies beside %s: recipe %s goes on without; give some with unlabeled=<file.jsonl>",
+            corpus.name,
+            recipe.name,
+        )
     name = f"{config.student} {recipe.name} {corpus.name}"
     described = config.model_dump() | {"dataset": corpus.name, "teacher": config.teacher or corpus.default_teacher}
     with runs.tracked(Role.STUDENT, name, tags=_tags(corpus, config, recipe), config=described) as run:
@@ -136,11 +147,12 @@ class _Job:
     def work(self) -> Distilled:
         with self.phases.timed("teacher"):
             teacher = teacher_for(self.checked, self.unlabeled, self.config.teacher_config, mark_reuse=False)
-        work = self._fingerprint(teacher, self.recipe)
+        budget = self.config.budget
+        work = fingerprint(self._fingerprint(teacher, self.recipe, budget), self.config.threads)
         found = None if self.config.force else runs.find_finished(Role.STUDENT, work)
         if found:
             return self._reuse(found, teacher)
-        student = self._student(self.run, teacher, self.recipe, "student")
+        student = self._student(self.run, teacher, self.recipe, budget, "student")
         baseline = self._baseline(teacher) if self.recipe.distills else student
         with self.phases.timed("measure"):
             self._measure(teacher, baseline, student)
@@ -149,15 +161,20 @@ class _Job:
         self.run.tags({names.FINGERPRINT: work, names.VERSION: version, names.BASELINE_RUN: baseline.run_id})
         return self._distilled(self.run.run_id, teacher, baseline.run_id, version, reused=False)
 
-    def _student(self, run: runs.Run, teacher: TrainedTeacher, recipe: Recipe, phase: str) -> FinishedStudent:
+    def _student(
+        self, run: runs.Run, teacher: TrainedTeacher, recipe: Recipe, budget: Budget, phase: str
+    ) -> FinishedStudent:
         with self.phases.timed(f"{phase}_signals" if recipe.distills else f"{phase}_encoding"):
             material = prepare(self.corpus, teacher, recipe, self.unlabeled, self.config.max_length)
         with self.phases.timed(f"{phase}_tuning"):
-            return finish_student(run, material, teacher, self.config.budget)
+            return finish_student(run, material, teacher, budget)
 
     def _baseline(self, teacher: TrainedTeacher) -> FinishedStudent:
-        """The same student without distillation, with the same number of trials and epochs."""
-        work = self._fingerprint(teacher, VANILLA)
+        """The same student without distillation: as many trials, each of at least as many training steps."""
+        labeled = len(self.corpus.splits["train"])
+        unlabeled = len(self.unlabeled or []) if self.recipe.unlabeled else 0
+        budget = self.config.budget.over_fewer_rows(ceil((labeled + unlabeled) / labeled))
+        work = self._fingerprint(teacher, VANILLA, budget)
         found = None if self.config.force else runs.find_finished(Role.BASELINE, work)
         if found:
             logger.info("student without distillation: reusing run %s", found)
@@ -166,14 +183,14 @@ class _Job:
         name = f"{self.config.student} without distillation {self.corpus.name}"
         tags = _tags(self.corpus, self.config, VANILLA)
         with runs.tracked(
-            Role.BASELINE, name, fingerprint=work, tags=tags, config=self.config.model_dump() | {"recipe": VANILLA.name}
+            Role.BASELINE, name, fingerprint=work, tags=tags, config=budget.described | {"recipe": VANILLA.name}
         ) as run:
             run.dataset(self.corpus)
-            return self._student(run, teacher, VANILLA, "baseline")
+            return self._student(run, teacher, VANILLA, budget, "baseline")
 
-    def _fingerprint(self, teacher: TrainedTeacher, recipe: Recipe) -> str:
+    def _fingerprint(self, teacher: TrainedTeacher, recipe: Recipe, budget: Budget) -> str:
         material = material_fingerprint(self.corpus, teacher, recipe, self.unlabeled, self.config.max_length)
-        return fingerprint(study_fingerprint(material, self.config.budget), self.config.trials)
+        return fingerprint(study_fingerprint(material, budget), budget.trials)
 
     def _measure(self, teacher: TrainedTeacher, baseline: FinishedStudent, student: FinishedStudent) -> None:
         """Measure all three in turns, and log what each costs to its own run."""

@@ -60,7 +60,6 @@ def unlabeled_texts(corpus: Corpus, path: str | None) -> Dataset | None:
     """
     chosen = Path(path).expanduser() if path else corpus.unlabeled
     if chosen is None:
-        logger.warning("no unlabeled text lies beside %s; give some with unlabeled=<file.jsonl>", corpus.name)
         return None
     held_out = [*corpus.inputs("validation"), *corpus.inputs("test")]
     return load_unlabeled(chosen, corpus.task, exclude=held_out)

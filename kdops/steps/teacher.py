@@ -148,13 +148,13 @@ def _train(
     run: runs.Run, corpus: Corpus, unlabeled: Dataset | None, config: TeacherConfig, source: str, folder: Path
 ) -> Teacher:
     torch.manual_seed(config.seed)
-    teacher = _untrained(corpus, unlabeled, source)
-    if config.max_length > teacher.max_length:
-        raise UserError(f"max_length={config.max_length} is more than teacher {source!r} reads: {teacher.max_length}")
-    checkpoint = folder / "checkpoint.pt"
+    checkpoint, start = folder / "checkpoint.pt", folder / "start"
     if config.force:
         shutil.rmtree(folder / _MODEL, ignore_errors=True)
         checkpoint.unlink(missing_ok=True)
+    teacher = _untrained(corpus, unlabeled, source, start, resumes=checkpoint.exists())
+    if config.max_length > teacher.max_length:
+        raise UserError(f"max_length={config.max_length} is more than teacher {source!r} reads: {teacher.max_length}")
     training = encode(teacher.tokenizer, corpus.inputs("train"), corpus.task, config.max_length)
     labels = training.unit_labels(gold_classes(corpus, "train"))
     validation = labeled(corpus, "validation", teacher.tokenizer, teacher.pad_id, config.max_length)
@@ -183,15 +183,22 @@ def _train(
     teacher.save(folder / _MODEL)
     run.folder(folder / _MODEL, _ARTIFACT)
     checkpoint.unlink()
+    shutil.rmtree(start, ignore_errors=True)
     return teacher
 
 
-def _untrained(corpus: Corpus, unlabeled: Dataset | None, source: str) -> Teacher:
+def _untrained(corpus: Corpus, unlabeled: Dataset | None, source: str, start: Path, *, resumes: bool) -> Teacher:
+    """Where training starts; `start` keeps a teacher from scratch until it is trained."""
     if source != SCRATCH:
         return load_teacher(source, corpus.task, corpus.labels)
+    if resumes:
+        # A WordPiece vocabulary does not come out the same in another process, and a checkpoint fits its own only.
+        return load_teacher(str(start), corpus.task, corpus.labels)
     inputs = [*corpus.inputs("train"), *inputs_of(unlabeled, corpus.task)]
     texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
-    return scratch_teacher(texts, corpus.task, corpus.labels)
+    teacher = scratch_teacher(texts, corpus.task, corpus.labels)
+    teacher.save(start)
+    return teacher
 
 
 def _loop_config(config: TeacherConfig, source: str) -> LoopConfig:

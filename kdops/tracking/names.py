@@ -54,6 +54,7 @@ VERSION_PREFIX = "version."
 
 # Run parameters.
 CONFIG_PREFIX = "cfg."
+BEST_PREFIX = "best."
 
 # Metrics.
 VALIDATION_PREFIX = "val."

@@ -44,6 +44,14 @@ class Run:
             self.run_id, metrics=[Metric(name, float(value), now_ms, step or 0) for name, value in values.items()]
         )
 
+    def params(self, values: Mapping[str, object]) -> None:
+        """Log parameters by name; a parameter is written once and never changed."""
+        from mlflow.entities import Param
+
+        params = [Param(name, str(value)) for name, value in values.items()]
+        for start in range(0, len(params), _PARAMS_A_BATCH):
+            store.client().log_batch(self.run_id, params=params[start : start + _PARAMS_A_BATCH])
+
     def tags(self, values: Mapping[str, object]) -> None:
         """Set tags by name."""
         from mlflow.entities import RunTag
@@ -137,7 +145,7 @@ def tracked(
         if fingerprint:
             described[names.FINGERPRINT] = fingerprint
         run.tags(host.facts() | described | dict(tags or {}))
-        _log_config(run.run_id, config or {})
+        run.params({names.CONFIG_PREFIX + key: value for key, value in (config or {}).items()})
         yield run
     except Exception as error:
         _end(run, run.status or Status.FAILED, None if run.status else error, outermost)
@@ -229,14 +237,6 @@ def _start(name: str, parent_run_id: str | None) -> str:
         experiment_id=experiment_id, run_name=name, nested=active is not None, parent_run_id=parent_run_id
     )
     return str(started.info.run_id)
-
-
-def _log_config(run_id: str, config: Mapping[str, object]) -> None:
-    from mlflow.entities import Param
-
-    params = [Param(names.CONFIG_PREFIX + key, str(value)) for key, value in config.items()]
-    for start in range(0, len(params), _PARAMS_A_BATCH):
-        store.client().log_batch(run_id, params=params[start : start + _PARAMS_A_BATCH])
 
 
 def _end(run: Run, status: Status, error: BaseException | None, outermost: bool) -> None:

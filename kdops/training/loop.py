@@ -124,6 +124,7 @@ class _Loop:
             if checkpoint and time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 self.save(checkpoint)
                 saved = time.monotonic()
+                logger.info("epoch %d: step %d of %d", progress.epoch, progress.step, len(order))
 
     def _step(self, batch: Any, objective: Objective) -> None:
         batch = batch.to(self.accelerator.device)
@@ -144,6 +145,7 @@ class _Loop:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": torch.get_rng_state(),
+            "device_random": torch.cuda.get_rng_state_all(),
             "progress": vars(self.progress),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +159,7 @@ class _Loop:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random"])
+        torch.cuda.set_rng_state_all(state["device_random"])
         self.progress = _Progress(**state["progress"])
         logger.info("going on from epoch %d, step %d", self.progress.epoch, self.progress.step)
 

@@ -27,7 +27,7 @@ def gold_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def kl_loss(logits: Tensor, signals: Tensor, temperature: float) -> Tensor:
     """T^2 * KL(softmax(signals / T) || softmax(logits / T)), mean over units (Hinton et al. 2015, arXiv:1503.02531).
 
-    The factor T^2 keeps the size of the gradient the same at any temperature.
+    The factor T^2 keeps the size of the gradient the same at any temperature. A batch without units has loss 0.
 
     Args:
         logits: the student's, (units, classes).
@@ -36,12 +36,16 @@ def kl_loss(logits: Tensor, signals: Tensor, temperature: float) -> Tensor:
     """
     student = functional.log_softmax(logits / temperature, dim=-1)
     teacher = functional.log_softmax(signals / temperature, dim=-1)
-    return temperature**2 * functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    total = functional.kl_div(student, teacher, reduction="sum", log_target=True)
+    return temperature**2 * total / max(len(logits), 1)
 
 
 def mse_loss(logits: Tensor, signals: Tensor) -> Tensor:
-    """Mean squared difference of student and teacher logits, both (units, classes) (Ba and Caruana 2014)."""
-    return functional.mse_loss(logits, signals)
+    """Mean squared difference of student and teacher logits, both (units, classes) (Ba and Caruana 2014).
+
+    A batch without units has loss 0.
+    """
+    return functional.mse_loss(logits, signals, reduction="sum") / max(logits.numel(), 1)
 
 
 @dataclass(frozen=True)

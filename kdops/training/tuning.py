@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _MOST_FAILURES = 3
+_UNPRUNED_TRIALS = 3
 _PROCESS = "process"
+_QUEUED = "fixed_params"
 _STUDY_LEARNING_RATE = 1e-3
 _LEARNING_RATES = (3e-4, 1e-2)
 _TEMPERATURES = (1.0, 10.0)
@@ -51,7 +53,9 @@ def open_storage(url: str) -> RDBStorage:
         raise UserError(f"the Optuna storage {url!r} cannot be opened: {str(error).splitlines()[0]}") from error
 
 
-def open_study(name: str, storage: str, *, distills: bool, seed: int, force: bool = False) -> optuna.Study:
+def open_study(
+    name: str, storage: str, *, distills: bool, seed: int, warmup_epochs: int, force: bool = False
+) -> optuna.Study:
     """The study of that name; a new one begins with the setting of arXiv:2201.00558.
 
     Trials that a process of this machine left running when it was killed are closed as failed and queued again.
@@ -61,6 +65,7 @@ def open_study(name: str, storage: str, *, distills: bool, seed: int, force: boo
         storage: an SQLAlchemy URL.
         distills: whether there are losses to search over.
         seed: of the sampler.
+        warmup_epochs: how long a trial runs before it is compared with the others and maybe pruned.
         force: forget the trials there are.
 
     Raises:
@@ -70,7 +75,11 @@ def open_study(name: str, storage: str, *, distills: bool, seed: int, force: boo
     if force and name in optuna.get_all_study_names(rdb):
         optuna.delete_study(study_name=name, storage=rdb)
     study = optuna.create_study(
-        storage=rdb, study_name=name, direction="maximize", load_if_exists=True, pruner=MedianPruner(3, 2)
+        storage=rdb,
+        study_name=name,
+        direction="maximize",
+        load_if_exists=True,
+        pruner=MedianPruner(_UNPRUNED_TRIALS, warmup_epochs),
     )
     # A resumed sampler must not repeat the draws of the first one.
     study.sampler = TPESampler(seed=seed + len(study.trials), multivariate=True)
@@ -81,11 +90,12 @@ def open_study(name: str, storage: str, *, distills: bool, seed: int, force: boo
         if is_dead(str(trial.user_attrs.get(_PROCESS, ""))):
             logger.info("trial %d was cut off by the end of its process; its setting is tried again", trial.number)
             study.tell(trial.number, state=TrialState.FAIL)
-            study.enqueue_trial(trial.params)
+            # What was queued for it counts too: it may have ended before it asked for that.
+            study.enqueue_trial({**trial.system_attrs.get(_QUEUED, {}), **trial.params})
     return study
 
 
-def suggest(trial: optuna.Trial, *, distills: bool) -> Candidate:
+def suggest(trial: optuna.trial.BaseTrial, *, distills: bool) -> Candidate:
     """The setting of a trial; without distillation only the learning rate is searched."""
     learning_rate = trial.suggest_float("learning_rate", *_LEARNING_RATES, log=True)
     if not distills:
@@ -102,18 +112,19 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
     Pruned trials count as finished. A failed trial is recorded and does not count.
 
     Raises:
-        RuntimeError: when trials keep failing.
+        RuntimeError: when several trials in a row failed.
     """
+
+    def marked(trial: optuna.Trial) -> float:
+        trial.set_user_attr(_PROCESS, identity())
+        return objective(trial)
+
+    failures = 0
     while (left := trials - len(study.get_trials(states=_FINISHED))) > 0:
-        failures = len(study.get_trials(states=(TrialState.FAIL,)))
         logger.info("%d of %d trials to run", left, trials)
-
-        def marked(trial: optuna.Trial) -> float:
-            trial.set_user_attr(_PROCESS, identity())
-            return objective(trial)
-
-        study.optimize(marked, n_trials=left, catch=(Exception,))
-        if len(study.get_trials(states=(TrialState.FAIL,))) - failures >= min(left, _MOST_FAILURES):
+        study.optimize(marked, n_trials=1, catch=(Exception,))
+        failures = failures + 1 if study.trials[-1].state is TrialState.FAIL else 0
+        if failures == _MOST_FAILURES:
             raise RuntimeError(f"trials of study {study.study_name} keep failing; their runs hold the errors")
     return study.best_trial
 

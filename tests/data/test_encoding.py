@@ -1,0 +1,145 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from tokenizers import BertWordPieceTokenizer, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.processors import TemplateProcessing
+
+from kdops.data.encoding import Encoded, concatenated, encode
+from kdops.task import Task
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "makan", "##an", "nya", "##nya", "enak", "di", "jakarta", ",", "\ufffd"]
+ID = {piece: index for index, piece in enumerate(PIECES)}
+# A zero-width space and a control character: BERT's normalizer removes both.
+VANISHING = ["\u200b", "\x01"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    made = Tokenizer.from_str(BertWordPieceTokenizer(vocab=dict(ID), lowercase=True).to_str())
+    specials = [(token, ID[token]) for token in ("[CLS]", "[SEP]")]
+    made.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
+    return made
+
+
+def rows_of(encoded: Encoded) -> list[list[str]]:
+    starts = encoded.row_starts
+    return [[PIECES[one] for one in encoded.ids[a:b]] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+
+
+def units_of(encoded: Encoded) -> list[list[tuple[int, int]]]:
+    pairs = list(zip(encoded.unit_words.tolist(), encoded.unit_positions.tolist(), strict=True))
+    starts = encoded.unit_starts
+    return [pairs[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+
+
+def assert_same(actual: Encoded, expected: Encoded) -> None:
+    for name, value in vars(expected).items():
+        assert_array_equal(vars(actual)[name], value, err_msg=name)
+        assert vars(actual)[name].dtype == value.dtype, name
+
+
+def test_a_text_is_one_unit_at_its_first_position(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, ["Makanannya enak", "di Jakarta", ""], Task.TEXT, 16)
+    assert rows_of(encoded) == [
+        ["[CLS]", "makan", "##an", "##nya", "enak", "[SEP]"],
+        ["[CLS]", "di", "jakarta", "[SEP]"],
+        ["[CLS]", "[SEP]"],
+    ]
+    assert units_of(encoded) == [[(0, 0)]] * 3
+    assert len(encoded) == 3
+    assert encoded.lengths.tolist() == [6, 4, 2]
+    assert encoded.unit_counts.tolist() == [1, 1, 1]
+
+
+def test_a_word_is_one_unit_at_its_first_piece(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, [["Makanannya", "di", "Jakarta"], ["enak"]], Task.TOKEN, 16)
+    assert rows_of(encoded)[0] == ["[CLS]", "makan", "##an", "##nya", "di", "jakarta", "[SEP]"]
+    assert units_of(encoded) == [[(0, 1), (1, 4), (2, 5)], [(0, 1)]]
+
+
+def test_a_word_that_the_tokenizer_splits_is_still_one_unit(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, [["enak,enak", "di jakarta", "di", "di"]], Task.TOKEN, 16)
+    assert units_of(encoded) == [[(0, 1), (1, 4), (2, 6), (3, 7)]]
+
+
+@pytest.mark.parametrize("gone", VANISHING)
+def test_words_that_vanish_have_no_unit_and_do_not_shift_others(tokenizer: Tokenizer, gone: str) -> None:
+    encoded = encode(tokenizer, [[gone, "makan", gone, gone, "enak"], [gone], ["di", gone]], Task.TOKEN, 16)
+    assert units_of(encoded) == [[(1, 1), (4, 2)], [], [(0, 1)]]
+    labels = [[9, 1, 9, 9, 2], [9], [3, 9]]
+    assert encoded.unit_labels(labels).tolist() == [1, 2, 3]
+
+
+def test_words_cut_off_have_no_unit(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, [["enak", "makanannya", "di", "jakarta"]], Task.TOKEN, 4)
+    assert rows_of(encoded) == [["[CLS]", "enak", "makan", "[SEP]"]]
+    assert units_of(encoded) == [[(0, 1), (1, 2)]]
+    assert encoded.unit_labels([[5, 6, 7, 8]]).tolist() == [5, 6]
+
+
+def test_unit_labels_of_texts_are_their_labels(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, ["enak", "di"], Task.TEXT, 8)
+    assert encoded.unit_labels([2, 0]).tolist() == [2, 0]
+    with pytest.raises(ValueError, match="shorter"):
+        encoded.unit_labels([2])
+
+
+def test_the_tokenizer_is_left_as_it_was(tokenizer: Tokenizer) -> None:
+    tokenizer.enable_padding(length=40)
+    tokenizer.enable_truncation(3)
+    before = tokenizer.to_str()
+    try:
+        assert encode(tokenizer, ["makanannya enak di jakarta"], Task.TEXT, 16).lengths.tolist() == [8]
+        assert tokenizer.to_str() == before
+    finally:
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_no_texts_are_no_rows(tokenizer: Tokenizer, task: Task) -> None:
+    none = encode(tokenizer, [], task, 16)
+    assert len(none) == 0
+    assert none.unit_labels([]).tolist() == []
+    some = encode(tokenizer, ["enak"] if task is Task.TEXT else [["enak"]], task, 16)
+    assert_same(concatenated([some, none]), some)
+    assert_same(concatenated([none, some]), some)
+
+
+def test_more_texts_than_a_chunk_come_in_their_order(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["enak", "di jakarta", "makanannya", "", "enak enak enak"]
+    whole = encode(tokenizer, texts, Task.TEXT, 16)
+    monkeypatch.setattr("kdops.data.encoding._CHUNK_TEXTS", 2)
+    assert_same(encode(tokenizer, iter(texts), Task.TEXT, 16), whole)
+
+
+def test_concatenated_is_encoding_all_at_once(tokenizer: Tokenizer) -> None:
+    first: list[Sequence[str]] = [["enak", "makanannya"], [VANISHING[0]]]
+    second: list[Sequence[str]] = [["di", "jakarta", "enak"]]
+    parts = [encode(tokenizer, texts, Task.TOKEN, 5) for texts in (first, second)]
+    assert_same(concatenated(parts), encode(tokenizer, first + second, Task.TOKEN, 5))
+
+
+def test_remapped_replaces_ids_only(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, [["enak", "di"]], Task.TOKEN, 8)
+    table = np.arange(len(PIECES))[::-1].copy()
+    mapped = encoded.remapped(table)
+    assert mapped.ids.tolist() == [len(PIECES) - 1 - one for one in encoded.ids]
+    assert mapped.ids.dtype == np.int32
+    assert_same(mapped.remapped(table), encoded)
+
+
+def test_lone_surrogates_are_read_as_the_replacement_character(tokenizer: Tokenizer) -> None:
+    texts = encode(tokenizer, ["enak \ud83d di", "\udfff"], Task.TEXT, 16)
+    # BERT's normalizer drops the replacement character.
+    assert_same(texts, encode(tokenizer, ["enak \ufffd di", "\ufffd"], Task.TEXT, 16))
+    words = encode(tokenizer, [["enak", "\ud83d", "di\udc00"]], Task.TOKEN, 16)
+    assert_same(words, encode(tokenizer, [["enak", "\ufffd", "di\ufffd"]], Task.TOKEN, 16))
+
+
+def test_characters_beyond_the_basic_plane_are_left_alone() -> None:
+    smile = Tokenizer(WordLevel({"[UNK]": 0, "\U0001f600": 1}, unk_token="[UNK]"))
+    assert encode(smile, ["\U0001f600", "\ud83d"], Task.TEXT, 4).ids.tolist() == [1, 0]

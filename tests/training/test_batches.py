@@ -1,0 +1,113 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+
+from kdops.data.encoding import Encoded
+from kdops.training.batches import TrainingSet, by_length, make_batch, training_order
+
+ROWS = [[5, 6, 7], [8], [9, 10], [11, 12, 13, 14]]
+POSITIONS = [[0, 2], [], [1], [0, 1, 3]]
+LABELS = np.array([1, 2, 3, 4, 5, 6])
+
+
+class RowNumbers:
+    """Signals that say which units they belong to."""
+
+    def __init__(self, encoded: Encoded) -> None:
+        self.encoded = encoded
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        starts = self.encoded.unit_starts
+        units = [unit for row in rows for unit in range(starts[row], starts[row + 1])]
+        return np.array([[unit, -unit] for unit in units], dtype=np.float32).reshape(-1, 2)
+
+
+@pytest.fixture
+def encoded(make_encoded: Callable[..., Encoded]) -> Encoded:
+    return make_encoded(ROWS, POSITIONS)
+
+
+def test_rows_are_padded_at_the_end_to_the_longest_of_the_batch(encoded: Encoded) -> None:
+    batch = make_batch(TrainingSet(encoded, LABELS), np.array([2, 0, 1]), pad_id=99)
+    assert batch.input_ids.tolist() == [[9, 10, 99], [5, 6, 7], [8, 99, 99]]
+    assert batch.attention_mask.tolist() == [[1, 1, 0], [1, 1, 1], [1, 0, 0]]
+    assert batch.input_ids.dtype == batch.attention_mask.dtype == torch.int64
+
+
+def test_units_labels_and_signals_stay_together(encoded: Encoded) -> None:
+    data = TrainingSet(encoded, LABELS, RowNumbers(encoded))
+    batch = make_batch(data, np.array([3, 1, 0]), pad_id=0)
+    assert batch.unit_rows.tolist() == [0, 0, 0, 2, 2]
+    assert batch.unit_positions.tolist() == [0, 1, 3, 0, 2]
+    assert batch.labels.tolist() == [4, 5, 6, 1, 2]
+    assert batch.signals is not None
+    assert batch.signals[:, 0].tolist() == [3, 4, 5, 0, 1]
+
+
+def test_a_batch_may_have_no_units(encoded: Encoded) -> None:
+    batch = make_batch(TrainingSet(encoded, LABELS), np.array([1]), pad_id=0)
+    assert batch.input_ids.tolist() == [[8]]
+    assert len(batch.labels) == 0
+    assert batch.of_units(torch.zeros(1, 1, 3)).shape == (0, 3)
+
+
+def test_of_units_picks_positions_of_rows(encoded: Encoded) -> None:
+    batch = make_batch(TrainingSet(encoded, LABELS), np.array([0, 2]), pad_id=0)
+    logits = torch.tensor([[[10 * row + column] for column in range(3)] for row in range(2)])
+    assert batch.of_units(logits).flatten().tolist() == [0, 2, 11]
+
+
+def test_of_units_takes_logits_of_whole_texts_as_they_are(make_encoded: Callable[..., Encoded]) -> None:
+    batch = make_batch(TrainingSet(make_encoded(ROWS), np.arange(4)), np.array([3, 1]), pad_id=0)
+    logits = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert batch.of_units(logits) is logits
+    assert batch.labels.tolist() == [3, 1]
+
+
+def test_moving_a_batch_keeps_everything(encoded: Encoded) -> None:
+    batch = make_batch(TrainingSet(encoded, LABELS), np.array([0, 2]), pad_id=0)
+    moved = batch.to(torch.device("meta"))
+    assert moved.signals is None
+    assert {name: value.shape for name, value in vars(moved).items() if value is not None} == {
+        name: value.shape for name, value in vars(batch).items() if value is not None
+    }
+    assert moved.labels.device.type == "meta"
+
+
+@pytest.mark.parametrize(("rows", "batch_size"), [(1, 8), (8, 8), (100, 7), (3_000, 16)])
+def test_an_epoch_covers_every_row_once(rows: int, batch_size: int) -> None:
+    lengths = np.random.default_rng(0).integers(1, 60, rows)
+    batches = training_order(lengths, batch_size, seed=3, epoch=1)
+    assert len(batches) == -(-rows // batch_size)
+    assert all(len(batch) == batch_size for batch in batches if len(batch) != rows % batch_size)
+    assert_array_equal(np.sort(np.concatenate(batches)), np.arange(rows))
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    lengths = np.random.default_rng(0).integers(1, 60, 200)
+    order = np.concatenate(training_order(lengths, 8, seed=1, epoch=2))
+    np.random.default_rng(5).random(100)
+    torch.manual_seed(123)
+    np.random.seed(9)  # noqa: NPY002  (the global state must not matter)
+    assert_array_equal(np.concatenate(training_order(lengths, 8, seed=1, epoch=2)), order)
+    for seed, epoch in [(1, 3), (2, 2), (2, 1)]:
+        assert not np.array_equal(np.concatenate(training_order(lengths, 8, seed=seed, epoch=epoch)), order)
+
+
+def test_batches_hold_texts_of_similar_length_in_shuffled_order() -> None:
+    lengths = np.random.default_rng(0).integers(1, 100, 2_000)
+    batches = training_order(lengths, 20, seed=1, epoch=1)
+    spread = np.mean([np.ptp(lengths[batch]) for batch in batches])
+    assert spread < 10
+    means = np.array([lengths[batch].mean() for batch in batches])
+    assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.5
+
+
+def test_by_length_gives_every_row_once_longest_first() -> None:
+    lengths = np.array([3, 9, 1, 9, 4])
+    batches = list(by_length(lengths, 2))
+    assert [batch.tolist() for batch in batches] == [[1, 3], [4, 0], [2]]
+    assert list(by_length(np.empty(0, dtype=np.int64), 2)) == []

@@ -1,0 +1,291 @@
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kdops.data.encoding import Encoded
+from kdops.models.bilstm import BiLSTM
+from kdops.task import Task
+from kdops.training import loop
+from kdops.training.batches import TrainingSet
+from kdops.training.loop import Epoch, Fit, LoopConfig, fit
+from kdops.training.losses import DistillationObjective, GoldObjective, LossTerms, Objective
+from kdops.training.scoring import LabeledTexts
+
+PIECES, LABELS = 20, ("no", "yes")
+MakeEncoded = Callable[..., Encoded]
+
+
+class Power(Exception):
+    """The power went out."""
+
+
+class TeacherRows:
+    def __init__(self, logits: np.ndarray) -> None:
+        self.logits = logits
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        part: np.ndarray = self.logits[rows]
+        return part
+
+
+class Toy:
+    """Texts whose label is whether token 7 is in them."""
+
+    def __init__(self, make_encoded: MakeEncoded, rows: int = 80) -> None:
+        random = np.random.default_rng(0)
+        texts = [random.integers(8, PIECES, random.integers(3, 12)) for _ in range(rows)]
+        labels = random.integers(0, 2, rows)
+        for text, label in zip(texts, labels, strict=True):
+            text[random.integers(0, len(text))] = 7 if label else 6
+        encoded = make_encoded([text.tolist() for text in texts])
+        self.data = TrainingSet(encoded, labels, TeacherRows(np.eye(2, dtype=np.float32)[labels] * 4 - 2))
+        self.gold = LabeledTexts(encoded, [LABELS[one] for one in labels], Task.TEXT, LABELS, pad_id=0)
+
+
+@pytest.fixture
+def toy(make_encoded: MakeEncoded) -> Toy:
+    return Toy(make_encoded)
+
+
+def student(seed: int = 1) -> BiLSTM:
+    torch.manual_seed(seed)
+    return BiLSTM(PIECES, 2, Task.TEXT, embedding_size=8, hidden_size=8)
+
+
+def train(
+    model: nn.Module,
+    toy: Toy,
+    *,
+    objective: Objective | None = None,
+    score: Callable[[nn.Module], Mapping[str, float]] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    checkpoint: Path | None = None,
+    **config: float,
+) -> Fit:
+    settings = {"epochs": 3, "learning_rate": 1e-2, "batch_size": 8} | config
+    return fit(
+        model,
+        toy.data,
+        objective or GoldObjective(),
+        score or toy.gold.scores,
+        LoopConfig(**settings),  # type: ignore[arg-type]
+        main_metric="f1_macro",
+        pad_id=0,
+        description="toy",
+        on_epoch=on_epoch,
+        checkpoint=checkpoint,
+    )
+
+
+def scripted(*scores: float) -> Callable[[nn.Module], dict[str, float]]:
+    """Validation scores that are known beforehand."""
+    left = iter(scores)
+    return lambda _: {"f1_macro": next(left)}
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("objective", [GoldObjective(), DistillationObjective("kl", 0.0, 2.0), DistillationObjective()])
+def test_it_learns(toy: Toy, objective: Objective) -> None:
+    model = student()
+    before = toy.gold.scores(model)["f1_macro"]
+    result = train(model, toy, objective=objective, epochs=10, patience=10)
+    assert before < 0.8
+    assert result.best_score > 0.95
+    assert toy.gold.scores(model)["f1_macro"] == result.best_score
+    losses = [epoch.losses["loss"] for epoch in result.history]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_the_history_tells_of_each_epoch(toy: Toy) -> None:
+    seen: list[Epoch] = []
+    result = train(student(), toy, objective=DistillationObjective("mse", 0.5), on_epoch=seen.append)
+    assert tuple(seen) == result.history
+    assert [epoch.number for epoch in seen] == [1, 2, 3]
+    for epoch in seen:
+        assert set(epoch.losses) == {"loss", "gold", "soft"}
+        assert epoch.losses["loss"] == pytest.approx((epoch.losses["gold"] + epoch.losses["soft"]) / 2, rel=1e-5)
+        assert set(epoch.scores) == {"f1_macro", "accuracy"}
+        assert epoch.seconds > 0
+    best = max(seen, key=lambda epoch: epoch.scores["f1_macro"])
+    assert (result.best_epoch, result.best_score) == (best.number, best.scores["f1_macro"])
+
+
+def test_gold_alone_has_no_soft_loss(toy: Toy) -> None:
+    assert set(train(student(), toy, epochs=1).history[0].losses) == {"loss", "gold"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "epochs", "best"),
+    [
+        ([0.1, 0.2, 0.15, 0.2], 2, 4, 2),
+        ([0.5, 0.4, 0.6, 0.1, 0.1], 2, 5, 3),
+        ([0.5, 0.4], 1, 2, 1),
+        ([0.0, 0.0, 0.0], 2, 3, 1),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], 3, 7, 7),
+    ],
+)
+def test_it_stops_when_patience_runs_out(toy: Toy, scores: list[float], patience: int, epochs: int, best: int) -> None:
+    result = train(student(), toy, score=scripted(*scores), epochs=7, patience=patience, batch_size=80)
+    assert len(result.history) == epochs
+    assert (result.best_epoch, result.best_score) == (best, scores[best - 1])
+
+
+def test_the_weights_of_the_best_epoch_are_kept(toy: Toy) -> None:
+    model = student()
+    after_each: list[dict[str, Tensor]] = []
+    result = train(
+        model, toy, score=scripted(0.1, 0.9, 0.5, 0.6), on_epoch=lambda _: after_each.append(weights(model)), epochs=4
+    )
+    assert result.best_epoch == 2
+    assert same(model.state_dict(), after_each[1])
+    assert not same(model.state_dict(), after_each[3])
+
+
+def test_the_same_seed_gives_the_same_weights(toy: Toy) -> None:
+    models = [student() for _ in range(3)]
+    for model, seed in zip(models, (1, 1, 2), strict=True):
+        torch.rand(7)
+        train(model, toy, seed=seed, epochs=2)
+    assert same(models[0].state_dict(), models[1].state_dict())
+    assert not same(models[0].state_dict(), models[2].state_dict())
+
+
+def test_gradients_are_clipped(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, *args: object) -> object:
+        gradients = [one.grad for group in self.param_groups for one in group["params"]]
+        norms.append(torch.stack([gradient.norm() for gradient in gradients]).norm().item())
+        return step(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    train(student(), toy, epochs=1, max_gradient_norm=1e9)
+    free = max(norms)
+    norms.clear()
+    train(student(), toy, epochs=1, max_gradient_norm=free / 100)
+    assert max(norms) == pytest.approx(free / 100, rel=1e-3)
+
+
+def test_the_learning_rate_rises_and_then_falls_to_zero(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, *args: object) -> object:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    train(student(), toy, epochs=2, warmup_share=0.25, learning_rate=0.01)
+    assert len(rates) == 20
+    assert rates.index(max(rates)) == 5
+    assert max(rates) == pytest.approx(0.01)
+    assert rates == sorted(rates[:5]) + sorted(rates[5:], reverse=True)
+    assert 0 < rates[-1] < 0.001
+
+
+def test_validation_is_in_evaluation_mode_and_training_is_not(toy: Toy) -> None:
+    modes: list[tuple[str, bool]] = []
+
+    class Watched(BiLSTM):
+        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+            modes.append(("training" if torch.is_grad_enabled() else "scoring", self.training))
+            return super().forward(input_ids, attention_mask)
+
+    train(Watched(PIECES, 2, Task.TEXT, 8, 8), toy, epochs=2)
+    assert set(modes) == {("training", True), ("scoring", False)}
+
+
+class FailingObjective:
+    """Gold labels, until the power goes out at some step."""
+
+    def __init__(self, at_step: int) -> None:
+        self.left = at_step
+
+    def __call__(self, logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
+        self.left -= 1
+        if self.left < 0:
+            raise Power
+        return GoldObjective()(logits, labels, signals)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 10, 13, 29])
+def test_going_on_from_a_checkpoint_gives_the_very_same_weights(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
+    checkpoint = tmp_path / "new" / "checkpoint.pt"
+    whole = student()
+    expected = train(whole, toy)
+
+    with pytest.raises(Power):
+        train(student(), toy, objective=FailingObjective(steps), checkpoint=checkpoint)  # type: ignore[arg-type]
+    # Another process: other weights, another state of the random numbers.
+    resumed, trained = student(seed=99), 0
+
+    def counting(logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
+        nonlocal trained
+        trained += 1
+        return GoldObjective()(logits, labels, signals)
+
+    result = train(resumed, toy, objective=counting, checkpoint=checkpoint)  # type: ignore[arg-type]
+    assert trained == 30 - steps
+    assert same(resumed.state_dict(), whole.state_dict())
+    assert (result.best_epoch, result.best_score) == (expected.best_epoch, expected.best_score)
+    assert [epoch.losses for epoch in result.history] == [epoch.losses for epoch in expected.history]
+    assert [epoch.scores for epoch in result.history] == [epoch.scores for epoch in expected.history]
+    assert [path.name for path in checkpoint.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_what_on_epoch_raises_ends_the_training_and_the_checkpoint_holds_that_epoch(toy: Toy, tmp_path: Path) -> None:
+    whole = student()
+    train(whole, toy)
+
+    def pruned(epoch: Epoch) -> None:
+        if epoch.number == 2:
+            raise Power
+
+    with pytest.raises(Power):
+        train(student(), toy, on_epoch=pruned, checkpoint=tmp_path / "checkpoint.pt")
+    resumed, seen = student(seed=99), list[int]()
+    result = train(
+        resumed, toy, on_epoch=lambda epoch: seen.append(epoch.number), checkpoint=tmp_path / "checkpoint.pt"
+    )
+    assert seen == [3]
+    assert [epoch.number for epoch in result.history] == [1, 2, 3]
+    assert same(resumed.state_dict(), whole.state_dict())
+
+
+def test_a_finished_checkpoint_trains_nothing_more(toy: Toy, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    first, second = student(), student(seed=99)
+    scores = (0.3, 0.2, 0.1)
+    train(first, toy, score=scripted(*scores), epochs=9, patience=2, checkpoint=checkpoint)
+    result = train(
+        second, toy, objective=FailingObjective(0), epochs=9, patience=2, checkpoint=checkpoint  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert (result.best_epoch, result.best_score, len(result.history)) == (1, 0.3, 3)
+    assert same(first.state_dict(), second.state_dict())
+
+
+def test_a_checkpoint_that_was_cut_off_while_written_does_no_harm(toy: Toy, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.part").write_bytes(b"half of one")
+    assert len(train(student(), toy, checkpoint=tmp_path / "checkpoint.pt").history) == 3
+
+
+def test_without_a_checkpoint_nothing_is_written(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.rglob("*"))
+    train(student(), toy, epochs=1)
+    assert set(tmp_path.rglob("*")) == before

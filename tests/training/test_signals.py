@@ -1,0 +1,243 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from torch import nn
+
+from kdops.data.encoding import Encoded
+from kdops.training import signals as module
+from kdops.training.batches import TrainingSet, make_batch
+from kdops.training.signals import Signals, teacher_signals, text_keys
+
+CLASSES, PIECES = 3, 100
+MakeEncoded = Callable[..., Encoded]
+TEXTS = ["tiga", "a", "dua kata", "empat belas", "b", "lima ratus", "x y z"]
+
+# A program with a slow teacher that writes a file after each text, and prints how many texts it was asked for.
+WORKER = """
+import sys, time
+from pathlib import Path
+import numpy as np, torch
+from kdops.data.encoding import Encoded
+from kdops.training import signals
+
+class Slow(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+    def forward(self, input_ids, attention_mask):
+        print("batch", flush=True)
+        time.sleep(0.02)
+        return torch.stack([input_ids[:, 0].float()] * 3, dim=1)
+
+signals._BATCH_TEXTS, signals._SHARD_SECONDS = 1, 0
+rows = 40
+starts = np.arange(rows + 1)
+encoded = Encoded(np.arange(rows, dtype=np.int32), starts, np.zeros(rows, np.int32), np.zeros(rows, np.int32), starts)
+keys = signals.text_keys(map(str, range(rows)))
+sys.stdin.readline()
+found = signals.teacher_signals(Path(sys.argv[1]), Slow(), encoded, keys, classes=3, pad_id=0)
+assert found.gather(np.arange(rows))[:, 0].tolist() == list(range(rows))
+print("asked", found.computed, flush=True)
+"""
+
+
+@pytest.fixture(params=["texts", "words"])
+def per_word(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param == "words")
+
+
+@pytest.fixture
+def ask(tmp_path: Path, make_encoded: MakeEncoded, counting_teacher: Callable[..., nn.Module], per_word: bool) -> "Ask":
+    return Ask(tmp_path / "store", make_encoded, counting_teacher(PIECES, CLASSES, per_token=per_word), per_word)
+
+
+class Ask:
+    """Texts go in, signals come out, and the teacher counts."""
+
+    def __init__(self, folder: Path, make_encoded: MakeEncoded, teacher: nn.Module, per_word: bool) -> None:
+        self.folder, self.make_encoded, self.teacher, self.per_word = folder, make_encoded, teacher, per_word
+
+    def encoded(self, texts: Sequence[str]) -> Encoded:
+        rows = [[ord(character) % PIECES for character in f"[{text}]"] for text in texts]
+        # The first piece of each word; the text "a" has words that all vanished.
+        positions = [[at for at in range(1, len(row) - 1) if at % 3 == 1 and len(row) > 3] for row in rows]
+        return self.make_encoded(rows, positions if self.per_word else None)
+
+    def __call__(self, texts: Sequence[str]) -> Signals:
+        encoded, keys = self.encoded(texts), text_keys(texts)
+        return teacher_signals(self.folder, self.teacher, encoded, keys, classes=CLASSES, pad_id=0)
+
+    def directly(self, texts: Sequence[str]) -> np.ndarray:
+        encoded = self.encoded(texts)
+        data = TrainingSet(encoded, np.zeros(len(encoded.unit_positions), dtype=np.int64))
+        parts = []
+        for row in range(len(encoded)):
+            batch = make_batch(data, np.array([row]), pad_id=0)
+            parts.append(batch.of_units(self.teacher(batch.input_ids, batch.attention_mask)).detach().numpy())
+        return np.concatenate(parts)
+
+    @property
+    def rows_asked(self) -> int:
+        return int(self.teacher.rows)  # type: ignore[arg-type]
+
+
+def test_gather_gives_what_the_teacher_says_in_the_order_of_the_rows(ask: Ask) -> None:
+    found = ask(TEXTS)
+    assert len(found) == len(TEXTS)
+    assert_allclose(found.gather(np.arange(len(TEXTS))), ask.directly(TEXTS), atol=1e-5)
+    order = np.array([5, 0, 5, 2, 1])
+    assert_allclose(found.gather(order), ask.directly([TEXTS[row] for row in order]), atol=1e-5)
+    assert found.gather(order).dtype == np.float32
+
+
+def test_each_text_is_asked_for_once_ever(ask: Ask) -> None:
+    assert ask(TEXTS).computed == len(TEXTS) == ask.rows_asked
+    again = ask(TEXTS[::-1])
+    assert again.computed == 0
+    assert ask.rows_asked == len(TEXTS)
+    assert_allclose(again.gather(np.arange(len(TEXTS))), ask.directly(TEXTS[::-1]), atol=1e-5)
+
+
+def test_repeated_texts_are_asked_for_once(ask: Ask) -> None:
+    texts = [TEXTS[at] for at in (0, 2, 0, 0, 2, 3)]
+    found = ask(texts)
+    assert found.computed == 3 == ask.rows_asked
+    assert_allclose(found.gather(np.arange(6)), ask.directly(texts), atol=1e-5)
+
+
+def test_only_new_texts_are_asked_for(ask: Ask) -> None:
+    ask(TEXTS[:3])
+    found = ask(TEXTS)
+    assert found.computed == len(TEXTS) - 3
+    assert ask.rows_asked == len(TEXTS)
+    assert_allclose(found.gather(np.arange(len(TEXTS))), ask.directly(TEXTS), atol=1e-5)
+
+
+def test_no_texts_are_no_signals(ask: Ask) -> None:
+    assert len(ask([])) == 0
+    ask(TEXTS)
+    assert len(ask([])) == 0
+
+
+def test_a_teacher_that_fails_halfway_goes_on_with_what_is_missing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BATCH_TEXTS", 2)
+    monkeypatch.setattr(module, "_SHARD_SECONDS", 0)
+    ask.teacher.fail_at_call = 3  # type: ignore[assignment]
+    with pytest.raises(RuntimeError, match="power"):
+        ask(TEXTS)
+    found = ask(TEXTS)
+    assert found.computed == len(TEXTS) - 4
+    assert ask.rows_asked == len(TEXTS)
+    assert_allclose(found.gather(np.arange(len(TEXTS))), ask.directly(TEXTS), atol=1e-5)
+
+
+def test_files_hold_many_texts(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BATCH_TEXTS", 1)
+    ask(TEXTS)
+    assert len(list(ask.folder.glob("*.arrow"))) == 1
+    monkeypatch.setattr(module, "_SHARD_TEXTS", 2)
+    ask([f"{text}!" for text in TEXTS])
+    assert len(list(ask.folder.glob("*.arrow"))) == 1 + 4
+
+
+def test_a_file_is_written_whole_or_not_at_all(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(_: int) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as context, pytest.raises(OSError, match="no space"):
+        context.setattr(os, "fsync", full_disk)
+        ask(TEXTS)
+    assert [path.name for path in ask.folder.iterdir()] == [".lock"]
+    assert ask(TEXTS).computed == len(TEXTS)
+
+
+def test_what_a_killed_writer_left_is_never_read(ask: Ask) -> None:
+    ask(TEXTS[:3])
+    whole = next(ask.folder.glob("*.arrow"))
+    (ask.folder / ".0123.part").write_bytes(whole.read_bytes()[:100])
+    assert ask(TEXTS).computed == len(TEXTS) - 3
+
+
+def test_signals_are_read_from_the_files_without_a_copy_in_memory(ask: Ask) -> None:
+    ask(TEXTS[:3])
+    for array in ask(TEXTS).shards:
+        assert not array.flags.owndata
+        assert not array.flags.writeable
+        address = array.__array_interface__["data"][0]
+        assert any(start <= address < end for start, end in mapped_ranges(ask.folder))
+
+
+def mapped_ranges(folder: Path) -> list[tuple[int, int]]:
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    ranges = [line.split()[0].split("-") for line in lines if str(folder) in line]
+    return [(int(start, 16), int(end, 16)) for start, end in ranges]
+
+
+def test_a_store_that_does_not_fit_is_refused(ask: Ask) -> None:
+    ask(TEXTS)
+    keys = text_keys(TEXTS)
+    with pytest.raises(RuntimeError, match=r"do not fit these texts; remove that folder"):
+        teacher_signals(ask.folder, ask.teacher, ask.encoded(TEXTS), keys, classes=CLASSES + 1, pad_id=0)
+
+
+def test_the_teacher_does_not_learn(ask: Ask) -> None:
+    ask.teacher.train()
+    ask(TEXTS)
+    assert all(parameter.grad is None for parameter in ask.teacher.parameters())
+    assert not ask.teacher.training
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_keys_tell_texts_apart() -> None:
+    keys = text_keys(["a b", ["a", "b"], ["ab"], "a", "A", "", "\ud800"])
+    assert len(set(keys.tolist())) == 7
+    assert keys.dtype == np.dtype("S16")
+    assert_array_equal(text_keys(["a b"]), keys[:1])
+    # Stores outlive versions of kdops.
+    assert text_keys(["a b"])[0].hex() == "acc9227cc02e5f5c13e74125bce89499"
+
+
+def test_a_killed_process_goes_on_and_two_at_once_share_the_work(tmp_path: Path, make_encoded: MakeEncoded) -> None:
+    command = [sys.executable, "-c", WORKER, str(tmp_path)]
+    killed, other = workers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    try:
+        start(killed)
+        wait_for_texts(killed, 6)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        kept = len(list(tmp_path.glob("*.arrow")))
+        assert 5 <= kept < 40
+        start(other)
+        wait_for_texts(other, 1)
+        # The other one holds the store now; this process waits, and finds all of its work done.
+        encoded, keys = make_encoded([[row] for row in range(40)]), text_keys(map(str, range(40)))
+        mine = teacher_signals(tmp_path, nn.Linear(1, 1), encoded, keys, classes=3, pad_id=0)
+        assert mine.computed == 0
+        assert mine.gather(np.arange(40))[:, 0].tolist() == list(range(40))
+        assert other.communicate(timeout=60)[0].endswith(f"asked {40 - kept}\n")
+    finally:
+        for one in workers:
+            one.kill()
+            one.communicate()
+
+
+def start(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+
+
+def wait_for_texts(worker: subprocess.Popen[str], texts: int) -> None:
+    assert worker.stdout is not None
+    for _ in range(texts):
+        assert worker.stdout.readline() == "batch\n"

@@ -1,0 +1,257 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from kdops.errors import UserError
+from kdops.process import identity
+from kdops.training.losses import DistillationObjective, GoldObjective
+from kdops.training.tuning import Candidate, open_storage, open_study, run_trials, suggest
+
+PROGRAM = "from kdops.process import identity; print(identity())"
+
+
+@pytest.fixture(scope="session")
+def empty_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables: making them takes a second, so each test gets a copy."""
+    path = tmp_path_factory.mktemp("optuna") / "optuna.db"
+    open_storage(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def storage(tmp_path: Path, empty_storage: Path) -> str:
+    (tmp_path / "optuna.db").write_bytes(empty_storage.read_bytes())
+    return f"sqlite:///{tmp_path / 'optuna.db'}"
+
+
+class Work:
+    """An objective that remembers what it was asked to try."""
+
+    def __init__(self, *, distills: bool = True) -> None:
+        self.distills = distills
+        self.tried: list[Candidate] = []
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        self.tried.append(suggest(trial, distills=self.distills))
+        return -abs(self.tried[-1].learning_rate - 2e-3)
+
+
+def open_(storage: str, *, seed: int = 1, distills: bool = True, force: bool = False) -> optuna.Study:
+    return open_study("study", storage, distills=distills, seed=seed, warmup_epochs=2, force=force)
+
+
+@pytest.fixture
+def dead() -> str:
+    """The identity of a process that has ended."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_first_trial_is_the_setting_of_the_study(storage: str) -> None:
+    work = Work()
+    run_trials(open_(storage), work, 1)
+    assert work.tried == [Candidate(1e-3, DistillationObjective("mse", gold_weight=0.0, temperature=1.0))]
+
+
+def test_without_distillation_only_the_learning_rate_is_searched(storage: str) -> None:
+    work = Work(distills=False)
+    study = open_(storage, distills=False)
+    run_trials(study, work, 4)
+    assert work.tried[0] == Candidate(1e-3, GoldObjective())
+    assert all(set(trial.params) == {"learning_rate"} for trial in study.trials)
+    assert work.tried[0].parameters == {"learning_rate": 1e-3}
+
+
+def test_what_is_searched_stays_in_its_ranges(storage: str) -> None:
+    work = Work()
+    run_trials(open_(storage), work, 12)
+    for candidate in work.tried:
+        objective = candidate.objective
+        assert isinstance(objective, DistillationObjective)
+        assert 3e-4 <= candidate.learning_rate <= 1e-2
+        assert 0.0 <= objective.gold_weight <= 1.0
+        assert objective.temperature == 1.0 if objective.soft == "mse" else 1.0 <= objective.temperature <= 10.0
+        assert candidate.parameters == {"learning_rate": candidate.learning_rate, **vars(objective)}
+    assert {candidate.parameters["soft"] for candidate in work.tried} == {"kl", "mse"}
+
+
+def test_the_best_trial_is_given(storage: str) -> None:
+    work = Work()
+    best = run_trials(open_(storage), work, 6)
+    distances = [abs(candidate.learning_rate - 2e-3) for candidate in work.tried]
+    assert best.number == distances.index(min(distances))
+    assert best.value == -min(distances)
+
+
+def test_a_resumed_study_runs_only_what_is_missing(storage: str) -> None:
+    first, second, third = Work(), Work(), Work()
+    run_trials(open_(storage), first, 3)
+    study = open_(storage)
+    run_trials(study, second, 5)
+    assert len(second.tried) == 2
+    assert run_trials(open_(storage), third, 5) == study.best_trial
+    assert third.tried == []
+    # A resumed sampler goes on; it does not draw again what it drew before.
+    settings = [str(candidate) for candidate in first.tried + second.tried]
+    assert len(set(settings)) == 5
+
+
+def test_the_same_seed_suggests_the_same(tmp_path: Path, empty_storage: Path) -> None:
+    tried = []
+    # The sampler draws at random ten times before it models what it has seen.
+    for name, seed, trials in (("a", 1, 12), ("b", 1, 12), ("c", 2, 2)):
+        (tmp_path / name).write_bytes(empty_storage.read_bytes())
+        work = Work()
+        run_trials(open_(f"sqlite:///{tmp_path / name}", seed=seed), work, trials)
+        tried.append(work.tried)
+    assert tried[0] == tried[1]
+    assert tried[0][1] != tried[2][1]
+
+
+def test_force_forgets_the_trials(storage: str) -> None:
+    run_trials(open_(storage), Work(), 3)
+    other = open_study("other", storage, distills=True, seed=1, warmup_epochs=2)
+    run_trials(other, Work(), 1)
+    work = Work()
+    study = open_(storage, force=True)
+    run_trials(study, work, 2)
+    assert len(study.trials) == 2 == len(work.tried)
+    assert work.tried[0].learning_rate == 1e-3
+    assert len(other.trials) == 1
+
+
+def test_force_on_a_new_study_is_fine(storage: str) -> None:
+    assert len(open_(storage, force=True).get_trials(states=(TrialState.WAITING,))) == 1
+
+
+def test_pruned_trials_count_as_finished(storage: str) -> None:
+    asked = []
+
+    def objective(trial: optuna.Trial) -> float:
+        asked.append(suggest(trial, distills=True))
+        if trial.number in (1, 2):
+            raise optuna.TrialPruned
+        return 0.5
+
+    study = open_(storage)
+    run_trials(study, objective, 4)
+    assert len(asked) == 4
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "PRUNED", "COMPLETE"]
+
+
+@pytest.mark.parametrize(("score", "epochs"), [(0.1, 2), (0.9, 5)])
+def test_a_trial_is_pruned_when_it_is_below_the_others_after_its_warmup(
+    storage: str, score: float, epochs: int
+) -> None:
+    reported: dict[int, int] = {}
+
+    def objective(trial: optuna.Trial) -> float:
+        suggest(trial, distills=True)
+        for epoch in range(1, 6):
+            trial.report(score if trial.number == 3 else 0.5, epoch)
+            reported[trial.number] = epoch
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return 0.5
+
+    run_trials(open_(storage), objective, 4)
+    assert reported == {0: 5, 1: 5, 2: 5, 3: epochs}
+
+
+def test_the_setting_of_a_finished_trial_can_be_had_again(storage: str) -> None:
+    work = Work()
+    best = run_trials(open_(storage), work, 5)
+    assert suggest(optuna.trial.FixedTrial(best.params), distills=True) == work.tried[best.number]
+
+
+def test_a_trial_that_fails_is_recorded_and_made_up_for(storage: str) -> None:
+    work = Work()
+
+    def objective(trial: optuna.Trial) -> float:
+        if trial.number in (0, 1, 3, 5):
+            raise ValueError("out of luck")
+        return work(trial)
+
+    study = open_(storage)
+    run_trials(study, objective, 3)
+    assert len(work.tried) == 3
+    assert len(study.get_trials(states=(TrialState.FAIL,))) == 4
+
+
+def test_an_objective_that_keeps_failing_stops_early(storage: str) -> None:
+    asked = []
+
+    def objective(trial: optuna.Trial) -> float:
+        asked.append(trial.number)
+        raise ValueError("out of memory")
+
+    with pytest.raises(RuntimeError, match="trials of study study keep failing"):
+        run_trials(open_(storage), objective, 20)
+    assert len(asked) == 3
+
+
+def test_an_interrupt_ends_the_search(storage: str) -> None:
+    asked = []
+
+    def objective(trial: optuna.Trial) -> float:
+        asked.append(trial.number)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trials(open_(storage), objective, 20)
+    assert len(asked) == 1
+
+
+def test_trials_know_their_process(storage: str) -> None:
+    study = open_(storage)
+    run_trials(study, Work(), 1)
+    assert study.trials[0].user_attrs["process"] == identity()
+
+
+def test_a_trial_that_a_dead_process_left_is_tried_again(storage: str, dead: str) -> None:
+    study = open_(storage)
+    run_trials(study, Work(), 2)
+    left = study.ask()
+    left.set_user_attr("process", dead)
+    setting = suggest(left, distills=True)
+    resumed, work = open_(storage), Work()
+    assert resumed.trials[2].state is TrialState.FAIL
+    run_trials(resumed, work, 4)
+    assert work.tried[0] == setting
+    assert [trial.state.name for trial in resumed.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_a_dead_trial_that_never_asked_for_its_queued_setting_is_tried_again(storage: str, dead: str) -> None:
+    open_(storage).ask().set_user_attr("process", dead)
+    work = Work()
+    run_trials(open_(storage), work, 1)
+    assert work.tried[0] == Candidate(1e-3, DistillationObjective())
+
+
+def test_a_dead_trial_is_queued_once(storage: str, dead: str) -> None:
+    open_(storage).ask().set_user_attr("process", dead)
+    for _ in range(3):
+        study = open_(storage)
+    assert len(study.get_trials(states=(TrialState.WAITING,))) == 1
+
+
+@pytest.mark.parametrize("process", [None, "another-machine:12:3.00"])
+def test_a_trial_that_may_still_run_elsewhere_is_left_alone(storage: str, process: str | None) -> None:
+    trial = open_(storage).ask()
+    trial.set_user_attr("process", process or identity())
+    assert open_(storage).trials[0].state is TrialState.RUNNING
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "sqlite:////no/such/folder/optuna.db", "nosuchdriver://host/db", "postgresql://localhost:1/x"]
+)
+def test_a_storage_that_cannot_be_opened_is_the_users_mistake(url: str) -> None:
+    with pytest.raises(UserError) as caught:
+        open_(url)
+    assert str(caught.value).startswith(f"the Optuna storage '{url}' cannot be opened: ")
+    assert os.linesep not in str(caught.value)
