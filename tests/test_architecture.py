@@ -39,7 +39,7 @@ HEAVY = {
     "matplotlib",
 }
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
-ENTRY_POINT_NEEDS = {"typer", "rich", "pydantic", "kdops.errors", "kdops.steps"}
+ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.errors", "kdops.steps"}
 LONGEST_MODULE = 300
 
 MODULES = sorted([*(ROOT / "kdops").rglob("*.py"), *(ROOT / "entrypoints").glob("*.py")])

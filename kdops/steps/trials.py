@@ -88,7 +88,13 @@ def tuned_student(material: Material, budget: Budget, study_name: str, folder: P
                 raise optuna.TrialPruned
 
         name = f"trial {trial.number} {material.recipe.name}"
-        return _run_trial(name, study_name, material, budget, candidate, _weights(folder, trial.number), compare)
+        try:
+            return _run_trial(name, study_name, material, budget, candidate, _weights(folder, trial.number), compare)
+        except KeyboardInterrupt:
+            # Its setting is not at fault: the next start tries it again. Optuna would log the end with a traceback.
+            study.enqueue_trial(trial.params)
+            optuna.logging.set_verbosity(optuna.logging.ERROR)
+            raise
 
     best = run_trials(study, objective, budget.trials)
     weights = _weights(folder, best.number)

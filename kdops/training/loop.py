@@ -84,6 +84,9 @@ class _Progress:
             if value is not None:
                 self.sums[name] = self.sums.get(name, torch.zeros((), device=value.device)) + value.detach()
 
+    def ran_out(self, patience: int) -> bool:
+        return self.best_score > 0 and self.epoch - 1 - self.best_epoch >= patience
+
     def close_epoch(self, scores: Mapping[str, float], main_metric: str, model: nn.Module) -> Epoch:
         losses = {name: float(total) / self.step for name, total in self.sums.items()}
         epoch = Epoch(self.epoch, losses, dict(scores), self.seconds)
@@ -180,7 +183,8 @@ def fit(
     """Train a model and leave it with the weights of its best epoch.
 
     Batches hold texts of similar length; the loss is averaged over units. After each epoch the model is scored on
-    validation data; training stops early when `patience` epochs brought nothing better.
+    validation data; training stops early when `patience` epochs brought nothing better, but not while the score is
+    still 0: a tagger may need epochs before it finds its first entity.
 
     Args:
         model: maps (input_ids, attention_mask) to logits; trained in place.
@@ -202,7 +206,7 @@ def fit(
     done = (progress.epoch - 1) * loop.steps_an_epoch + progress.step
     total = config.epochs * loop.steps_an_epoch
     with tqdm(total=total, initial=done, desc=description, unit="step", disable=None, leave=False) as bar:
-        while progress.epoch <= config.epochs and progress.epoch - 1 - progress.best_epoch < config.patience:
+        while progress.epoch <= config.epochs and not progress.ran_out(config.patience):
             loop.train_epoch(objective, bar, checkpoint)
             plain = loop.accelerator.unwrap_model(loop.model)
             epoch = progress.close_epoch(score(plain), main_metric, plain)

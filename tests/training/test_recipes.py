@@ -1,10 +1,12 @@
+from itertools import pairwise
+
 from kdops.training.recipes import RECIPES, VANILLA
 
 
 def test_each_rung_adds_one_thing_to_the_one_before() -> None:
     rungs = list(RECIPES.values())
     assert rungs[0] is VANILLA
-    for lower, higher in zip(rungs, rungs[1:], strict=False):
+    for lower, higher in pairwise(rungs):
         changed = [key for key in ("distills", "unlabeled", "embeddings") if vars(lower)[key] != vars(higher)[key]]
         assert len(changed) == 1
 
