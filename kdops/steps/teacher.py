@@ -178,6 +178,8 @@ def _train(
         on_epoch=on_epoch,
         checkpoint=checkpoint,
     )
+    if result.best_score <= 0:
+        logger.warning("the teacher learned nothing yet: give it more epochs, or another learning rate")
     teacher.model.to("cpu")
     _log(run, corpus, teacher, result, config.max_length)
     teacher.save(folder / _MODEL)

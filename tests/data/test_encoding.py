@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,13 +27,13 @@ def tokenizer() -> Tokenizer:
 
 def rows_of(encoded: Encoded) -> list[list[str]]:
     starts = encoded.row_starts
-    return [[PIECES[one] for one in encoded.ids[a:b]] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [[PIECES[one] for one in encoded.ids[a:b]] for a, b in pairwise(starts)]
 
 
 def units_of(encoded: Encoded) -> list[list[tuple[int, int]]]:
     pairs = list(zip(encoded.unit_words.tolist(), encoded.unit_positions.tolist(), strict=True))
     starts = encoded.unit_starts
-    return [pairs[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [pairs[a:b] for a, b in pairwise(starts)]
 
 
 def assert_same(actual: Encoded, expected: Encoded) -> None:

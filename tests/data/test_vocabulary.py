@@ -168,7 +168,7 @@ def test_older_post_processors_are_renumbered(
     processor: type[processors.BertProcessing] | type[processors.RobertaProcessing],
 ) -> None:
     full = wordpiece()
-    ends = {token: full.token_to_id(token) for token in ("</s>", "<s>")}
+    ends = {token: full.get_vocab()[token] for token in ("</s>", "<s>")}
     full.post_processor = processors.Sequence([processor(("</s>", ends["</s>"]), ("<s>", ends["<s>"]))])
     # Special tokens at the end, where trimming moves them.
     vocabulary = trimmed(with_specials_last(full))
@@ -201,19 +201,27 @@ def test_wordpiece_keeps_pieces_whose_characters_no_piece_stands_for() -> None:
 
 
 def test_unigram_keeps_pieces_whose_characters_no_piece_stands_for() -> None:
-    full = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0), ("xy", -3.0), ("aa", -1.5)], unk_id=0))
-    kept = trim(full, np.array([1])).tokenizer
-    assert kept.encode("xy").tokens == ["xy"]
-    assert kept.encode("aa").tokens == ["a", "a"]
+    full = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0), ("xy", -3.0), ("aa", -1.5), ("b", -9.0)], unk_id=0))
+    vocabulary = trim(full, np.array([1]))
+    assert vocabulary.teacher_ids[vocabulary.tokenizer.encode("xy").ids].tolist() == [2]
+    assert vocabulary.tokenizer.encode("aa").tokens == ["a", "a"]
 
 
 def test_unigram_takes_unknown_characters_for_as_bad_as_before() -> None:
-    # An unknown character scores 10 below the worst piece. Without "bbbb" two of them would beat "x" and "ya".
-    pieces = [("<unk>", 0.0), ("a", -1.0), ("b", -1.0), ("xa", -30.0), ("bbbb", -29.0)]
+    # An unknown character scores 10 below the worst piece: without "bbbb" an unknown "x" and "yz" would be best.
+    pieces = [("<unk>", 0.0), ("b", -1.0), ("xy", -15.0), ("z", -15.0), ("yz", -1.0), ("bbbb", -29.0)]
     full = Tokenizer(models.Unigram(pieces, unk_id=0))
-    before = full.encode("xa")
-    after = trim(full, np.array([*before.ids, 2])).tokenizer.encode("xa")
-    assert after.tokens == before.tokens == ["xa"]
+    vocabulary = trim(full, np.array([2, 3, 4]))
+    for tokenizer in (full, vocabulary.tokenizer):
+        assert tokenizer.encode("xyz").tokens == ["xy", "z"]
+
+
+def test_bpe_keeps_the_characters_that_end_words() -> None:
+    pieces = {"<unk>": 0, "a": 1, "b": 2, "a</w>": 3, "b</w>": 4, "ab</w>": 5}
+    full = Tokenizer(models.BPE(pieces, [("a", "b</w>")], unk_token="<unk>", end_of_word_suffix="</w>"))
+    kept = trim(full, np.array([1])).tokenizer
+    assert kept.encode("ab").tokens == ["a", "b</w>"]
+    assert trim(full, np.array([5])).tokenizer.encode("ab").tokens == ["ab</w>"]
 
 
 def test_bpe_keeps_an_unknown_token_that_is_not_special() -> None:
@@ -248,7 +256,7 @@ def test_a_real_encoder(encoder: Path) -> None:
     full.no_truncation()
     for text in map(str, counted):
         assert vocabulary.tokenizer.encode(text).tokens == full.encode(text).tokens
-    for text in [*map(str, others), "Пример ✓ 例 \U0001f600 naïve Ελλάδα", "\u0301\u0327 ██ в у"]:
+    for text in [*map(str, others), "Пример ✓ 例 \U0001f600 naïve Ελλάδα", "\u0301\u0327 ██ в"]:
         before, after = full.encode(text), vocabulary.tokenizer.encode(text)
         assert vocabulary.tokenizer.decode(after.ids) == full.decode(before.ids)
         assert ("<unk>" in after.tokens) == ("<unk>" in before.tokens)

@@ -3,7 +3,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -71,8 +70,8 @@ def saved(teacher: Teacher, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own_copy(saved: Path, tmp_path: Path) -> Iterator[Path]:
-    yield Path(shutil.copytree(saved, tmp_path / "copy"))
+def own_copy(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "copy"))
 
 
 def logits_of(teacher: Teacher, text: str) -> torch.Tensor:
