@@ -1,0 +1,307 @@
+"""Mistakes of the user's: one clear line each, an exit code, and nothing trained or left open."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow.entities import Run
+from typer import Typer
+from typer.testing import CliRunner
+
+import entrypoints.distill
+import entrypoints.main
+import entrypoints.train_teacher
+from kdops.data import sources
+from kdops.data.catalog import CATALOG, RemoteFile
+
+ROOT = Path(__file__).parents[2]
+SPLITS = ("train", "validation", "test")
+GOOD = '{"text": "enak", "label": "positive"}\n{"text": "buruk", "label": "negative"}\n'
+NEUTRAL = GOOD.encode() + b'{"text": "biasa", "label": "neutral"}\n'
+MASKED = GOOD.replace("negative", "positive").encode()
+TAGGED = '{"tokens": ["Budi", "makan"], "tags": ["B-PERSON", "O"]}\n'
+
+Fail = Callable[..., list[str]]
+
+
+def _options(parameters: dict[str, object]) -> list[str]:
+    return [part for name, value in parameters.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def _runs() -> list[Run]:
+    found: list[Run] = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    return found
+
+
+@pytest.fixture
+def fail(tracking_uri: str) -> Fail:
+    """Calls an entry point, which must end with code 2, and gives the lines that it wrote."""
+
+    def call(program: Typer = entrypoints.distill.main, **parameters: object) -> list[str]:
+        done = CliRunner().invoke(program, _options(parameters))
+        assert done.exit_code == 2, done.output
+        assert done.stdout == ""
+        assert not {"RUNNING", "FINISHED"} & {run.info.status for run in _runs()}
+        return done.stderr.splitlines()
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data set without faults, for a test to put one in."""
+    made = tmp_path / "reviews"
+    made.mkdir()
+    for split in SPLITS:
+        (made / f"{split}.jsonl").write_text(GOOD, encoding="utf-8")
+    return made
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class TestChoices:
+    def test_unknown_dataset(self, fail: Fail) -> None:
+        assert fail(dataset="smss") == [
+            "error: unknown dataset 'smss'; choose one of: sample, sample-tags, smsa, nergrit, "
+            "or a folder with train.jsonl, validation.jsonl and test.jsonl"
+        ]
+
+    @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.main.main])
+    def test_unknown_student(self, program: Typer, fail: Fail) -> None:
+        assert fail(program, student="cnn2") == ["error: unknown student 'cnn2'; choose one of: bilstm"]
+
+    def test_unknown_recipe(self, fail: Fail) -> None:
+        assert fail(recipe="kd_unlabeled") == [
+            "error: unknown recipe 'kd_unlabeled'; choose one of: vanilla, kd, kd-unlabeled, kd-unlabeled-teacher"
+        ]
+
+    @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.train_teacher.main])
+    def test_unknown_teacher(self, program: Typer, fail: Fail) -> None:
+        assert fail(program, teacher="indobenchmark/indoburt") == [
+            "error: teacher 'indobenchmark/indoburt' is not on this machine and HF_HUB_OFFLINE is set; "
+            "give a Hugging Face hub id, a local folder with a model, or scratch"
+        ]
+
+    def test_a_teacher_that_is_no_model(self, fail: Fail, folder: Path) -> None:
+        assert fail(teacher=folder) == [
+            f"error: teacher '{folder}' is not a folder with a Hugging Face model (it has no config.json)"
+        ]
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("trials", "0", "Input should be greater than or equal to 1"),
+            ("trials", "many", "Input should be a valid integer, unable to parse string as an integer"),
+            ("epochs", "0", "Input should be greater than or equal to 1"),
+            ("batch_size", "0", "Input should be greater than or equal to 1"),
+            ("teacher_epochs", "-1", "Input should be greater than or equal to 1"),
+            ("learning_rate", "-1", "Input should be greater than 0"),
+            ("learning_rate", "nan", "Input should be less than or equal to 1"),
+            ("max_length", "1", "Input should be greater than or equal to 3"),
+            ("threads", "0", "Input should be greater than or equal to 1"),
+            ("seed", "-1", "Input should be greater than or equal to 0"),
+            ("force", "perhaps", "Input should be a valid boolean, unable to interpret input"),
+        ],
+    )
+    def test_out_of_range(self, name: str, value: str, message: str, fail: Fail) -> None:
+        assert fail(**{name: value}) == [f"error: {name}={value}: {message}"]
+        assert _runs() == []
+
+    def test_each_has_its_line(self, fail: Fail) -> None:
+        lines = fail(trials=0, learning_rate=-1, student="cnn2")
+        assert [line.split(":")[1] for line in lines] == [
+            " unknown student 'cnn2'; choose one of",
+            " trials=0",
+            " learning_rate=-1",
+        ]
+
+    def test_the_teachers_too(self, fail: Fail) -> None:
+        lines = fail(entrypoints.train_teacher.main, learning_rate=-1, seed=-1)
+        assert [line.split(":")[1] for line in lines] == [" learning_rate=-1", " seed=-1"]
+
+    def test_longer_texts_than_the_teacher_reads(self, fail: Fail) -> None:
+        message = "max_length=513 is more than teacher 'scratch' reads: 512"
+        assert fail(teacher="scratch", max_length=513) == [f"error: {message}"]
+        for run in _runs():
+            assert run.data.tags["kdops.error"] == message
+            assert not [name for name in run.data.metrics if name.startswith("epoch.")]
+
+
+class TestFiles:
+    @pytest.mark.parametrize(
+        ("split", "content", "message"),
+        [
+            ("validation", None, ": no such file"),
+            ("train", b"", ": the file is empty"),
+            ("test", b'\n{"text": "caf\xe9", "label": "positive"}\n', ":2: not UTF-8 text; save the file as UTF-8"),
+            ("train", b'{"review": "enak"}\n', ":1: no column 'text' (or 'tokens' and 'tags'; found: 'review')"),
+            ("train", b'{"text": "enak"}\n', ":1: no column 'label' beside 'text' (found: 'text')"),
+            ("test", b"enak\n", ":1: not JSON: Expecting value at column 1"),
+            ("validation", b'{"text": "", "label": "positive"}\n', ":1: the text is empty"),
+            ("validation", NEUTRAL, ":3: unknown label 'neutral'; choose one of: negative, positive"),
+            ("test", MASKED, ": every label of test is 'positive'; are its real labels masked?"),
+        ],
+    )
+    def test_of_texts(self, split: str, content: bytes | None, message: str, fail: Fail, folder: Path) -> None:
+        path = folder / f"{split}.jsonl"
+        if content is None:
+            path.unlink()
+        else:
+            path.write_bytes(content)
+        assert fail(dataset=folder, teacher="scratch") == [f"error: {path}{message}"]
+        assert _runs() == []
+
+    @pytest.mark.parametrize(
+        ("row", "message"),
+        [
+            ({"tokens": ["Budi", "makan"], "tags": ["B-PERSON"]}, "2 tokens but 1 tags"),
+            ({"tokens": ["Budi"]}, "no column 'tags' beside 'tokens' (found: 'tokens')"),
+            ({"tokens": ["Budi"], "tags": ["PERSON"]}, "tag 'PERSON' is not IOB2 (O, B-TYPE or I-TYPE)"),
+            ({"tokens": ["Medan"], "tags": ["B-PLACE"]}, "unknown label 'B-PLACE'; choose one of: O, B-PERSON"),
+            (
+                {"text": "Budi", "label": "O"},
+                "a row for text-classification, but the first row of train is for token-classification",
+            ),
+        ],
+    )
+    def test_of_tags(self, row: dict[str, object], message: str, fail: Fail, folder: Path) -> None:
+        for split in SPLITS:
+            (folder / f"{split}.jsonl").write_text(TAGGED, encoding="utf-8")
+        path = folder / "test.jsonl"
+        path.write_text(TAGGED + json.dumps(row), encoding="utf-8")
+        assert fail(dataset=folder, teacher="scratch") == [f"error: {path}:2: {message}"]
+
+    def test_unlabeled_text_that_is_not_there(self, fail: Fail, folder: Path) -> None:
+        path = folder / "more.jsonl"
+        assert fail(dataset=folder, teacher="scratch", unlabeled=path) == [f"error: {path}: no such file"]
+        assert _runs() == []
+
+
+class TestPlaces:
+    @pytest.fixture
+    def smsa(self) -> RemoteFile:
+        file = CATALOG["smsa"].files["train"]
+        assert isinstance(file, RemoteFile)
+        return file
+
+    def test_a_file_that_was_changed(
+        self, fail: Fail, smsa: RemoteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "mirror" / smsa.address
+        path.parent.mkdir(parents=True)
+        path.write_text("enak\tpositive\n", encoding="utf-8")
+        monkeypatch.setenv("KDOPS_DATA_MIRROR", str(tmp_path / "mirror"))
+        (line,) = fail(dataset="smsa")
+        assert line.startswith(f"error: {path}: sha256 is ")
+        assert f"expected {smsa.sha256}" in line
+
+    def test_a_mirror_without_the_file(
+        self, fail: Fail, smsa: RemoteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("KDOPS_DATA_MIRROR", str(tmp_path))
+        assert fail(dataset="smsa") == [
+            f"error: {tmp_path / smsa.address}: No such file or directory; "
+            f"KDOPS_DATA_MIRROR={tmp_path} must hold the host's files"
+        ]
+
+    def test_no_network_and_no_mirror(self, fail: Fail, closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("KDOPS_DATA_MIRROR", raising=False)
+        monkeypatch.setattr(sources, "HOST", f"https://127.0.0.1:{closed_port}")
+        (line,) = fail(dataset="nergrit")
+        assert line.startswith(f"error: cannot download https://127.0.0.1:{closed_port}/IndoNLP/indonlu/")
+        assert "Connection refused; without a network, set KDOPS_DATA_MIRROR to a folder or URL" in line
+
+    def test_an_optuna_storage_that_cannot_be_opened(self, fail: Fail, tmp_path: Path) -> None:
+        for storage in ("nosuch://host/studies", f"sqlite:///{tmp_path}/no/such/folder/optuna.db"):
+            (line,) = fail(storage=storage)
+            assert line.startswith("error: the Optuna storage")
+            assert "cannot be opened: " in line
+        assert _runs() == []
+
+    @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.train_teacher.main])
+    def test_a_tracking_server_that_does_not_answer(
+        self, program: Typer, closed_port: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port}")
+        started = time.monotonic()
+        done = CliRunner().invoke(program, [])
+        assert time.monotonic() - started < 6
+        assert done.exit_code == 2
+        assert done.stderr.splitlines() == [
+            f"error: tracking server http://127.0.0.1:{closed_port} does not answer "
+            "([Errno 111] Connection refused): is it running?"
+        ]
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """A hub of models that has none."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("X-Error-Code", "RepoNotFound")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.slow
+class TestProgram:
+    """The same as real programs, as `mlflow run` starts them."""
+
+    @staticmethod
+    def lines(**settings: str) -> tuple[int, list[str]]:
+        command = [sys.executable, "-m", "entrypoints.distill", "--teacher", "indobenchmark/indoburt"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=200
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, [line for line in done.stderr.splitlines() if "error" in line.lower()]
+
+    def test_a_teacher_that_the_hub_does_not_have(self, tracking_uri: str, hub: str) -> None:
+        assert self.lines(HF_ENDPOINT=hub, HF_HUB_OFFLINE="0") == (
+            2,
+            [
+                "error: unknown teacher 'indobenchmark/indoburt': the hub has no such model; "
+                "give a Hugging Face hub id, a local folder with a model, or scratch"
+            ],
+        )
+        assert _runs() == []
+
+    def test_a_hub_that_does_not_answer(self, tracking_uri: str, closed_port: int) -> None:
+        code, lines = self.lines(HF_ENDPOINT=f"http://127.0.0.1:{closed_port}", HF_HUB_OFFLINE="0")
+        assert code == 2
+        assert len(lines) == 1
+        assert lines[0].startswith(
+            "error: teacher 'indobenchmark/indoburt' is not on this machine and the hub does not answer ("
+        )
+        assert "Connection refused" in lines[0]

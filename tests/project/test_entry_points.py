@@ -1,0 +1,245 @@
+"""Each entry point through `mlflow run`, from data to champion, for both tasks."""
+
+import functools
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+import pytest
+from mlflow.entities import Run
+from place import Place, make_place, options, write_reviews, write_tags
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+import entrypoints.distill
+import entrypoints.promote
+from kdops.measure.cost import measure_side_by_side
+from kdops.steps import distill as distill_step
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+COSTS = {
+    *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "throughput_per_s", "cpu_ms_per_text"),
+    *("ram_peak_mb", "ram_model_mb", "storage_mb", "load_ms", "parameters"),
+}
+RATIOS = {"ratio.latency", "ratio.ram", "ratio.storage", "ratio.cpu"}
+COMPARED = {f"cost.{name}" for name in COSTS} | {f"teacher.cost.{name}" for name in COSTS} | RATIOS
+SCORES = {
+    "text-classification": ("f1_macro", "accuracy"),
+    "token-classification": ("f1_entity_macro", "f1_entity_micro", "accuracy"),
+}
+HOST = {"host.name", "host.cpu", "host.cores", "host.memory_gb"}
+VERSIONS = {f"version.{name}" for name in ("python", "kdops", "torch", "transformers", "onnxruntime", "mlflow")}
+EPOCHS = 2
+BUDGET = {"epochs": EPOCHS, "teacher_epochs": EPOCHS}
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A place where entry points have run, and what they said, by name."""
+
+    place: Place
+    dataset: Path
+    said: dict[str, subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> Worked:
+    """A teacher, then a student, then its promotion."""
+    place = make_place(tmp_path_factory.mktemp("text"), tracking_template)
+    dataset = write_reviews(place.folder / "My Reviews")
+    common = {"dataset": dataset, "teacher": "scratch"}
+    said = {
+        "train_teacher": place.mlflow_run("train_teacher", epochs=EPOCHS, **common),
+        # As most users type it: where there is no conda, the current environment is used.
+        "distill": place.mlflow_run("distill", env_manager=None, student="bilstm", trials=2, **common, **BUDGET),
+        "promote": place.mlflow_run("promote", dataset=dataset, min_f1_retained=0.01),
+    }
+    return Worked(place, dataset, said)
+
+
+@pytest.fixture(scope="module")
+def tags(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> Worked:
+    """The entry point `main` on a data set of tags, without unlabeled text."""
+    place = make_place(tmp_path_factory.mktemp("tags"), tracking_template)
+    dataset = write_tags(place.folder / "names")
+    done = place.mlflow_run("main", dataset=dataset, teacher="scratch", trials=1, epochs=1, max_length=32)
+    return Worked(place, dataset, {"main": done})
+
+
+def only(runs: list[Run]) -> Run:
+    (run,) = runs
+    return run
+
+
+def measured(run: Run, *prefixes: str) -> set[str]:
+    return {name for name in run.data.metrics if name.startswith(prefixes)}
+
+
+def scores(task: str, *prefixes: str) -> set[str]:
+    return {f"{prefix}.{name}" for prefix in prefixes for name in SCORES[task]}
+
+
+def check_student(student: Run, task: str, dataset: str) -> None:
+    """A distilled student carries exactly the metrics and tags that are promised."""
+    assert student.info.status == "FINISHED"
+    promised = scores(task, "val", "test") | COMPARED | {"test.f1_retained", "test.kd_gain"}
+    assert measured(student, "val.", "test.", "cost.", "teacher.cost.", "ratio.") == promised
+    found = student.data.tags
+    assert found["kdops.role"] == "student"
+    assert found["kdops.dataset"] == dataset
+    assert found["kdops.task"] == task
+    assert found["kdops.student"] == "bilstm"
+    assert found["kdops.recipe"] == "kd-unlabeled-teacher"
+    assert re.fullmatch("[0-9a-f]{16}", found["kdops.fingerprint"])
+    assert {"kdops.teacher_run", "kdops.baseline_run"} | HOST | VERSIONS <= set(found)
+
+
+def check_trials(place: Place, parent: Run, count: int) -> None:
+    trials = [run for run in place.children(parent) if run.data.tags["kdops.role"] == "trial"]
+    assert len(trials) == count
+    for trial in trials:
+        state = trial.data.tags["kdops.trial_state"]
+        assert (state, trial.info.status) in {("complete", "FINISHED"), ("pruned", "KILLED")}
+
+
+def check_version(place: Place, model: str, number: int, run: Run) -> None:
+    version = place.client.get_model_version_by_alias(model, "challenger")
+    assert (int(version.version), version.run_id) == (number, run.info.run_id)
+    expected = {"kdops.student", "kdops.recipe", "kdops.precision", "kdops.main_metric"}
+    assert expected | COMPARED - {name for name in COMPARED if name.startswith("teacher.")} <= set(version.tags)
+    assert float(version.tags["cost.storage_mb"]) == pytest.approx(run.data.metrics["cost.storage_mb"], rel=1e-4)
+    assert "distilled by" in version.description
+
+
+def champion(place: Place, model: str) -> int:
+    return int(place.client.get_model_version_by_alias(model, "champion").version)
+
+
+class TestText:
+    def test_the_teacher_is_logged_with_scores_and_weights(self, text: Worked) -> None:
+        teacher = only(text.place.runs("teacher"))
+        assert teacher.info.status == "FINISHED"
+        assert measured(teacher, "val.", "test.") == scores("text-classification", "val", "test")
+        assert teacher.data.tags.keys() >= {"kdops.dataset", "kdops.task", "kdops.fingerprint"} | HOST | VERSIONS
+        assert teacher.data.params["cfg.epochs"] == str(EPOCHS)
+        files = {file.path for file in text.place.client.list_artifacts(teacher.info.run_id, "teacher")}
+        assert files >= {"teacher/model.safetensors", "teacher/tokenizer.json", "teacher/config.json"}
+        assert f"run: {teacher.info.run_id}\n" in text.said["train_teacher"].stdout
+
+    def test_the_student_is_logged_by_the_promised_names(self, text: Worked) -> None:
+        student = text.place.runs("student")[0]
+        check_student(student, "text-classification", "my-reviews")
+        splits = {one.tags[0].value for one in student.inputs.dataset_inputs}
+        assert splits == {"training", "validation", "test"}
+        retained = student.data.metrics["test.f1_retained"]
+        teacher = only(text.place.runs("teacher")).data.metrics["test.f1_macro"]
+        assert retained == pytest.approx(student.data.metrics["test.f1_macro"] / teacher)
+
+    def test_it_is_told_from_the_same_student_without_distillation(self, text: Worked) -> None:
+        student, baseline = text.place.runs("student")[0], only(text.place.runs("baseline"))
+        assert baseline.data.tags["mlflow.parentRunId"] == student.info.run_id
+        assert baseline.data.tags["kdops.recipe"] == "vanilla"
+        assert measured(baseline, "cost.", "teacher.cost.", "ratio.") == COMPARED
+        gain = 100 * (student.data.metrics["test.f1_macro"] - baseline.data.metrics["test.f1_macro"])
+        assert student.data.metrics["test.kd_gain"] == pytest.approx(gain)
+
+    def test_trials_are_child_runs_with_their_state(self, text: Worked) -> None:
+        student, baseline = text.place.runs("student")[0], only(text.place.runs("baseline"))
+        check_trials(text.place, student, 2)
+        check_trials(text.place, baseline, 2)
+        first = text.place.children(student)[0].data.params
+        # The setting of arXiv:2201.00558.
+        assert (first["cfg.soft"], first["cfg.gold_weight"], first["cfg.temperature"]) == ("mse", "0.0", "1.0")
+        assert float(first["cfg.learning_rate"]) == 1e-3
+
+    def test_the_teacher_of_train_teacher_is_used(self, text: Worked) -> None:
+        teacher = only(text.place.runs("teacher"))
+        student = text.place.runs("student")[0]
+        assert student.data.tags["kdops.teacher_run"] == teacher.info.run_id
+        assert f"teacher: reusing run {teacher.info.run_id}" in text.said["distill"].stderr
+        assert measured(teacher, "cost.") == {f"cost.{name}" for name in COSTS}
+
+    def test_the_version_is_registered(self, text: Worked) -> None:
+        check_version(text.place, "kdops-my-reviews", 1, text.place.runs("student")[0])
+
+    def test_the_table_is_printed(self, text: Worked) -> None:
+        printed = text.said["distill"].stdout
+        assert re.search(r"^ +teacher +student alone +student +teacher / student$", printed, re.MULTILINE)
+        for row in ("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU a text, ms", "RAM peak, MB"):
+            assert re.search(rf"^{row} +[\d.]+ +[\d.]+ +[\d.]+", printed, re.MULTILINE)
+        assert "registered: kdops-my-reviews version 1, alias challenger" in printed
+        assert f"mlflow ui --backend-store-uri {text.place.tracking_uri}" in printed
+
+    def test_promote_moves_the_champion(self, text: Worked) -> None:
+        assert "version 1 promoted: all limits hold" in text.said["promote"].stdout
+        assert champion(text.place, "kdops-my-reviews") == 1
+        assert only(text.place.runs("promote")).data.tags["kdops.promoted"] == "true"
+
+
+class TestTags:
+    def test_the_student_is_logged_by_the_promised_names(self, tags: Worked) -> None:
+        student = only(tags.place.runs("student"))
+        check_student(student, "token-classification", "names")
+        check_trials(tags.place, student, 1)
+        teacher = only(tags.place.runs("teacher"))
+        assert measured(teacher, "val.", "test.") == scores("token-classification", "val", "test")
+        assert teacher.data.tags["mlflow.parentRunId"] == student.info.run_id
+
+    def test_main_distills_and_promotes(self, tags: Worked) -> None:
+        check_version(tags.place, "kdops-names", 1, only(tags.place.runs("student")))
+        assert "test f1_entity_macro" in tags.said["main"].stdout
+        assert "version 1 promoted" in tags.said["main"].stdout
+        assert champion(tags.place, "kdops-names") == 1
+
+    def test_missing_unlabeled_text_is_said(self, tags: Worked) -> None:
+        assert "no unlabeled text lies beside names" in tags.said["main"].stderr
+
+
+class TestAgain:
+    """More of the same, in this process, where importing everything costs no time."""
+
+    @pytest.fixture(autouse=True)
+    def _there(self, text: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in text.place.settings.items():
+            monkeypatch.setenv(name, value)
+        # As `mlflow run` says it; a new experiment would keep its artifacts below the working folder of these tests.
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")
+
+    def test_nothing_is_done_twice(self, text: Worked, caplog: pytest.LogCaptureFixture) -> None:
+        done = run_here(entrypoints.distill.main, dataset=text.dataset, teacher="scratch", trials=2, **BUDGET)
+        first, second = text.place.runs("student")
+        assert f"teacher: reusing run {first.data.tags['kdops.teacher_run']}" in caplog.messages
+        assert f"student: reusing run {first.info.run_id}" in caplog.messages
+        assert f"run: {first.info.run_id} (reused)" in done.stdout
+        assert second.info.status == "FINISHED"
+        assert second.data.tags["kdops.reused_run"] == first.info.run_id
+        assert second.data.metrics["test.f1_macro"] == first.data.metrics["test.f1_macro"]
+        assert text.place.children(second) == []
+        # The same table, so that nobody has to look elsewhere.
+        assert done.stdout.split("\nrun: ")[0] == text.said["distill"].stdout.split("\nrun: ")[0]
+
+    def test_more_trials_go_on_from_the_finished_ones(self, text: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
+        # One turn of measuring instead of three: that is not what this is about.
+        monkeypatch.setattr(distill_step, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
+        before = {run.info.run_id for run in text.place.runs("trial")}
+        done = run_here(entrypoints.distill.main, dataset=text.dataset, teacher="scratch", trials=3, **BUDGET)
+        assert "version 2, alias challenger" in done.stdout
+        new = [run for run in text.place.runs("trial") if run.info.run_id not in before]
+        assert sorted(run.data.tags["kdops.recipe"] for run in new) == ["kd-unlabeled-teacher", "vanilla"]
+        studies = optuna.get_all_study_summaries(f"sqlite:///{text.place.folder / 'optuna.db'}")
+        assert [study.n_trials for study in studies] == [3, 3]
+
+    def test_a_dry_run_moves_nothing(self, text: Worked) -> None:
+        done = run_here(entrypoints.promote.main, dataset=text.dataset, dry_run="true")
+        assert re.search("version [12] (would be|not) promoted: ", done.stdout)
+        assert champion(text.place, "kdops-my-reviews") == 1
+        assert only(text.place.runs("promote")[1:]).data.tags["kdops.promoted"] == "false"
+
+
+def run_here(program: Typer, **parameters: object) -> Result:
+    done = CliRunner().invoke(program, options(**parameters))
+    assert done.exit_code == 0, done.output
+    return done

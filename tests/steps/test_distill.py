@@ -1,0 +1,82 @@
+import pytest
+
+from entrypoints import cli
+from kdops.errors import UserError
+from kdops.steps.distill import DistillConfig
+from kdops.steps.summary import Distilled
+from kdops.steps.teacher import TeacherConfig
+from kdops.training.recipes import RECIPES
+
+COSTS = {
+    "cost.latency_p50_ms": 4.0,
+    "cost.latency_p95_ms": 8.0,
+    "cost.cpu_ms_per_text": 2.0,
+    "cost.ram_peak_mb": 400.0,
+    "cost.storage_mb": 440.0,
+    "cost.parameters": 110_000_000.0,
+}
+RATIOS = {"ratio.latency": 20.0, "ratio.cpu": 10.0, "ratio.ram": 4.0, "ratio.storage": 40.0}
+
+
+class TestConfig:
+    def test_the_words_of_mlproject_are_read(self) -> None:
+        config = cli.settings(
+            DistillConfig, dataset="smsa", trials="3", learning_rate="2e-5", seed="default", force="true"
+        )
+        assert config == DistillConfig(dataset="smsa", trials=3, learning_rate=2e-5, force=True)
+
+    def test_every_recipe_can_be_asked_for(self) -> None:
+        for recipe in RECIPES:
+            assert cli.settings(DistillConfig, recipe=recipe).recipe == recipe
+        with pytest.raises(UserError, match="choose one of: " + ", ".join(RECIPES)):
+            cli.settings(DistillConfig, recipe="none")
+
+    def test_its_teacher_is_the_one_that_train_teacher_makes(self) -> None:
+        assert DistillConfig().teacher_config == TeacherConfig()
+        config = DistillConfig(dataset="smsa", teacher_epochs=3, learning_rate=1e-5, max_length=64, seed=7, epochs=2)
+        expected = TeacherConfig(dataset="smsa", epochs=3, learning_rate=1e-5, max_length=64, seed=7)
+        assert config.teacher_config == expected
+
+    def test_passwords_stay_out_of_what_is_logged(self) -> None:
+        config = DistillConfig(storage="postgresql://user:secret@host/studies")
+        assert "secret" not in str(config.model_dump())
+        assert "secret" not in str(config.budget.described)
+        assert config.budget.storage == "postgresql://user:secret@host/studies"
+
+
+class TestSummary:
+    @staticmethod
+    def distilled(**student: float) -> Distilled:
+        small = {name: value / 10 for name, value in COSTS.items()}
+        return Distilled(
+            dataset="smsa",
+            main_metric="f1_macro",
+            run_id="0123",
+            teacher=COSTS | {"test.f1_macro": 0.8},
+            baseline=small | {"test.f1_macro": 0.7},
+            student=small | RATIOS | {"test.f1_macro": 0.76, "test.f1_retained": 0.95} | student,
+            version=3,
+            reused=False,
+        )
+
+    def test_the_table_has_a_row_a_figure(self) -> None:
+        head, _, *rows = self.distilled(**{"test.kd_gain": 6.0}).table().splitlines()
+        assert head.split("  ")[-1] == "teacher / student"
+        assert [row.split("  ")[0] for row in rows[:7]] == [
+            *("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU a text, ms"),
+            *("RAM peak, MB", "storage, MB", "parameters, M"),
+        ]
+        assert rows[0].split()[2:] == ["0.8000", "0.7000", "0.7600"]
+        assert rows[4].split()[3:] == ["400", "40", "40", "4.0", "x"]
+        assert rows[6].split()[2:] == ["110.00", "11.00", "11.00"]
+        assert {len(row) for row in rows[:7]} == {len(head)}
+        assert rows[-1] == "The student keeps 95.0% of the teacher's f1_macro; distillation brought +6.00 points."
+
+    def test_a_student_without_distillation_gained_nothing_by_it(self) -> None:
+        assert self.distilled().table().endswith("The student keeps 95.0% of the teacher's f1_macro.")
+
+    def test_it_says_what_was_registered_and_where_to_look(self) -> None:
+        told = str(self.distilled())
+        assert "registered: kdops-smsa version 3, alias challenger" in told
+        assert "run: 0123\n" in told
+        assert "look at the runs: mlflow ui --backend-store-uri sqlite:///" in told
