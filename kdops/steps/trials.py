@@ -136,8 +136,8 @@ def _run_trial(
             run.tags({names.TRIAL_STATE: "pruned"})
             run.finish(Status.KILLED)
             raise
-        except Exception:
-            run.tags({names.TRIAL_STATE: "failed"})
+        except BaseException as error:
+            run.tags({names.TRIAL_STATE: "failed" if isinstance(error, Exception) else "interrupted"})
             raise
         run.tags({names.TRIAL_STATE: "complete"})
     logger.info("%s: %s %.4f", name, material.corpus.main_metric, result.best_score)
