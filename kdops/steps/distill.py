@@ -50,7 +50,7 @@ class DistillConfig(BaseModel):
     recipe: Literal["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-teacher"] = "kd-unlabeled-teacher"
     teacher: str | None = None
     unlabeled: str | None = None
-    trials: int = Field(default=6, ge=1)
+    trials: int = Field(default=4, ge=1)
     epochs: int = Field(default=10, ge=1)
     patience: int = Field(default=3, ge=1)
     batch_size: int = Field(default=32, ge=1)

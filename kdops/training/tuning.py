@@ -120,8 +120,8 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
         return objective(trial)
 
     failures = 0
-    while (left := trials - len(study.get_trials(states=_FINISHED))) > 0:
-        logger.info("%d of %d trials to run", left, trials)
+    logger.info("%d of %d trials are finished", len(study.get_trials(states=_FINISHED)), trials)
+    while len(study.get_trials(states=_FINISHED)) < trials:
         study.optimize(marked, n_trials=1, catch=(Exception,))
         failures = failures + 1 if study.trials[-1].state is TrialState.FAIL else 0
         if failures == _MOST_FAILURES:
