@@ -1,28 +1,33 @@
 """Entry point `distill`: the main job."""
 
-from typing import Annotated
-
-from typer import Option
-
-from entrypoints import cli
+from entrypoints import cli, options
 
 
 def distill(
-    dataset: Annotated[str, Option(help="Catalogue name, or a folder of JSONL files.")] = "sample",
-    student: Annotated[str, Option(help="bilstm")] = "bilstm",
-    recipe: Annotated[str, Option(help="vanilla, kd, kd-unlabeled, kd-unlabeled-teacher")] = "default",
-    teacher: Annotated[str, Option(help="Hub id, local folder, scratch, or the data set's own.")] = "default",
-    unlabeled: Annotated[str, Option(help="JSONL file of texts without labels.")] = "default",
-    trials: Annotated[str, Option(help="Settings to try.")] = "default",
-    epochs: Annotated[str, Option(help="Most passes over the student's training data.")] = "default",
-    batch_size: Annotated[str, Option(help="Texts a step, for the student.")] = "default",
-    teacher_epochs: Annotated[str, Option(help="Most passes over the teacher's training data.")] = "default",
-    learning_rate: Annotated[str, Option(help="The teacher's; the student's is tuned.")] = "default",
-    max_length: Annotated[str, Option(help="Most tokens a text.")] = "default",
-    threads: Annotated[str, Option(help="CPU threads of each model while it is measured.")] = "default",
-    seed: Annotated[str, Option(help="Of everything random.")] = "default",
-    storage: Annotated[str, Option(help="Optuna storage URL; by default a file beside the runs.")] = "default",
-    force: Annotated[str, Option(help="true: do everything again although it is finished.")] = "false",
+    dataset: options.Dataset = "sample",
+    name: options.Name = "default",
+    text_column: options.TextColumn = "default",
+    label_column: options.LabelColumn = "default",
+    scheme: options.Scheme = "default",
+    drop_leaks: options.DropLeaks = "false",
+    student: options.Student = "bilstm",
+    recipe: options.Recipe = "default",
+    teacher: options.Teacher = "default",
+    unlabeled: options.Unlabeled = "default",
+    unlabeled_max: options.UnlabeledMax = "default",
+    length_filter: options.LengthFilter = "true",
+    embeddings: options.Embeddings = "default",
+    init: options.Init = "default",
+    trials: options.Trials = "default",
+    epochs: options.Epochs = "default",
+    batch_size: options.BatchSize = "default",
+    teacher_epochs: options.TeacherEpochs = "default",
+    learning_rate: options.LearningRate = "default",
+    max_length: options.MaxLength = "default",
+    threads: options.Threads = "default",
+    seed: options.Seed = "default",
+    storage: options.Storage = "default",
+    force: options.Force = "false",
 ) -> None:
     """Find or train the teacher, tune the student, measure both, and register the student as challenger."""
     parameters = locals()

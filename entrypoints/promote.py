@@ -4,11 +4,16 @@ from typing import Annotated
 
 from typer import Option
 
-from entrypoints import cli
+from entrypoints import cli, options
 
 
 def promote(
-    dataset: Annotated[str, Option(help="Name of the dataset, or the folder of your own.")] = "sample",
+    dataset: options.Dataset = "sample",
+    name: options.Name = "default",
+    text_column: options.TextColumn = "default",
+    label_column: options.LabelColumn = "default",
+    scheme: options.Scheme = "default",
+    drop_leaks: options.DropLeaks = "false",
     min_f1_retained: Annotated[
         str, Option(help="Least share of the teacher's F1 on the test split; none: off.")
     ] = "none",

@@ -1,9 +1,14 @@
 """The one place that scores: F1 and friends, for both tasks.
 
-Text classification is scored by scikit-learn. Token tasks are scored over entity spans by seqeval in its default mode,
-which reads tags as the CoNLL script and IndoNLU do: an I- tag after O, or after another type, begins a span of its own.
+Texts, and words with plain tags such as parts of speech, are scored by scikit-learn: a text or a word counts once.
+Tags that mark spans are scored over entity spans by seqeval in its default mode, which reads tags as the CoNLL script
+and IndoNLU do: an I- tag after O, or after another type, begins a span of its own; spans end with their sentence.
+
 A macro F1 is the unweighted mean over the classes, or entity types, that occur in the gold labels or in the
-predictions, as scikit-learn and IndoNLU have it. All scores are fractions between 0 and 1.
+predictions. So have it scikit-learn, seqeval and IndoNLU's scorer
+(https://github.com/IndoNLP/indonlu, utils/conlleval.py: `type_macro_f1` and, for micro, `f1`); the values are the same
+wherever there is a span at all. Where there is none IndoNLU's macro F1 is undefined (a division by zero), here it is 0.
+All scores are fractions between 0 and 1.
 """
 
 from collections.abc import Sequence
@@ -17,6 +22,7 @@ from seqeval.metrics import f1_score as span_f1
 from seqeval.metrics.sequence_labeling import get_entities
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+from kdops.data.schemes import marks_spans
 from kdops.task import Task
 
 Gold = Sequence[str] | Sequence[Sequence[str]]
@@ -42,24 +48,30 @@ class BootstrapResult:
     p_value: float
 
 
+def main_metric(task: Task, labels: Sequence[str]) -> str:
+    """The metric that models are selected and compared by: of entity spans where tags mark them, else of labels."""
+    return "f1_entity_macro" if _has_spans(task, labels) else "f1_macro"
+
+
 def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dict[str, float]:
     """All metrics of a task.
 
     Args:
-        task: decides what is scored: texts, or entity spans and single tags.
-        labels: every label there is.
+        task: decides what is scored: texts, or words.
+        labels: every label there is; of words, they tell plain tags from tags that mark spans (IOB2).
         gold: label names, one a text or one a word.
         predicted: the same shape as `gold`.
 
     Returns:
-        `f1_macro` and `accuracy`, or `f1_entity_macro`, `f1_entity_micro` and `accuracy` (over tags).
+        `f1_macro` and `accuracy` (over texts, or over words with plain tags), or where tags mark spans
+        `f1_entity_macro`, `f1_entity_micro` (over spans) and `accuracy` (over words).
 
     Raises:
         ValueError: when the shapes differ, there are no rows, or a name is not in `labels`.
     """
     flat_gold, flat_predicted = _flat(task, labels, gold, predicted)
     accuracy = float(accuracy_score(flat_gold, flat_predicted))
-    if task is Task.TEXT:
+    if not _has_spans(task, labels):
         return {
             "f1_macro": float(f1_score(flat_gold, flat_predicted, average="macro", zero_division=0)),
             "accuracy": accuracy,
@@ -93,7 +105,7 @@ def paired_bootstrap(
     """Compare two models' main metric by resampling the rows (texts or sentences) that both were asked.
 
     Args:
-        task: decides the main metric.
+        task: decides the main metric, with the labels.
         labels: every label there is.
         gold: label names, one a text or one a word.
         first: predictions of one model.
@@ -106,7 +118,7 @@ def paired_bootstrap(
     """
     for predicted in (first, second):
         _flat(task, labels, gold, predicted)
-    count = _span_counts if task is Task.TOKEN else _label_counts
+    count = _span_counts if _has_spans(task, labels) else _label_counts
     counts = np.stack([count(labels, gold, first), count(labels, gold, second)])
     models, rows, classes, kinds = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(rows, -1).astype(np.float64)
@@ -143,13 +155,21 @@ def _flat(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> tup
     return flat
 
 
+def _has_spans(task: Task, labels: Sequence[str]) -> bool:
+    return task is Task.TOKEN and marks_spans(labels)
+
+
 def _label_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
-    """(rows, labels, 3): whether each label is right, predicted, gold in each row."""
+    """(rows, labels, 3): how often each label is right, predicted, gold in each row, a text or a sentence."""
     index = {label: place for place, label in enumerate(labels)}
-    one_hot = np.eye(len(labels), dtype=np.int64)
-    wanted = one_hot[[index[label] for label in cast(Sequence[str], gold)]]
-    guessed = one_hot[[index[label] for label in cast(Sequence[str], predicted)]]
-    return np.stack([wanted * guessed, guessed, wanted], axis=-1)
+    named = [[[names] if isinstance(names, str) else names for names in rows] for rows in (gold, predicted)]
+    wanted, guessed = (np.array([index[name] for names in rows for name in names], dtype=np.int64) for rows in named)
+    rows = np.repeat(np.arange(len(gold)), [len(names) for names in named[0]])
+    right = wanted == guessed
+    counts = np.zeros((len(gold), len(labels), 3), dtype=np.int64)
+    for kind, (where, which) in enumerate(((rows[right], wanted[right]), (rows, guessed), (rows, wanted))):
+        np.add.at(counts[..., kind], (where, which), 1)
+    return counts
 
 
 def _span_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:

@@ -8,8 +8,3 @@ class Task(StrEnum):
 
     TEXT = "text-classification"
     TOKEN = "token-classification"
-
-    @property
-    def main_metric(self) -> str:
-        """The metric that models are selected and compared by."""
-        return "f1_macro" if self is Task.TEXT else "f1_entity_macro"

@@ -4,14 +4,60 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from seqeval.metrics import classification_report as span_report
 from sklearn.metrics import classification_report
 
-from kdops.metrics import confusion, paired_bootstrap, score
+from kdops.metrics import confusion, main_metric, paired_bootstrap, score
 from kdops.task import Task
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 LABELS = ("negative", "neutral", "positive")
+PARTS = ("NN", "VB", "JJ", "O")
+
+
+def conll_f1(gold: list[list[str]], predicted: list[list[str]]) -> tuple[float, float]:
+    """Micro F1, and its mean over types, by the rules of the CoNLL-2000 script, as IndoNLU applies them.
+
+    A span begins at B-, and at I- after O, the beginning of the sentence, or another type. It ends before the next
+    beginning and before O. It is right if type and both ends are. Types count that occur on either side.
+    """
+
+    def spans(rows: list[list[str]]) -> list[tuple[int, int, int, str]]:
+        found: list[tuple[int, int, int, str]] = []
+        for row, tags in enumerate(rows):
+            start = None
+            for place in range(len(tags) + 1):
+                here = tags[place] if place < len(tags) else "O"
+                before = tags[place - 1] if place else "O"
+                goes_on = here[0] == "I" and before[1:] == here[1:]
+                if start is not None and not goes_on:
+                    found.append((row, start, place, before[2:]))
+                    start = None
+                if here != "O" and not goes_on:
+                    start = place
+        return found
+
+    def f1(wanted: set[Any], guessed: set[Any]) -> float:
+        right = len(wanted & guessed)
+        precision, recall = right / max(len(guessed), 1), right / max(len(wanted), 1)
+        return 2 * precision * recall / (precision + recall) if right else 0.0
+
+    wanted, guessed = set(spans(gold)), set(spans(predicted))
+    types = {span[3] for span in wanted | guessed}
+    by_type = [f1({s for s in wanted if s[3] == name}, {s for s in guessed if s[3] == name}) for name in types]
+    return f1(wanted, guessed), sum(by_type) / len(by_type) if by_type else 0.0
+
+
+@st.composite
+def answers(draw: st.DrawFn, labels: tuple[str, ...]) -> tuple[list[list[str]], list[list[str]]]:
+    lengths = draw(st.lists(st.integers(1, 8), min_size=1, max_size=6))
+    gold, predicted = (
+        [draw(st.lists(st.sampled_from(labels), min_size=length, max_size=length)) for length in lengths]
+        for _ in range(2)
+    )
+    return gold, predicted
 
 
 def random_tags(rng: random.Random, like: list[list[str]], noise: float) -> list[list[str]]:
@@ -74,6 +120,71 @@ def test_token_scores_agree_with_seqevals_report(tagged: tuple[list[list[str]], 
         scores = score(Task.TOKEN, TAGS, gold, predicted)
         assert scores["f1_entity_macro"] == pytest.approx(report["macro avg"]["f1-score"])
         assert scores["f1_entity_micro"] == pytest.approx(report["micro avg"]["f1-score"])
+
+
+@given(answer=answers(TAGS))
+def test_token_scores_agree_with_the_conll_script(answer: tuple[list[list[str]], list[list[str]]]) -> None:
+    micro, macro = conll_f1(*answer)
+    scores = score(Task.TOKEN, TAGS, *answer)
+    assert scores["f1_entity_micro"] == pytest.approx(micro)
+    assert scores["f1_entity_macro"] == pytest.approx(macro)
+
+
+def test_types_that_are_only_predicted_count_as_nought() -> None:
+    scores = score(Task.TOKEN, TAGS, [["B-PER", "O"]], [["B-PER", "B-LOC"]])
+    # PER 1, LOC 0; one of two guessed spans is right
+    assert scores == pytest.approx({"f1_entity_macro": 0.5, "f1_entity_micro": 2 / 3, "accuracy": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "expected"),
+    [
+        (Task.TEXT, LABELS, "f1_macro"),
+        # classes of texts may look like tags
+        (Task.TEXT, ("B-1", "B-2"), "f1_macro"),
+        (Task.TOKEN, TAGS, "f1_entity_macro"),
+        (Task.TOKEN, ("B-NNO", "B-SYM"), "f1_entity_macro"),
+        (Task.TOKEN, PARTS, "f1_macro"),
+    ],
+)
+def test_main_metric_follows_the_labels(task: Task, labels: tuple[str, ...], expected: str) -> None:
+    assert main_metric(task, labels) == expected
+
+
+def test_plain_tags_are_scored_per_word() -> None:
+    gold = [["NN", "VB", "NN"], ["JJ"]]
+    predicted = [["NN", "VB", "VB"], ["JJ"]]
+    # F1: NN 2/3, VB 2/3, JJ 1; O does not occur
+    expected = {"f1_macro": 7 / 9, "accuracy": 3 / 4}
+    assert score(Task.TOKEN, PARTS, gold, predicted) == pytest.approx(expected)
+    assert confusion(Task.TOKEN, PARTS, gold, predicted).tolist() == [
+        [1, 1, 0, 0],
+        [0, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 0, 0],
+    ]
+
+
+@settings(max_examples=30)
+@given(answer=answers(PARTS))
+def test_scores_of_plain_tags_agree_with_scikit_learns_report(answer: tuple[list[list[str]], list[list[str]]]) -> None:
+    flat = [[tag for row in rows for tag in row] for rows in answer]
+    report = classification_report(*flat, output_dict=True, zero_division=0)
+    scores = score(Task.TOKEN, PARTS, *answer)
+    assert scores["f1_macro"] == pytest.approx(report["macro avg"]["f1-score"])
+    # the bootstrap counts for itself
+    result = paired_bootstrap(Task.TOKEN, PARTS, answer[0], answer[1], answer[0], samples=2)
+    assert result.difference == pytest.approx(scores["f1_macro"] - 1)
+
+
+def test_bootstrap_of_plain_tags_draws_sentences_not_words() -> None:
+    # One long sentence decides: words drawn one by one would show a difference with near certainty.
+    gold = [["NN", "VB"] * 50, *([["NN"]] * 9)]
+    second = [["VB", "NN"] * 50, *([["NN"]] * 9)]
+    result = paired_bootstrap(Task.TOKEN, PARTS, gold, gold, second, samples=2000)
+    assert result.low == 0
+    # no draw has the long sentence: 0.9 ** 10
+    assert result.p_value == pytest.approx(2 * 0.349, abs=0.05)
 
 
 def test_text_scores_agree_with_scikit_learns_report() -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def load_dataset(name_or_path: str) -> DatasetDict:
-    """The train, validation and test splits of a catalogue name or of a folder of JSONL files.
+    """The train, validation and test splits of a catalogue name, of your own files, or of a hub data set.
 
     Raises:
         UserError: for an unknown name, or files that cannot be had or used.

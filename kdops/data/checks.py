@@ -6,18 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdops.data.parsers import Example
+from kdops.data.schemes import marks_spans, orphans
 from kdops.errors import UserError
-from kdops.task import Task
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
 
-_TAG = re.compile(r"O|[BI]-.+")
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -37,6 +35,7 @@ class Report:
         conflicting_in_train: different train texts that carry more than one labeling.
         repaired_tags: of each split, the I- tags that no B- or I- of their type stands before. Each counts as the
             beginning of a span, as IndoNLU's scorer and seqeval's default do; the tag itself stays as it is.
+            None among plain tags.
     """
 
     rows: Mapping[str, int]
@@ -69,6 +68,8 @@ def check_split(
 ) -> None:
     """Stop at the first fault that training could not survive, or that would make its score a lie.
 
+    Rows were checked one by one when they were read, and tags when they were brought to one scheme.
+
     Args:
         split: the split's name.
         rows: its rows.
@@ -79,14 +80,14 @@ def check_split(
     Raises:
         UserError: naming file and line.
     """
+    if not rows:
+        raise UserError(f"{path}: no rows in {split}")
     trained = {name for row in train for name in _names(row)} & set(labels)
     for row in rows:
         place = f"{path}:{row.line}"
         if row.task is not train[0].task:
             raise UserError(f"{place}: a row for {row.task}, but the first row of train is for {train[0].task}")
         for name in _names(row):
-            if row.task is Task.TOKEN and not _TAG.fullmatch(name):
-                raise UserError(f"{place}: tag {name!r} is not IOB2 (O, B-TYPE or I-TYPE)")
             if name not in trained:
                 raise UserError(f"{place}: {_unseen(name, labels, trained)}")
     found = {name for row in rows for name in _names(row)}
@@ -109,7 +110,7 @@ def inspect(corpus: Corpus) -> Report:
         duplicates_validation_test=_shared(keys["validation"], keys["test"]),
         duplicates_in_train=len(keys["train"]) - len(labelings),
         conflicting_in_train=sum(len(different) > 1 for different in labelings.values()),
-        repaired_tags={split: sum(_orphans(row) for row in rows) for split, rows in gold.items()},
+        repaired_tags={split: _repaired(rows, corpus.labels) for split, rows in gold.items()},
     )
 
 
@@ -133,7 +134,5 @@ def _shares(rows: Sequence[str] | Sequence[Sequence[str]], labels: Sequence[str]
     return {label: counts[label] / counts.total() for label in labels}
 
 
-def _orphans(tags: str | Sequence[str]) -> int:
-    if isinstance(tags, str):
-        return 0
-    return sum(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairwise(["O", *tags]))
+def _repaired(rows: Sequence[str] | Sequence[Sequence[str]], labels: Sequence[str]) -> int:
+    return sum(orphans(row) for row in rows if not isinstance(row, str)) if marks_spans(labels) else 0

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,25 @@ from typing import cast
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from datasets import List as ListOf
 
-from kdops.data.catalog import CATALOG, INDOBERT, SPLITS, DatasetCard
+from kdops.data.card import SPLITS, DatasetCard
+from kdops.data.catalog import CATALOG, OUT_OF_SCOPE
 from kdops.data.checks import check_split, sorted_labels
-from kdops.data.parsers import Example, read_jsonl
-from kdops.data.sources import fetch
+from kdops.data.own import read_own
+from kdops.data.parsers import Example
+from kdops.data.public import read_card
+from kdops.data.raw import DataOptions, RawDataset
+from kdops.data.schemes import to_iob2
+from kdops.data.splits import drop_leaks, make_missing
 from kdops.errors import UserError
+from kdops.metrics import main_metric
 from kdops.task import Task
 
 Inputs = list[str] | list[list[str]]
 Gold = list[str] | list[list[str]]
+
+# Whatever else the user's seed draws, the test split of a public data set is the same for everybody.
+_CATALOGUE_SEED = 1
+_AS_FOUND = DataOptions()
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class Corpus:
         citation: whom to name.
         default_teacher: the encoder to fine-tune when the user names none.
         unlabeled: a JSONL file of more texts of the same kind, if there is one.
+        notes: what was repaired or made when it was loaded, in plain sentences.
     """
 
     name: str
@@ -47,11 +57,12 @@ class Corpus:
     citation: str
     default_teacher: str
     unlabeled: Path | None
+    notes: tuple[str, ...] = ()
 
     @property
     def main_metric(self) -> str:
         """The metric that models are selected and compared by."""
-        return self.task.main_metric
+        return main_metric(self.task, self.labels)
 
     def inputs(self, split: str) -> Inputs:
         """The texts of a split, or for token tasks their words."""
@@ -64,58 +75,55 @@ class Corpus:
         return [[self.labels[index] for index in row] for row in self.splits[split]["tags"][:]]
 
 
-def load_corpus(name_or_path: str) -> Corpus:
-    """The data set of that catalogue name, or the folder of the user's own JSONL files.
+def load_corpus(name_or_path: str, options: DataOptions = _AS_FOUND) -> Corpus:
+    """A data set of the catalogue, or the user's own: read, brought to one scheme of tags, split, checked.
 
-    A folder holds train.jsonl, validation.jsonl and test.jsonl, and if there are more texts unlabeled.jsonl.
+    Args:
+        name_or_path: a name of the catalogue; else what `read_own` takes.
+        options: how the user's own data is read, and whether leaks are dropped.
 
     Raises:
         UserError: for an unknown name, or files that cannot be had or used, naming file and line.
     """
-    card = CATALOG.get(name_or_path) or _folder_card(name_or_path)
-    paths = {split: file if isinstance(file, Path) else fetch(file) for split, file in card.files.items()}
-    rows = {split: list(card.parser(path)) for split, path in paths.items()}
-    task = rows["train"][0].task
-    labels = card.labels or sorted_labels(rows["train"])
+    card = CATALOG.get(name_or_path)
+    raw = _read_own(name_or_path, options) if card is None else _read_card(card, options)
+    rows, _ = to_iob2(raw.rows, options.scheme if card is None else card.scheme, raw.places)
+    place, labels = raw.places["train"], raw.labels or sorted_labels(rows["train"])
+    check_split("train", rows["train"], rows["train"], labels, place)
+    split_rows, notes = make_missing(rows, place, _CATALOGUE_SEED if card is not None else options.seed)
+    if options.drop_leaks:
+        split_rows, dropped = drop_leaks(split_rows, place)
+        notes += dropped
     for split in SPLITS:
-        check_split(split, rows[split], rows["train"], labels, paths[split])
+        check_split(split, split_rows[split], split_rows["train"], labels, raw.places.get(split, place))
+    task = rows["train"][0].task
     return Corpus(
-        name=card.name,
+        name=raw.name,
         task=task,
         labels=labels,
-        splits=DatasetDict({split: _dataset(rows[split], task, labels) for split in SPLITS}),
-        fingerprint=_fingerprint(task, labels, rows),
-        licence=card.licence,
-        citation=card.citation,
-        default_teacher=card.default_teacher,
-        unlabeled=card.unlabeled,
+        splits=DatasetDict({split: _dataset(split_rows[split], task, labels) for split in SPLITS}),
+        fingerprint=_fingerprint(task, labels, split_rows),
+        licence=raw.licence,
+        citation=raw.citation,
+        default_teacher=raw.default_teacher,
+        unlabeled=raw.unlabeled,
+        notes=raw.notes + notes,
     )
 
 
-def _folder_card(path: str) -> DatasetCard:
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        raise UserError(
-            f"unknown dataset {path!r}; choose one of: {', '.join(CATALOG)}, "
-            "or a folder with train.jsonl, validation.jsonl and test.jsonl"
-        )
-    unlabeled = folder / "unlabeled.jsonl"
-    return DatasetCard(
-        name=_safe_name(folder),
-        files={split: folder / f"{split}.jsonl" for split in SPLITS},
-        parser=read_jsonl,
-        labels=(),
-        licence="the user's own",
-        citation=str(folder),
-        default_teacher=INDOBERT,
-        unlabeled=unlabeled if unlabeled.is_file() else None,
-    )
+def _read_card(card: DatasetCard, options: DataOptions) -> RawDataset:
+    for field in ("name", "text_column", "label_column", "scheme"):
+        given = getattr(options, field)
+        if given != getattr(_AS_FOUND, field):
+            raise UserError(f"{field}={given} is for data of your own; kdops knows how dataset {card.name!r} is read")
+    return read_card(card)
 
 
-def _safe_name(folder: Path) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "dataset"
-    # a folder called smsa must not pass for the public one in the registry
-    return f"{name}-folder" if name in CATALOG else name
+def _read_own(name_or_path: str, options: DataOptions) -> RawDataset:
+    reason = OUT_OF_SCOPE.get(name_or_path)
+    if reason is not None and not Path(name_or_path).exists():
+        raise UserError(f"dataset {name_or_path!r} is out of scope: {reason}")
+    return read_own(name_or_path, options)
 
 
 def _dataset(rows: Sequence[Example], task: Task, labels: Sequence[str]) -> Dataset:

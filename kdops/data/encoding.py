@@ -1,6 +1,7 @@
 """Texts as integers: encoded once, kept as flat arrays, sliced into batches later."""
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -55,8 +56,8 @@ class Encoded:
         return replace(self, ids=table[self.ids].astype(np.int32))
 
     def unit_labels(self, labels: Sequence[int] | Sequence[Sequence[int]]) -> np.ndarray:
-        """One label a unit, int64 (units,), from one label a text or one a word."""
-        rows = zip(self.unit_starts[:-1], self.unit_starts[1:], labels, strict=True)
+        """One label a unit, int64 (units,), from one label a text or one a word, for as many rows as have labels."""
+        rows = zip(self.unit_starts[:-1], self.unit_starts[1:], labels, strict=False)
         parts = [np.atleast_1d(np.asarray(row, dtype=np.int64))[self.unit_words[a:b]] for a, b, row in rows]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
@@ -74,30 +75,18 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
     pretokenized = task is Task.TOKEN
-    ids: list[np.ndarray] = []
-    positions: list[np.ndarray] = []
-    words: list[np.ndarray] = []
-    lengths: list[int] = []
-    counts: list[int] = []
+    # Growing arrays of plain numbers: an object a text would take several times the memory of the result.
+    ids, positions, words, lengths, counts = (array("i") for _ in range(5))
     for chunk in _chunks(texts, _CHUNK_TEXTS):
         for encoding in tokenizer.encode_batch(chunk, is_pretokenized=pretokenized):
             row_positions, row_words = _units(encoding) if pretokenized else ([0], [0])
-            ids.append(np.asarray(encoding.ids, dtype=np.int32))
-            positions.append(np.asarray(row_positions, dtype=np.int32))
-            words.append(np.asarray(row_words, dtype=np.int32))
+            ids.extend(encoding.ids)
+            positions.extend(row_positions)
+            words.extend(row_words)
             lengths.append(len(encoding.ids))
             counts.append(len(row_positions))
-    return Encoded(_flat(ids), _starts(lengths), _flat(positions), _flat(words), _starts(counts))
-
-
-def concatenated(parts: Sequence[Encoded]) -> Encoded:
-    """The rows of several encodings, one after the other."""
     return Encoded(
-        _flat([part.ids for part in parts]),
-        _starts(np.concatenate([part.lengths for part in parts])),
-        _flat([part.unit_positions for part in parts]),
-        _flat([part.unit_words for part in parts]),
-        _starts(np.concatenate([part.unit_counts for part in parts])),
+        _numbers(ids), _starts(_numbers(lengths)), _numbers(positions), _numbers(words), _starts(_numbers(counts))
     )
 
 
@@ -126,9 +115,10 @@ def _clean(text: Text) -> Text:
     return [_SURROGATE.sub("\ufffd", word) for word in text]
 
 
-def _flat(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
-
-
-def _starts(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+def _starts(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+
+def _numbers(values: "array[int]") -> np.ndarray:
+    """The same numbers without a copy, int32."""
+    return np.frombuffer(values, dtype=np.int32) if values else np.empty(0, dtype=np.int32)

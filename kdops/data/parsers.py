@@ -1,13 +1,17 @@
 """Readers of labeled files: each turns one file into examples, and names the line that it cannot read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kdops.data.columns import Columns, duplicate, find_columns
 from kdops.errors import UserError
 from kdops.task import Task
+
+LONGEST_TEXT = 100_000
+"""Most characters of one text: no encoder reads a hundredth of it, and more is a mistake in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Example:
     Attributes:
         input: the text, or the words of a token task.
         gold: its label, or one tag a word.
-        line: where the row begins in its file, from 1.
+        line: where the row begins in its file, from 1; of a Parquet file or a hub data set, the row's number.
     """
 
     input: str | list[str]
@@ -30,15 +34,14 @@ class Example:
         return Task.TEXT if isinstance(self.input, str) else Task.TOKEN
 
 
-def read_jsonl(path: Path) -> Iterator[Example]:
-    """Rows of a JSONL file with the columns text and label, or tokens and tags.
+def read_jsonl(path: Path, text_column: str | None = None, label_column: str | None = None) -> Iterator[Example]:
+    """Rows of a JSONL file: one object a line, its columns named or found as `find_columns` does.
 
     Raises:
         UserError: naming the line that is not such a row.
     """
-    for line, content in _lines(path):
-        if content.strip():
-            yield _example(parse_json(content, path, line), path, line)
+    rows = ((line, parse_json(content, path, line)) for line, content in read_lines(path) if content.strip())
+    return examples_of(rows, path, text_column, label_column)
 
 
 def read_text_tsv(path: Path) -> Iterator[Example]:
@@ -47,49 +50,106 @@ def read_text_tsv(path: Path) -> Iterator[Example]:
     Raises:
         UserError: naming the line that does not have two columns.
     """
-    for line, content in _lines(path):
+    for line, content in read_lines(path):
         if not content:
             continue
         columns = content.split("\t")
         if len(columns) != 2:
             raise UserError(f"{path}:{line}: expected a text, a tab and a label, found {len(columns)} column(s)")
-        yield _checked(columns[0], columns[1], path, line)
+        yield checked(columns[0], columns[1], path, line)
 
 
-def read_conll(path: Path) -> Iterator[Example]:
-    """Sentences of IndoNLU's tag files: a word, a tab and a tag a line, an empty line after each sentence.
+def read_conll(path: Path, text_column: str | None = None, label_column: str | None = None) -> Iterator[Example]:
+    """Sentences of a file with one word a line and an empty line after each sentence.
+
+    The columns of a line are separated by tabs, if its first line has one, otherwise by spaces. Left out are
+    `-DOCSTART-` lines and, where tabs separate, lines without a tab that begin with # before a sentence; between spaces
+    such a line may as well be a word.
+
+    Args:
+        path: the file.
+        text_column: the number of the words' column, from 1; None: the first.
+        label_column: the number of the tags' column, from 1; None: the last.
 
     Raises:
-        UserError: naming the line that does not have two columns.
+        UserError: naming the line that has not as many columns as the first, or an empty one.
     """
+    word, tag = _position("text_column", text_column, 0), _position("label_column", label_column, -1)
+    lines = [(line, "" if content.startswith("-DOCSTART-") else content) for line, content in read_lines(path)]
+    filled = [content for _, content in lines if content.strip()]
+    separator = "\t" if "\t" in next((content for content in filled if not content.startswith("#")), "") else " "
     words: list[str] = []
     tags: list[str] = []
-    start = 1
-    for line, content in _lines(path):
-        if content.strip():
-            columns = content.split("\t")
-            if len(columns) != 2:
-                raise UserError(f"{path}:{line}: expected a word, a tab and a tag, found {len(columns)} column(s)")
-            start = start if words else line
-            words.append(columns[0])
-            tags.append(columns[1])
-        elif words:
-            yield _checked(words, tags, path, start)
+    start = width = 0
+    for line, content in [*lines, (0, "")]:
+        if not content.strip():
+            if words:
+                yield checked(words, tags, path, start)
             words, tags = [], []
-    if words:
-        yield _checked(words, tags, path, start)
+            continue
+        if separator == "\t" and not words and content.startswith("#") and "\t" not in content:
+            continue
+        cells = [cell for cell in content.split(separator) if cell or separator == "\t"]
+        start = start if words else line
+        width = width or _width(cells, max(word, tag) + 1, f"{path}:{line}")
+        if len(cells) != width:
+            raise UserError(f"{path}:{line}: expected {width} columns as before, found {len(cells)}")
+        for what, cell in (("token", cells[word]), ("label", cells[tag])):
+            if not cell.strip():
+                raise UserError(f"{path}:{line}: an empty {what}")
+        words.append(cells[word])
+        tags.append(cells[tag])
+
+
+def _position(parameter: str, column: str | None, default: int) -> int:
+    if column is None:
+        return default
+    if not column.isdecimal() or int(column) < 1:
+        raise UserError(f"{parameter}={column}: the columns of words and tags have no names; give a number from 1")
+    return int(column) - 1
+
+
+def _width(cells: Sequence[str], needed: int, place: str) -> int:
+    if len(cells) < max(needed, 2):
+        raise UserError(f"{place}: expected {max(needed, 2)} columns or more, found {len(cells)}")
+    return len(cells)
+
+
+def examples_of(
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    path: Path,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Iterator[Example]:
+    """Examples from numbered rows of named columns.
+
+    A row is a text and a name, or a list of words and a list of tags; see `find_columns` for how they are found.
+
+    Raises:
+        UserError: naming the line that is neither.
+    """
+    known: dict[tuple[str, ...], Columns] = {}
+    for line, row in rows:
+        names = tuple(row)
+        if names not in known:
+            known[names] = find_columns(row, text_column, label_column, f"{path}:{line}")
+        yield _example(row, known[names], path, line)
 
 
 def parse_json(content: str, path: Path, line: int) -> dict[str, Any]:
     """The JSON object on one line of a file.
 
     Raises:
-        UserError: when it is not JSON, or not an object.
+        UserError: when it is not JSON, not an object, or has a column twice.
     """
     try:
-        row = json.loads(content)
+        row = json.loads(content, object_pairs_hook=_object)
+    except _DuplicateColumnError as error:
+        raise UserError(f"{path}:{line}: column {str(error)!r} stands there twice") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{line}: not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
+        raise UserError(f"{path}:{line}: not JSON that can be read: {content.strip()[:40]!r}") from None
     if not isinstance(row, dict):
         raise UserError(f"{path}:{line}: expected a JSON object, found {content.strip()[:40]!r}")
     return row
@@ -108,64 +168,103 @@ def decode(content: bytes, path: Path, line: int) -> str:
         raise UserError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
 
 
-def words_of(row: dict[str, Any], column: str, path: Path, line: int) -> list[str]:
-    """A column of a JSON row that must be a list of words or tags.
+def read_text(path: Path) -> str:
+    """The text of a file that must not be empty.
+
+    Raises:
+        UserError: when the file is missing, is empty, or is not UTF-8.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    text = decode(path.read_bytes(), path, 1)
+    if not text.strip():
+        raise UserError(f"{path}: the file is empty")
+    return text
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file with their numbers, from 1.
+
+    Raises:
+        UserError: as `read_text`.
+    """
+    # not splitlines: it also breaks at characters that stand inside texts, such as U+2028
+    for line, content in enumerate(read_text(path).split("\n"), 1):
+        yield line, content.removesuffix("\r")
+
+
+def words_of(row: Mapping[str, Any], column: str, path: Path, line: int) -> list[str]:
+    """A column of a row that must be a list of words or tags.
 
     Raises:
         UserError: when it is anything else.
     """
     value = row[column]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise UserError(f"{path}:{line}: column {column!r} must be a list of strings, found {json.dumps(value)[:40]}")
+        raise UserError(f"{path}:{line}: column {column!r} must be a list of strings, found {_shown(value)}")
     return value
 
 
-def text_of(row: dict[str, Any], path: Path, line: int) -> str:
-    """The text column of a JSON row.
+def text_of(row: Mapping[str, Any], path: Path, line: int, column: str = "text") -> str:
+    """The text column of a row.
 
     Raises:
         UserError: when it is not a string.
     """
-    if not isinstance(row["text"], str):
-        raise UserError(f"{path}:{line}: column 'text' must be a string, found {json.dumps(row['text'])[:40]}")
-    return row["text"]
+    value = row[column]
+    if not isinstance(value, str):
+        raise UserError(f"{path}:{line}: column {column!r} must be a string, found {_shown(value)}")
+    return value
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    text = decode(path.read_bytes(), path, 1)
-    if not text.strip():
-        raise UserError(f"{path}: the file is empty")
-    # not splitlines: it also breaks at characters that stand inside texts, such as U+2028
-    for line, content in enumerate(text.split("\n"), 1):
-        yield line, content.removesuffix("\r")
+def checked(read: str | list[str], gold: str | list[str], path: Path, line: int) -> Example:
+    """An example that can be trained on: text and words that are not empty, names, and one tag a word.
+
+    Raises:
+        UserError: when it cannot, naming its line.
+    """
+    place = f"{path}:{line}"
+    if isinstance(read, list) and len(read) != len(gold):
+        raise UserError(f"{place}: {len(read)} tokens but {len(gold)} tags")
+    words = [read] if isinstance(read, str) else read
+    names = [gold] if isinstance(gold, str) else gold
+    if not read or not all(word.strip() for word in words):
+        raise UserError(f"{place}: the text is empty" if isinstance(read, str) else f"{place}: an empty token")
+    if not all(name.strip() for name in names):
+        raise UserError(f"{place}: an empty label")
+    characters = sum(map(len, words))
+    if characters > LONGEST_TEXT:
+        raise UserError(f"{place}: a text of {characters:,} characters; the most is {LONGEST_TEXT:,}")
+    try:
+        "".join([*words, *names]).encode()
+    except UnicodeEncodeError as error:  # JSON can escape one half of a character, UTF-8 cannot hold it
+        raise UserError(f"{place}: half a character ({error.object[error.start]!r}); was a text cut off?") from None
+    return Example(read, gold, line)
 
 
-def _example(row: dict[str, Any], path: Path, line: int) -> Example:
-    found = f"found: {', '.join(map(repr, row)) or 'none'}"
-    if "tokens" in row:
-        if "tags" not in row:
-            raise UserError(f"{path}:{line}: no column 'tags' beside 'tokens' ({found})")
-        return _checked(words_of(row, "tokens", path, line), words_of(row, "tags", path, line), path, line)
-    if "text" not in row:
-        raise UserError(f"{path}:{line}: no column 'text' (or 'tokens' and 'tags'; {found})")
-    if "label" not in row:
-        raise UserError(f"{path}:{line}: no column 'label' beside 'text' ({found})")
-    label = row["label"]
+class _DuplicateColumnError(ValueError):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        raise _DuplicateColumnError(duplicate([name for name, _ in pairs]))
+    return row
+
+
+def _example(row: Mapping[str, Any], columns: Columns, path: Path, line: int) -> Example:
+    if columns.words or isinstance(row[columns.text], list):
+        words, tags = words_of(row, columns.text, path, line), words_of(row, columns.label, path, line)
+        return checked(words, tags, path, line)
+    label = row[columns.label]
+    if isinstance(label, list):
+        raise UserError(f"{path}:{line}: column {columns.label!r} is a list: several labels a text are not supported")
     # numbers are names of classes too, but true, null and 0.5 are more likely mistakes
     if isinstance(label, bool) or not isinstance(label, str | int):
-        raise UserError(f"{path}:{line}: column 'label' must be a name, found {json.dumps(label)[:40]}")
-    return _checked(text_of(row, path, line), str(label), path, line)
+        raise UserError(f"{path}:{line}: column {columns.label!r} must be a name, found {_shown(label)}")
+    return checked(text_of(row, path, line, columns.text), str(label), path, line)
 
 
-def _checked(read: str | list[str], gold: str | list[str], path: Path, line: int) -> Example:
-    if isinstance(read, list) and len(read) != len(gold):
-        raise UserError(f"{path}:{line}: {len(read)} tokens but {len(gold)} tags")
-    if not read or not all(word.strip() for word in ([read] if isinstance(read, str) else read)):
-        raise UserError(
-            f"{path}:{line}: the text is empty" if isinstance(read, str) else f"{path}:{line}: an empty token"
-        )
-    if not all(name.strip() for name in ([gold] if isinstance(gold, str) else gold)):
-        raise UserError(f"{path}:{line}: an empty label")
-    return Example(read, gold, line)
+def _shown(value: object) -> str:
+    return json.dumps(value, default=repr)[:40]

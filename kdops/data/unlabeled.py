@@ -1,97 +1,277 @@
-"""Texts without labels: read once, cleaned, kept on disk as memory-mapped Arrow."""
+"""Texts without labels: chosen once, kept on disk as memory-mapped Arrow."""
 
 import hashlib
+import json
+import logging
+import math
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from datasets import Dataset, Features, Value
 from datasets import List as ListOf
 from datasets.arrow_writer import ArrowWriter
 
-from kdops.data.checks import text_key, words_of_text
-from kdops.data.parsers import decode, parse_json, text_of, words_of
+from kdops.data.catalog import CATALOG
+from kdops.data.checks import text_key
+from kdops.data.corpus import Corpus
+from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.errors import UserError
+from kdops.fingerprint import fingerprint
 from kdops.home import home
 from kdops.task import Task
 
-_VERSION = 1
+logger = logging.getLogger(__name__)
+
+SOURCES = ("default", "catalogue", "augmented")
+
+_VERSION = 2
+_COPIES = 10
+_ROWS_AT_ONCE = 1_000
+_LENGTH_PERCENTILES = (1, 99)
+_TEST_SET_SHARE, _TEST_SET_TEXTS = 0.5, 10
 
 
-def load_unlabeled(path: Path, task: Task, *, exclude: Iterable[str | Sequence[str]]) -> Dataset:
-    """The different texts of a JSONL file whose rows have a `text`, or `tokens`.
+@dataclass(frozen=True)
+class UnlabeledCounts:
+    """What became of the texts of a source; each text is counted once, `read` is the sum of all others.
 
-    The cleaned texts are kept below `home()`: a large file is read once, and RAM does not grow with it.
+    Texts count as the same when they differ in case and spacing only.
+
+    Attributes:
+        read: texts with at least one word.
+        repeated: beyond the first of their kind.
+        labeled: those that stand in train.
+        held_out: those that stand in validation or test.
+        out_of_length: shorter or longer than the labeled texts.
+        beyond_max: left out because fewer were asked for.
+        kept: the rest, to train on.
+    """
+
+    read: int
+    repeated: int
+    labeled: int
+    held_out: int
+    out_of_length: int
+    beyond_max: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Unlabeled:
+    """Texts without labels to train on.
+
+    Attributes:
+        texts: one column, `text`, or `tokens` for token tasks; in the order of their source.
+        counts: what was left out, and why.
+        source: where they come from.
+        words: the least and the most words a text that the length filter let pass; None without a filter.
+        fingerprint: stands for the texts.
+    """
+
+    texts: Dataset
+    counts: UnlabeledCounts
+    source: str
+    words: tuple[int, int] | None
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The counts, for logging."""
+        counts = {f"unlabeled.{name}": float(count) for name, count in asdict(self.counts).items()}
+        return counts | dict(zip(("unlabeled.words_least", "unlabeled.words_most"), self.words or (), strict=False))
+
+    def inputs(self) -> Iterator[str | list[str]]:
+        """The texts, or their words, one after the other: never all of them in memory."""
+        for rows in self.texts.iter(_ROWS_AT_ONCE):
+            (column,) = rows.values()
+            yield from column
+
+
+def load_unlabeled(
+    corpus: Corpus,
+    source: str | None,
+    *,
+    max_texts: int | None = None,
+    length_filter: bool = True,
+    seed: int = 1,
+    mask_token: str | None = None,
+) -> Unlabeled | None:
+    """The different texts of a source that are neither labeled already nor held out for scoring.
+
+    The length filter drops texts with fewer words than the 1st, or more than the 99th percentile of the train texts:
+    unlabeled text helps when it has the labeled data's own length and domain (arXiv:2201.00558). Augmented texts are
+    made short on purpose, so it leaves them alone.
+
+    The chosen texts are kept below `home()`: a large file is read once, and RAM does not grow with its texts.
 
     Args:
-        path: the JSONL file.
-        task: decides the column of the result: `text`, or `tokens`.
-        exclude: the inputs of validation and test, which no training may see, not even without their labels.
+        corpus: the labeled data set that the texts are for.
+        source: `default` (or None): `catalogue` for a public data set, the file beside any other, if there is one;
+            `catalogue`: the texts of all public data sets of the same task; `augmented`: made from the train texts;
+            else the path of a JSONL or .txt file.
+        max_texts: the most texts to keep: those with the smallest keyed hashes, so that the choice does not depend on
+            their order, and a larger one contains a smaller one.
+        length_filter: whether texts of unusual length are dropped.
+        seed: of the choice among too many texts, and of the augmentation.
+        mask_token: of the teacher's tokenizer; None: augmented texts have no masks.
 
     Returns:
-        The rows, in the order of the file, without repetitions and without the excluded texts.
+        The texts; None where there are none to be had by default.
 
     Raises:
-        UserError: naming the line that cannot be read, or when no text is left.
+        UserError: naming the line that cannot be read; when no text is left; when a file holds the test set, which is
+            at least half of the different test texts, and at least 10: training on them would make its scores a lie.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    excluded = {_digest(text) for text in exclude}
-    target = home() / "unlabeled" / f"{_content_key(path, task, excluded)}.arrow"
+    chosen = _default(corpus) if source in (None, "default") else source
+    if chosen is None:
+        return None
+    augmented = chosen == "augmented"
+    texts = _open(corpus, chosen, seed, mask_token)
+    words = _length_range(corpus) if length_filter and not augmented else None
+    key = fingerprint(_VERSION, texts.key, corpus.task, corpus.fingerprint, max_texts, words, seed)
+    target = home() / "unlabeled" / f"{key}.arrow"
+    facts = target.with_suffix(".json")
     if not target.is_file():
-        _write(path, task, excluded, target)
-    return Dataset.from_file(str(target))
+        _write(texts, corpus, max_texts, words, seed, target, facts, refuse_test_set=chosen not in SOURCES)
+    counts = UnlabeledCounts(**json.loads(facts.read_text(encoding="utf-8")))
+    logger.info("unlabeled: %d of %d texts kept, from %s", counts.kept, counts.read, texts.description)
+    return Unlabeled(Dataset.from_file(str(target)), counts, texts.description, words, key)
 
 
-def _write(path: Path, task: Task, seen: set[bytes], target: Path) -> None:
+def _default(corpus: Corpus) -> str | None:
+    card = CATALOG.get(corpus.name)
+    if card is not None and card.public:
+        return "catalogue"
+    return str(corpus.unlabeled) if corpus.unlabeled else None
+
+
+def _open(corpus: Corpus, source: str, seed: int, mask_token: str | None) -> TextSource:
+    if source == "catalogue":
+        return catalogue_source(corpus.task)
+    if source == "augmented":
+        return _augmented(corpus, seed, mask_token)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise UserError(f"{path}: no such file; unlabeled is one of {', '.join(SOURCES)}, or a .jsonl or .txt file")
+    return file_source(path, corpus.task)
+
+
+def _augmented(corpus: Corpus, seed: int, mask_token: str | None) -> TextSource:
+    from kdops.data.augmentation import nearest_words, write_augmented  # here: it loads gensim
+
+    key = fingerprint(_VERSION, corpus.fingerprint, _COPIES, seed, mask_token)
+    path = home() / "unlabeled" / f"augmented-{key}.jsonl"
+    if not path.is_file():
+        inputs = corpus.inputs("train")
+        neighbours = nearest_words(inputs, seed=seed)
+        write_augmented(
+            inputs, corpus.task, path, mask_token=mask_token, neighbours=neighbours, copies=_COPIES, seed=seed
+        )
+    return TextSource(f"augmented ({corpus.name})", key, file_source(path, corpus.task).read)
+
+
+def _write(
+    source: TextSource,
+    corpus: Corpus,
+    max_texts: int | None,
+    words: tuple[int, int] | None,
+    seed: int,
+    target: Path,
+    facts: Path,
+    *,
+    refuse_test_set: bool,
+) -> None:
+    digests, lengths = _measure(source.read(), seed)
+    held_out = {split: _measure(corpus.inputs(split), seed)[0] for split in ("validation", "test")}
+    if refuse_test_set:
+        _refuse_test_set(source, digests, held_out["test"])
+    train, _ = _measure(corpus.inputs("train"), seed)
+    keep, counts = _choose(digests, lengths, train, np.concatenate(list(held_out.values())), words, max_texts)
+    if not counts.read:
+        raise UserError(f"{source.description}: no text stands in it")
+    if not counts.kept:
+        left_out = {name: count for name, count in asdict(counts).items() if count and name != "read"}
+        reasons = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in left_out.items())
+        raise UserError(f"{source.description}: no text is left of {counts.read}: {reasons}")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    column = Value("string") if task is Task.TEXT else ListOf(Value("string"))
-    name = "text" if task is Task.TEXT else "tokens"
+    name = "text" if corpus.task is Task.TEXT else "tokens"
+    column = Value("string") if corpus.task is Task.TEXT else ListOf(Value("string"))
     try:
         with ArrowWriter(path=str(part), features=Features({name: column})) as writer:
-            for text in _inputs(path, task):
-                digest = _digest(text)
-                if digest not in seen:
-                    seen.add(digest)
+            for text, kept in zip(source.read(), keep, strict=True):
+                if kept:
                     writer.write({name: text})
-            rows, _ = writer.finalize()
-        if not rows:
-            raise UserError(f"{path}: no text is left after dropping repetitions and the texts of validation and test")
+            writer.finalize()
+        # the counts first: where the texts are, their counts are
+        facts.write_text(json.dumps(asdict(counts)), encoding="utf-8")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _inputs(path: Path, task: Task) -> Iterator[str | list[str]]:
-    with path.open("rb") as file:
-        for line, content in enumerate(file, 1):
-            text = decode(content, path, line)
-            if not text.strip():
-                continue
-            row = parse_json(text, path, line)
-            if "tokens" in row:
-                words = words_of(row, "tokens", path, line)
-                read: str | list[str] = words if task is Task.TOKEN else " ".join(words)
-            elif "text" in row:
-                read = text_of(row, path, line)
-                read = words_of_text(read) if task is Task.TOKEN else read
-            else:
-                raise UserError(
-                    f"{path}:{line}: no column 'text' or 'tokens' (found: {', '.join(map(repr, row)) or 'none'})"
-                )
-            if text_key(read):  # nothing can be learned from an empty text
-                yield read
+def _measure(texts: Iterable[str | Sequence[str]], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The keyed hash of each text, bytes (texts,), and its number of words, int32 (texts,)."""
+    # 20 bytes a text in flat arrays: all that grows with a source
+    digests, lengths = bytearray(), array("i")
+    salt = str(seed).encode()
+    for text in texts:
+        key = text_key(text)
+        digests += hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16, key=salt).digest()
+        lengths.append(0 if not key else key.count(" ") + 1 if isinstance(text, str) else len(text))
+    return np.frombuffer(bytes(digests), dtype="S16"), np.array(lengths, dtype=np.int32)
 
 
-def _digest(text: str | Sequence[str]) -> bytes:
-    # 16 bytes a text instead of the text: this set is all that grows with the file
-    return hashlib.blake2b(text_key(text).encode(), digest_size=16).digest()
+def _length_range(corpus: Corpus) -> tuple[int, int]:
+    _, lengths = _measure(corpus.inputs("train"), seed=0)
+    least, most = np.percentile(lengths, _LENGTH_PERCENTILES)
+    return math.floor(least), math.ceil(most)
 
 
-def _content_key(path: Path, task: Task, excluded: set[bytes]) -> str:
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256")
-    content.update(f"{_VERSION} {task}".encode())
-    content.update(b"".join(sorted(excluded)))
-    return content.hexdigest()[:32]
+def _refuse_test_set(source: TextSource, digests: np.ndarray, test: np.ndarray) -> None:
+    different = np.unique(test)
+    found = int(np.isin(different, digests).sum())
+    if found >= max(_TEST_SET_TEXTS, _TEST_SET_SHARE * len(different)):
+        raise UserError(
+            f"{source.description}: it holds the test set: {found} of its {len(different)} different texts; "
+            "leave them out, no training may see them"
+        )
+
+
+def _choose(
+    digests: np.ndarray,
+    lengths: np.ndarray,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    words: tuple[int, int] | None,
+    max_texts: int | None,
+) -> tuple[np.ndarray, UnlabeledCounts]:
+    """Which texts are kept, bool (texts,), and how many are not, by the first reason that holds."""
+    read = lengths > 0
+    first = np.zeros_like(read)
+    first[np.unique(digests, return_index=True)[1]] = True
+    first &= read
+    secret = first & np.isin(digests, held_out)
+    labeled = first & ~secret & np.isin(digests, train)
+    new = first & ~secret & ~labeled
+    fitting = new & (lengths >= words[0]) & (lengths <= words[1]) if words else new
+    keep = fitting.copy()
+    if max_texts is not None:
+        rows = np.flatnonzero(fitting)
+        keep[rows[np.argsort(digests[rows])[max_texts:]]] = False
+    return keep, UnlabeledCounts(
+        read=int(read.sum()),
+        repeated=int((read & ~first).sum()),
+        labeled=int(labeled.sum()),
+        held_out=int(secret.sum()),
+        out_of_length=int((new & ~fitting).sum()),
+        beyond_max=int((fitting & ~keep).sum()),
+        kept=int(keep.sum()),
+    )

@@ -13,7 +13,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from kdops.deploy.predictor import EncodedText, FloatArray, Inputs, Predictor, TextPrediction, TokenPrediction
-from kdops.metrics import score
+from kdops.metrics import main_metric, score
 from kdops.task import Task
 
 # The first opset with LayerNormalization, and old enough for every runtime of the last years.
@@ -138,7 +138,7 @@ def check_parity(
     differences = [float(np.abs(one - other).max(initial=0)) for one, other in zip(ours, theirs, strict=True)]
     predictions = [predictor.decode(encoded, logits) for logits in (ours, theirs)]
     agreeing = [one == other for one, other in zip(*map(_flat_labels, predictions), strict=True)]
-    metrics = [score(task, labels, gold, _labels(given))[task.main_metric] for given in predictions]
+    metrics = [score(task, labels, gold, _labels(given))[main_metric(task, labels)] for given in predictions]
     return Parity(
         texts=len(encoded),
         max_logit_difference=float(np.max(differences, initial=0)),

@@ -1,24 +1,95 @@
 """The students by name."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from torch import nn
 
+from kdops.errors import UserError, unknown
+from kdops.models.bert import MAX_LENGTH, BertShape, BertStudent
 from kdops.models.bilstm import BiLSTM
+from kdops.models.cnn import CNN
 from kdops.task import Task
 
-STUDENTS = ("bilstm",)
+_BERT_SHAPES = {
+    "bert-tiny": BertShape(layers=2, width=128, heads=2),
+    "bert-mini": BertShape(layers=4, width=256, heads=4),
+    "bert-small": BertShape(layers=4, width=512, heads=8),
+}
+BERT_STUDENTS = tuple(_BERT_SHAPES)
+STUDENTS = ("bilstm", "cnn", *BERT_STUDENTS)
 
 
-def build_student(name: str, vocabulary_size: int, classes: int, task: Task) -> nn.Module:
-    """A freshly initialised student, one of `STUDENTS`."""
-    match name:
-        case "bilstm":
-            return BiLSTM(vocabulary_size, classes, task)
-    raise ValueError(f"no student is called {name!r}")
+@dataclass(frozen=True)
+class FirstSetting:
+    """What training a student begins to tune from: its peak learning rate and its dropout."""
+
+    learning_rate: float
+    dropout: float
+
+
+def first_setting(name: str) -> FirstSetting:
+    """What suits a student before anything is known of the data: larger ones want smaller steps."""
+    settings = {
+        "bilstm": FirstSetting(3e-3, 0.3),
+        "cnn": FirstSetting(1e-3, 0.3),
+        "bert-tiny": FirstSetting(1e-3, 0.1),
+        "bert-mini": FirstSetting(5e-4, 0.1),
+        "bert-small": FirstSetting(3e-4, 0.1),
+    }
+    return settings[name]
+
+
+def build_student(
+    name: str, vocabulary_size: int, classes: int, task: Task, *, dropout: float | None = None
+) -> nn.Module:
+    """A freshly initialised student.
+
+    Args:
+        name: one of `STUDENTS`.
+        vocabulary_size: number of its pieces.
+        classes: number of labels.
+        task: what it predicts.
+        dropout: share of the activations that training drops; None for the student's own default.
+
+    Raises:
+        UserError: if no student has this name.
+    """
+    settings: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
+    if name == "bilstm":
+        return BiLSTM(vocabulary_size, classes, task, **settings)
+    if name == "cnn":
+        return CNN(vocabulary_size, classes, task, **settings)
+    if name in _BERT_SHAPES:
+        return BertStudent(vocabulary_size, classes, task, _BERT_SHAPES[name], **settings)
+    raise unknown("student", name, STUDENTS)
+
+
+def check_student(name: str, max_length: int, *, from_teacher: bool = False) -> None:
+    """Find out before any training whether a student can be made as asked.
+
+    Args:
+        name: of the student.
+        max_length: tokens of its longest text.
+        from_teacher: whether its layers are to start from the teacher's.
+
+    Raises:
+        UserError: if there is no such student, it cannot read texts so long, or it has no layers like a teacher's.
+    """
+    if name not in STUDENTS:
+        raise unknown("student", name, STUDENTS)
+    if name in BERT_STUDENTS and max_length > MAX_LENGTH:
+        raise UserError(f"max_length={max_length} is too long for {name}: it reads at most {MAX_LENGTH} tokens")
+    if from_teacher and name not in BERT_STUDENTS:
+        raise UserError(
+            f"init=teacher is for {', '.join(BERT_STUDENTS)}; {name} can start from the teacher's embeddings only"
+        )
 
 
 def embedding_table(student: nn.Module) -> nn.Embedding:
     """The student's table of token embeddings, (vocabulary_size, embedding_size)."""
-    table = student.get_submodule("embedding")
+    name = "encoder.embeddings.word_embeddings" if isinstance(student, BertStudent) else "embedding"
+    table = student.get_submodule(name)
     assert isinstance(table, nn.Embedding)
     return table
 

@@ -31,6 +31,7 @@ from kdops.models.embeddings import cooccurrence_vectors
 from kdops.task import Task
 
 SCRATCH = "scratch"
+_SCRATCH_MASK = "[MASK]"
 _SCRATCH_PIECES = 2_000
 _SCRATCH_EMBEDDING_STD = 0.1
 _HUB_TIMEOUT_S = 5.0
@@ -123,7 +124,7 @@ def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str]) -> 
         pad_token="[PAD]",
         cls_token="[CLS]",
         sep_token="[SEP]",
-        mask_token="[MASK]",
+        mask_token=_SCRATCH_MASK,
     )
     names = dict(enumerate(labels))
     config = BertConfig(
@@ -160,6 +161,22 @@ def check_teacher(source: str) -> None:
         if os.environ.get("HF_HUB_OFFLINE") == "1":
             raise UserError(f"teacher {source!r} is not on this machine and HF_HUB_OFFLINE is set; {choices}") from None
         _check_hub(source, choices)
+
+
+def mask_token(source: str) -> str | None:
+    """What stands for a hidden word in a teacher's texts; None where its tokenizer has nothing for that.
+
+    Raises:
+        UserError: if the tokenizer cannot be loaded.
+    """
+    if source == SCRATCH:
+        return _SCRATCH_MASK
+    check_teacher(source)
+    try:
+        token = AutoTokenizer.from_pretrained(source).mask_token
+    except (OSError, ValueError) as error:
+        raise UserError(f"teacher {source!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+    return str(token) if token else None
 
 
 def teacher_identity(source: str) -> str:

@@ -10,20 +10,22 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-from datasets import Dataset
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from kdops.data.corpus import Corpus
+from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.bundle import write_bundle
 from kdops.deploy.onnx import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
 from kdops.fingerprint import fingerprint
 from kdops.home import home
 from kdops.measure.cost import Cost, measure_side_by_side
-from kdops.models.teacher import check_teacher
+from kdops.models.bert import check_teacher_layers
+from kdops.models.students import check_student
+from kdops.models.teacher import SCRATCH, check_teacher
+from kdops.models.vectors import check_vector_file
 from kdops.steps.evaluation import prefixed
 from kdops.steps.material import material_fingerprint, prepare
-from kdops.steps.setup import CheckedCorpus, checked_corpus, unlabeled_texts
+from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, identifying_tags
 from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, study_fingerprint
 from kdops.steps.summary import Distilled, version_card
 from kdops.steps.teacher import TeacherConfig, TrainedTeacher, teacher_for
@@ -40,16 +42,15 @@ _TEACHER_PARITY_TEXTS = 100
 _VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFIX, names.RATIO_PREFIX)
 
 
-class DistillConfig(BaseModel):
+class DistillConfig(TrainingDataConfig):
     """The parameters of `distill`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str = "sample"
-    student: Literal["bilstm"] = "bilstm"
-    recipe: Literal["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-teacher"] = "kd-unlabeled-teacher"
-    teacher: str | None = None
-    unlabeled: str | None = None
+    student: Literal["bilstm", "cnn", "bert-tiny", "bert-mini", "bert-small"] = "bilstm"
+    recipe: Literal["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-fasttext", "kd-unlabeled-teacher"] = (
+        "kd-unlabeled-teacher"
+    )
+    embeddings: str | None = None
+    init: Literal["random", "teacher"] = "random"
     trials: int = Field(default=4, ge=1)
     epochs: int = Field(default=10, ge=1)
     patience: int = Field(default=3, ge=1)
@@ -68,6 +69,7 @@ class DistillConfig(BaseModel):
         """What may be spent on the student."""
         return Budget(
             student=self.student,
+            init=self.init,
             trials=self.trials,
             epochs=self.epochs,
             patience=self.patience,
@@ -81,9 +83,7 @@ class DistillConfig(BaseModel):
     def teacher_config(self) -> TeacherConfig:
         """How its teacher is trained; `train_teacher` with the same values makes the very same one."""
         return TeacherConfig(
-            dataset=self.dataset,
-            teacher=self.teacher,
-            unlabeled=self.unlabeled,
+            **{name: getattr(self, name) for name in TrainingDataConfig.model_fields},
             epochs=self.teacher_epochs,
             learning_rate=self.learning_rate,
             max_length=self.max_length,
@@ -115,22 +115,31 @@ def distill(config: DistillConfig) -> Distilled:
         RuntimeError: if a bundle does not pass its parity gate; it is not registered.
     """
     runs.connect()
-    checked = checked_corpus(config.dataset)
-    corpus, recipe = checked.corpus, RECIPES[config.recipe]
-    check_teacher(config.teacher or corpus.default_teacher)
+    check_student(config.student, config.max_length, from_teacher=config.init == "teacher")
+    checked = checked_corpus(config)
+    corpus, source, recipe = checked.corpus, config.source(checked.corpus), RECIPES[config.recipe]
+    if config.embeddings:
+        recipe = recipe.with_embeddings(config.embeddings)
+    if recipe.vector_file:
+        check_vector_file(recipe.vector_file)
+    check_teacher(source)
+    if config.init == "teacher":
+        check_teacher_layers(source)
     open_storage(config.budget.storage)
-    unlabeled = unlabeled_texts(corpus, config.unlabeled)
+    unlabeled = config.unlabeled_texts(corpus) if recipe.unlabeled or source == SCRATCH else None
     if recipe.unlabeled and unlabeled is None:
         logger.warning(
-            "no unlabeled text lies beside %s: recipe %s goes on without; give some with unlabeled=<file.jsonl>",
+            "no unlabeled text lies beside %s: recipe %s goes on without; give some with unlabeled=<file.jsonl>, "
+            "unlabeled=catalogue or unlabeled=augmented",
             corpus.name,
             recipe.name,
         )
     name = f"{config.student} {recipe.name} {corpus.name}"
-    described = config.model_dump() | {"dataset": corpus.name, "teacher": config.teacher or corpus.default_teacher}
-    with runs.tracked(Role.STUDENT, name, tags=_tags(corpus, config, recipe), config=described) as run:
+    described = config.model_dump() | {"dataset": corpus.name, "teacher": source, "embeddings": recipe.embeddings}
+    tags = identifying_tags(corpus, config.student, recipe.name)
+    with runs.tracked(Role.STUDENT, name, tags=tags, config=described) as run:
         run.dataset(corpus)
-        run.metrics(checked.counts)
+        run.metrics(checked.counts | (unlabeled.metrics if unlabeled and recipe.unlabeled else {}))
         return _Job(run, checked, unlabeled, config, recipe).work()
 
 
@@ -138,7 +147,7 @@ class _Job:
     """One distillation within its open run."""
 
     def __init__(
-        self, run: runs.Run, checked: CheckedCorpus, unlabeled: Dataset | None, config: DistillConfig, recipe: Recipe
+        self, run: runs.Run, checked: CheckedCorpus, unlabeled: Unlabeled | None, config: DistillConfig, recipe: Recipe
     ) -> None:
         self.run, self.checked, self.corpus = run, checked, checked.corpus
         self.unlabeled, self.config, self.recipe = unlabeled, config, recipe
@@ -181,7 +190,7 @@ class _Job:
             bundle = runs.fetch_folder(found, BUNDLE, home() / "baselines" / found / BUNDLE)
             return FinishedStudent(found, bundle, runs.get_metrics(found))
         name = f"{self.config.student} without distillation {self.corpus.name}"
-        tags = _tags(self.corpus, self.config, VANILLA)
+        tags = identifying_tags(self.corpus, self.config.student, VANILLA.name)
         with runs.tracked(
             Role.BASELINE, name, fingerprint=work, tags=tags, config=budget.described | {"recipe": VANILLA.name}
         ) as run:
@@ -190,7 +199,7 @@ class _Job:
 
     def _fingerprint(self, teacher: TrainedTeacher, recipe: Recipe, budget: Budget) -> str:
         material = material_fingerprint(self.corpus, teacher, recipe, self.unlabeled, self.config.max_length)
-        return fingerprint(study_fingerprint(material, budget), budget.trials)
+        return fingerprint(study_fingerprint(material, teacher, budget), budget.trials)
 
     def _measure(self, teacher: TrainedTeacher, baseline: FinishedStudent, student: FinishedStudent) -> None:
         """Measure all three in turns, and log what each costs to its own run."""
@@ -237,7 +246,7 @@ class _Job:
 
     def _register(self, teacher: TrainedTeacher, student: FinishedStudent) -> int:
         metrics = runs.get_metrics(self.run.run_id)
-        tags = _tags(self.corpus, self.config, self.recipe) | {
+        tags = identifying_tags(self.corpus, self.config.student, self.recipe.name) | {
             names.PRECISION: "fp32",
             names.TEACHER_RUN: teacher.run_id,
             **{key: f"{value:.6g}" for key, value in metrics.items() if key.startswith(_VERSION_METRICS)},
@@ -277,14 +286,4 @@ def _cost_metrics(costs: Cost, teacher: Cost) -> dict[str, float]:
         **prefixed(names.COST_PREFIX, costs.metrics()),
         **prefixed(names.TEACHER_COST_PREFIX, teacher.metrics()),
         **prefixed(names.RATIO_PREFIX, costs.ratios(teacher)),
-    }
-
-
-def _tags(corpus: Corpus, config: DistillConfig, recipe: Recipe) -> dict[str, object]:
-    return {
-        names.DATASET: corpus.name,
-        names.TASK: corpus.task,
-        names.STUDENT: config.student,
-        names.RECIPE: recipe.name,
-        names.MAIN_METRIC: corpus.main_metric,
     }

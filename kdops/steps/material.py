@@ -1,19 +1,22 @@
 """What a student is made from: texts in its own tokens, labels, teacher signals, first embeddings."""
 
+import hashlib
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
-from datasets import Dataset
-from torch import Tensor
 
 from kdops.data.corpus import Corpus
-from kdops.data.encoding import concatenated, encode
+from kdops.data.encoding import Text, encode
+from kdops.data.unlabeled import Unlabeled
 from kdops.data.vocabulary import Vocabulary, trim
 from kdops.fingerprint import content_fingerprint, fingerprint
 from kdops.home import home
+from kdops.models.teacher import Teacher
 from kdops.steps.evaluation import labeled
-from kdops.steps.setup import gold_classes, inputs_of
+from kdops.steps.setup import gold_classes
 from kdops.steps.teacher import TrainedTeacher
 from kdops.training.batches import TrainingSet
 from kdops.training.losses import NO_LABEL
@@ -36,7 +39,7 @@ class Material:
         max_length: most tokens a text.
         training: rows to train on; unlabeled ones after the labeled ones.
         validation: what trials are scored on.
-        teacher_table: the teacher's embeddings, (pieces, teacher_width), where the recipe starts from them.
+        teacher: whom the student may start from.
         unlabeled_texts: how many of the rows have no label.
         signals_computed: how many texts went through the teacher just now.
         fingerprint: stands for all of the above.
@@ -49,29 +52,29 @@ class Material:
     max_length: int
     training: TrainingSet
     validation: LabeledTexts
-    teacher_table: Tensor | None
+    teacher: Teacher
     unlabeled_texts: int
     signals_computed: int
     fingerprint: str
 
 
 def prepare(
-    corpus: Corpus, teacher: TrainedTeacher, recipe: Recipe, unlabeled: Dataset | None, max_length: int
+    corpus: Corpus, teacher: TrainedTeacher, recipe: Recipe, unlabeled: Unlabeled | None, max_length: int
 ) -> Material:
     """Encode the texts of a recipe once, ask the teacher for what it has not said yet, and trim the vocabulary."""
-    more = inputs_of(unlabeled, corpus.task) if recipe.unlabeled else []
+    more = unlabeled if recipe.unlabeled else None
     tokenizer = teacher.model.tokenizer
-    train = encode(tokenizer, corpus.inputs("train"), corpus.task, max_length)
-    encoded = concatenated([train, encode(tokenizer, more, corpus.task, max_length)])
+    encoded = encode(tokenizer, _texts(corpus, more), corpus.task, max_length)
+    known = encoded.unit_labels(gold_classes(corpus, "train"))
     labels = np.full(len(encoded.unit_positions), NO_LABEL, dtype=np.int64)
-    labels[: len(train.unit_positions)] = train.unit_labels(gold_classes(corpus, "train"))
+    labels[: len(known)] = known
     signals = None
     if recipe.distills:
         signals = teacher_signals(
             home() / "signals" / f"{teacher.fingerprint}-{max_length}",
             teacher.model.model,
             encoded,
-            text_keys([*corpus.inputs("train"), *more]),
+            text_keys(_texts(corpus, more)),
             classes=len(corpus.labels),
             pad_id=teacher.model.pad_id,
         )
@@ -81,7 +84,6 @@ def prepare(
     vocabulary = trim(tokenizer, encoded.ids)
     to_student = vocabulary.from_teacher
     pad_id = int(to_student[teacher.model.pad_id])
-    table = teacher.model.model.embedding_table[vocabulary.teacher_ids] if recipe.embeddings == "teacher" else None
     return Material(
         corpus=corpus,
         recipe=recipe,
@@ -90,17 +92,27 @@ def prepare(
         max_length=max_length,
         training=TrainingSet(encoded.remapped(to_student), labels, signals),
         validation=labeled(corpus, "validation", vocabulary.tokenizer, pad_id, max_length),
-        teacher_table=table,
-        unlabeled_texts=len(more),
+        teacher=teacher.model,
+        unlabeled_texts=len(more) if more else 0,
         signals_computed=signals.computed if signals else 0,
         fingerprint=material_fingerprint(corpus, teacher, recipe, unlabeled, max_length),
     )
 
 
+def _texts(corpus: Corpus, unlabeled: Unlabeled | None) -> Iterator[Text]:
+    """The texts of train, then those without labels."""
+    return chain(corpus.inputs("train"), unlabeled.inputs() if unlabeled else ())
+
+
 def material_fingerprint(
-    corpus: Corpus, teacher: TrainedTeacher, recipe: Recipe, unlabeled: Dataset | None, max_length: int
+    corpus: Corpus, teacher: TrainedTeacher, recipe: Recipe, unlabeled: Unlabeled | None, max_length: int
 ) -> str:
-    """What stands for the material without making it; without distillation only the teacher's tokenizer counts."""
-    source = teacher.fingerprint if recipe.distills else content_fingerprint([teacher.model.tokenizer.to_str()])
-    more = content_fingerprint(inputs_of(unlabeled, corpus.task)) if recipe.unlabeled else ""
-    return fingerprint(corpus.fingerprint, source, recipe.name, more, max_length)
+    """What stands for the material without making it; where the teacher's weights play no part, its tokenizer does."""
+    taught = recipe.distills or recipe.embeddings == "teacher"
+    source = teacher.fingerprint if taught else content_fingerprint([teacher.model.tokenizer.to_str()])
+    more = unlabeled.fingerprint if unlabeled and recipe.unlabeled else ""
+    embeddings = recipe.embeddings
+    if recipe.vector_file:
+        with recipe.vector_file.open("rb") as file:
+            embeddings = hashlib.file_digest(file, "sha256").hexdigest()
+    return fingerprint(corpus.fingerprint, source, recipe.name, embeddings, more, max_length)

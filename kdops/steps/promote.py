@@ -4,12 +4,13 @@ import logging
 from dataclasses import dataclass
 from typing import cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from kdops.data.corpus import Corpus, Gold, load_corpus
+from kdops.data.corpus import Corpus, Gold
 from kdops.deploy.predictor import Predictor, TextPrediction
 from kdops.errors import UserError
 from kdops.metrics import BootstrapResult, paired_bootstrap
+from kdops.steps.setup import DataConfig
 from kdops.tracking import names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.registry import Version
@@ -19,12 +20,9 @@ _log = logging.getLogger(__name__)
 _SPLIT = "validation"
 
 
-class PromoteConfig(BaseModel):
+class PromoteConfig(DataConfig):
     """What to promote and within which limits; a limit that is None is off."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    dataset: str = "sample"
     min_f1_retained: float | None = Field(default=None, gt=0, le=2)
     max_latency_p95_ms: float | None = Field(default=None, gt=0)
     max_ram_mb: float | None = Field(default=None, gt=0)
@@ -88,7 +86,7 @@ def promote(config: PromoteConfig) -> Decision:
     """
     runs.connect()
     with runs.tracked(Role.PROMOTE, f"promote {config.dataset}", config=config.model_dump()) as run:
-        corpus = load_corpus(config.dataset)
+        corpus = config.corpus()
         run.tags({names.DATASET: corpus.name, names.TASK: corpus.task})
         challenger = registry.find_version(corpus.name, names.CHALLENGER)
         if challenger is None:

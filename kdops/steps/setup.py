@@ -2,16 +2,77 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
-from datasets import Dataset
+from pydantic import BaseModel, ConfigDict, Field
 
 from kdops.data.checks import Report, inspect
 from kdops.data.corpus import Corpus, load_corpus
-from kdops.data.unlabeled import load_unlabeled
+from kdops.data.raw import DataOptions, Scheme
+from kdops.data.unlabeled import Unlabeled, load_unlabeled
+from kdops.models.teacher import mask_token
 from kdops.task import Task
+from kdops.tracking import names
 
 logger = logging.getLogger(__name__)
+
+
+class DataConfig(BaseModel):
+    """The parameters of a step that reads a data set; see `DataOptions`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    dataset: str = "sample"
+    name: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    scheme: Scheme = "auto"
+    drop_leaks: bool = False
+
+    @property
+    def options(self) -> DataOptions:
+        """How the data set is read."""
+        return DataOptions(
+            name=self.name,
+            text_column=self.text_column,
+            label_column=self.label_column,
+            scheme=self.scheme,
+            drop_leaks=self.drop_leaks,
+        )
+
+    def corpus(self) -> Corpus:
+        """The data set, read anew.
+
+        Raises:
+            UserError: for anything that training should not start with.
+        """
+        return load_corpus(self.dataset, self.options)
+
+
+class TrainingDataConfig(DataConfig):
+    """The parameters of a step that trains: data, more text, and the teacher that reads both."""
+
+    teacher: str | None = None
+    unlabeled: str | None = None
+    unlabeled_max: int | None = Field(default=None, ge=1)
+    length_filter: bool = True
+
+    def source(self, corpus: Corpus) -> str:
+        """The encoder that is fine-tuned: the user's choice, or the data set's own."""
+        return self.teacher or corpus.default_teacher
+
+    def unlabeled_texts(self, corpus: Corpus) -> Unlabeled | None:
+        """The texts without labels that the parameters name; None where there are none.
+
+        Raises:
+            UserError: if they cannot be had or used.
+        """
+        return load_unlabeled(
+            corpus,
+            self.unlabeled,
+            max_texts=self.unlabeled_max,
+            length_filter=self.length_filter,
+            mask_token=mask_token(self.source(corpus)) if self.unlabeled == "augmented" else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -36,41 +97,37 @@ class CheckedCorpus:
         }
 
 
-def checked_corpus(name: str) -> CheckedCorpus:
-    """Load a data set by name or folder and check it.
+def checked_corpus(config: DataConfig) -> CheckedCorpus:
+    """Load a data set and check it.
 
     Raises:
         UserError: for anything that training should not start with.
     """
-    corpus = load_corpus(name)
+    corpus = config.corpus()
     report = inspect(corpus)
     rows = ", ".join(f"{split} {count}" for split, count in report.rows.items())
     logger.info("dataset %s (%s): %s", corpus.name, corpus.task, rows)
+    for note in corpus.notes:
+        logger.info("dataset %s: %s", corpus.name, note)
     leaks = report.duplicates_train_test + report.duplicates_train_validation
     if leaks:
-        logger.warning("%d validation or test texts stand in train too; they are counted and kept", leaks)
+        logger.warning(
+            "%d validation or test texts stand in train too; they are counted and kept (drop_leaks=true drops them)",
+            leaks,
+        )
     return CheckedCorpus(corpus, report)
 
 
-def unlabeled_texts(corpus: Corpus, path: str | None) -> Dataset | None:
-    """The texts without labels: the user's file, or what lies beside the data set; None where there is neither.
-
-    Raises:
-        UserError: if the file is missing or unreadable.
-    """
-    chosen = Path(path).expanduser() if path else corpus.unlabeled
-    if chosen is None:
-        return None
-    held_out = [*corpus.inputs("validation"), *corpus.inputs("test")]
-    return load_unlabeled(chosen, corpus.task, exclude=held_out)
-
-
-def inputs_of(dataset: Dataset | None, task: Task) -> list[str] | list[list[str]]:
-    """The inputs in a dataset of unlabeled texts; none without one."""
-    if dataset is None:
-        return []
-    inputs: list[str] | list[list[str]] = dataset["text" if task is Task.TEXT else "tokens"][:]
-    return inputs
+def identifying_tags(corpus: Corpus, student: str | None = None, recipe: str | None = None) -> dict[str, object]:
+    """The tags that tell a run's data set, and its student and recipe where it has them."""
+    tags: dict[str, object] = {
+        names.DATASET: corpus.name,
+        names.TASK: corpus.task,
+        names.MAIN_METRIC: corpus.main_metric,
+        names.STUDENT: student,
+        names.RECIPE: recipe,
+    }
+    return {name: value for name, value in tags.items() if value is not None}
 
 
 def gold_classes(corpus: Corpus, split: str) -> list[int] | list[list[int]]:

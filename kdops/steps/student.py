@@ -18,11 +18,12 @@ from kdops.models.students import parameter_counts
 from kdops.steps.evaluation import prefixed
 from kdops.steps.figures import confusion_matrix
 from kdops.steps.material import Material
+from kdops.steps.start import start_of
 from kdops.steps.teacher import TrainedTeacher
 from kdops.steps.trials import Budget, tuned_student
 from kdops.tracking import names, runs
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same configuration would train another student than before."""
 
 BUNDLE = "bundle"
@@ -43,9 +44,12 @@ class FinishedStudent:
     metrics: Mapping[str, float]
 
 
-def study_fingerprint(material_fingerprint: str, budget: Budget) -> str:
+def study_fingerprint(material_fingerprint: str, teacher: TrainedTeacher, budget: Budget) -> str:
     """What names a study: all but the number of trials, which may grow, and where it is stored."""
     kept = {key: value for key, value in asdict(budget).items() if key not in ("trials", "storage", "force")}
+    if budget.init == "teacher":
+        # Without distillation its weights are no part of the material.
+        kept["init"] = teacher.fingerprint
     return fingerprint(_VERSION, material_fingerprint, kept)
 
 
@@ -56,11 +60,14 @@ def finish_student(run: runs.Run, material: Material, teacher: TrainedTeacher, b
         RuntimeError: if the exported graph does not say what the trained model says.
     """
     study_name = f"{material.corpus.name}-{budget.student}-{material.recipe.name}-"
-    study_name += study_fingerprint(material.fingerprint, budget)
+    study_name += study_fingerprint(material.fingerprint, teacher, budget)
     folder = home() / "studies" / study_name
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        student, best = tuned_student(material, budget, study_name, folder)
+        start = start_of(
+            budget.student, material, from_teacher=budget.init == "teacher", seed=budget.seed, folder=folder
+        )
+        student, best = tuned_student(start, budget, study_name, folder)
         bundle = write_bundle(
             folder / BUNDLE,
             model=student,
@@ -71,6 +78,8 @@ def finish_student(run: runs.Run, material: Material, teacher: TrainedTeacher, b
     run.tags({names.BEST_TRIAL: best.number, names.STUDY: study_name, names.PRECISION: "fp32"})
     run.params({names.BEST_PREFIX + key: value for key, value in best.params.items()})
     _log_sizes(run, material, student)
+    if start.coverage is not None:
+        run.metrics({"embedding_coverage": start.coverage})
     run.folder(bundle, BUNDLE)
     predictor = Predictor.load(bundle)
     _pass_parity_gate(run, material, student, predictor)

@@ -7,26 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from datasets import Dataset
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
+from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
-from kdops.fingerprint import content_fingerprint, fingerprint
+from kdops.fingerprint import fingerprint
 from kdops.home import home
 from kdops.metrics import confusion, score
 from kdops.models.teacher import SCRATCH, Teacher, check_teacher, load_teacher, scratch_teacher, teacher_identity
 from kdops.steps.evaluation import labeled, log_epoch, prefixed
 from kdops.steps.figures import confusion_matrix, curves
-from kdops.steps.setup import (
-    CheckedCorpus,
-    checked_corpus,
-    gold_classes,
-    inputs_of,
-    unlabeled_texts,
-)
+from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, gold_classes, identifying_tags
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 from kdops.training.batches import TrainingSet
@@ -45,14 +39,9 @@ _SCRATCH_LEARNING_RATE = 5e-4
 _LEARNING_RATE = 5e-5
 
 
-class TeacherConfig(BaseModel):
+class TeacherConfig(TrainingDataConfig):
     """The parameters of `train_teacher`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str = "sample"
-    teacher: str | None = None
-    unlabeled: str | None = None
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
@@ -94,14 +83,15 @@ def train_teacher(config: TeacherConfig) -> TrainedTeacher:
         UserError: for anything wrong with the data, the teacher or the tracking server, before any training.
     """
     runs.connect()
-    checked = checked_corpus(config.dataset)
-    check_teacher(config.teacher or checked.corpus.default_teacher)
-    unlabeled = unlabeled_texts(checked.corpus, config.unlabeled)
+    checked = checked_corpus(config)
+    source = config.source(checked.corpus)
+    check_teacher(source)
+    unlabeled = config.unlabeled_texts(checked.corpus) if source == SCRATCH else None
     return teacher_for(checked, unlabeled, config, mark_reuse=True)
 
 
 def teacher_for(
-    checked: CheckedCorpus, unlabeled: Dataset | None, config: TeacherConfig, *, mark_reuse: bool
+    checked: CheckedCorpus, unlabeled: Unlabeled | None, config: TeacherConfig, *, mark_reuse: bool
 ) -> TrainedTeacher:
     """The teacher of a data set: found, or trained in a run of its own.
 
@@ -112,7 +102,7 @@ def teacher_for(
         mark_reuse: whether a run should be opened to say that another one was reused.
     """
     corpus = checked.corpus
-    source = config.teacher or corpus.default_teacher
+    source = config.source(corpus)
     work = _fingerprint(corpus, unlabeled, config, source)
     folder = home() / "teachers" / work
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +112,7 @@ def teacher_for(
             return _reused(found, corpus, source, folder, mark_reuse)
         described = config.model_dump() | {"dataset": corpus.name, "teacher": source}
         name = f"teacher {corpus.name}"
-        with runs.tracked(Role.TEACHER, name, fingerprint=work, tags=_tags(corpus), config=described) as run:
+        with runs.tracked(Role.TEACHER, name, fingerprint=work, tags=identifying_tags(corpus), config=described) as run:
             run.dataset(corpus)
             run.metrics(checked.counts)
             model = _train(run, corpus, unlabeled, config, source, folder)
@@ -132,7 +122,7 @@ def teacher_for(
 def _reused(run_id: str, corpus: Corpus, source: str, folder: Path, mark_reuse: bool) -> TrainedTeacher:
     logger.info("teacher: reusing run %s", run_id)
     if mark_reuse:
-        with runs.tracked(Role.TEACHER, f"teacher {corpus.name} (reused)", tags=_tags(corpus)) as run:
+        with runs.tracked(Role.TEACHER, f"teacher {corpus.name} (reused)", tags=identifying_tags(corpus)) as run:
             run.tags({names.REUSED_RUN: run_id})
             run.metrics(runs.get_metrics(run_id))
     model = load_teacher(str(runs.fetch_folder(run_id, _ARTIFACT, folder / _MODEL)), corpus.task, corpus.labels)
@@ -145,7 +135,7 @@ def _ready(model: Teacher, source: str, run_id: str, folder: Path, *, reused: bo
 
 
 def _train(
-    run: runs.Run, corpus: Corpus, unlabeled: Dataset | None, config: TeacherConfig, source: str, folder: Path
+    run: runs.Run, corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig, source: str, folder: Path
 ) -> Teacher:
     torch.manual_seed(config.seed)
     checkpoint, start = folder / "checkpoint.pt", folder / "start"
@@ -189,14 +179,14 @@ def _train(
     return teacher
 
 
-def _untrained(corpus: Corpus, unlabeled: Dataset | None, source: str, start: Path, *, resumes: bool) -> Teacher:
+def _untrained(corpus: Corpus, unlabeled: Unlabeled | None, source: str, start: Path, *, resumes: bool) -> Teacher:
     """Where training starts; `start` keeps a teacher from scratch until it is trained."""
     if source != SCRATCH:
         return load_teacher(source, corpus.task, corpus.labels)
     if resumes:
         # A WordPiece vocabulary does not come out the same in another process, and a checkpoint fits its own only.
         return load_teacher(str(start), corpus.task, corpus.labels)
-    inputs = [*corpus.inputs("train"), *inputs_of(unlabeled, corpus.task)]
+    inputs = [*corpus.inputs("train"), *(unlabeled.inputs() if unlabeled else [])]
     texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
     teacher = scratch_teacher(texts, corpus.task, corpus.labels)
     teacher.save(start)
@@ -213,8 +203,8 @@ def _loop_config(config: TeacherConfig, source: str) -> LoopConfig:
     )
 
 
-def _fingerprint(corpus: Corpus, unlabeled: Dataset | None, config: TeacherConfig, source: str) -> str:
-    read = content_fingerprint(inputs_of(unlabeled, corpus.task)) if source == SCRATCH else ""
+def _fingerprint(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig, source: str) -> str:
+    read = unlabeled.fingerprint if unlabeled and source == SCRATCH else ""
     loop = asdict(_loop_config(config, source))
     return fingerprint(_VERSION, corpus.fingerprint, teacher_identity(source), read, loop, config.max_length)
 
@@ -231,7 +221,3 @@ def _log(run: runs.Run, corpus: Corpus, teacher: Teacher, result: Fit, max_lengt
     counts = confusion(corpus.task, corpus.labels, test.gold, predicted)
     run.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
     logger.info("teacher: test %s %.4f", corpus.main_metric, scores[corpus.main_metric])
-
-
-def _tags(corpus: Corpus) -> dict[str, object]:
-    return {names.DATASET: corpus.name, names.TASK: corpus.task, names.MAIN_METRIC: corpus.main_metric}

@@ -11,17 +11,20 @@ from optuna.trial import FixedTrial, FrozenTrial
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from kdops.models.embeddings import fit_width
-from kdops.models.students import build_student, embedding_table
+from kdops.models.students import first_setting
 from kdops.steps.evaluation import log_epoch, prefixed
 from kdops.steps.figures import curves
-from kdops.steps.material import Material
+from kdops.steps.setup import identifying_tags
+from kdops.steps.start import Start
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role, Status
 from kdops.training.loop import Epoch, Fit, LoopConfig, fit
-from kdops.training.tuning import Candidate, open_study, run_trials, suggest
+from kdops.training.tuning import Candidate, SearchSpace, open_study, run_trials
 
 logger = logging.getLogger(__name__)
+
+_AVERAGING = 0.999
+"""A student is the moving average of its last thousand steps or so: it generalises better than where it stands."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Budget:
 
     Attributes:
         student: which one.
+        init: where the layers of a BERT student start, `random` or `teacher`.
         trials: settings to try.
         epochs: most passes over its training rows.
         patience: passes without a better validation score before a trial stops, and before it may be pruned.
@@ -40,6 +44,7 @@ class Budget:
     """
 
     student: str
+    init: str
     trials: int
     epochs: int
     patience: int
@@ -58,29 +63,32 @@ class Budget:
         return replace(self, epochs=self.epochs * times, patience=self.patience * times)
 
 
-def tuned_student(material: Material, budget: Budget, study_name: str, folder: Path) -> tuple[nn.Module, FrozenTrial]:
+def tuned_student(start: Start, budget: Budget, study_name: str, folder: Path) -> tuple[nn.Module, FrozenTrial]:
     """Run the trials that the study still lacks; the best one's weights are the student, without training again.
 
     Args:
-        material: what the student is made from.
+        start: how the student begins, and what it is made from.
         budget: how much to try.
-        study_name: stands for the material and everything in the budget that changes a trial's result.
+        study_name: stands for the start and everything in the budget that changes a trial's result.
         folder: where the weights of its trials are kept; only the best one's stay.
 
     Returns:
         The student, in evaluation mode, and its trial.
     """
+    material = start.material
+    setting = first_setting(budget.student)
+    space = SearchSpace(setting.learning_rate, setting.dropout, material.recipe.distills)
     study = open_study(
         study_name,
         budget.storage,
-        distills=material.recipe.distills,
+        space,
         seed=budget.seed,
         warmup_epochs=budget.patience,
         force=budget.force,
     )
 
     def objective(trial: optuna.Trial) -> float:
-        candidate = suggest(trial, distills=material.recipe.distills)
+        candidate = space.suggest(trial)
 
         def compare(epoch: Epoch) -> None:
             trial.report(epoch.scores[material.corpus.main_metric], epoch.number)
@@ -89,7 +97,7 @@ def tuned_student(material: Material, budget: Budget, study_name: str, folder: P
 
         name = f"trial {trial.number} {material.recipe.name}"
         try:
-            return _run_trial(name, study_name, material, budget, candidate, _weights(folder, trial.number), compare)
+            return _run_trial(name, study_name, start, budget, candidate, _weights(folder, trial.number), compare)
         except KeyboardInterrupt:
             # Its setting is not at fault: the next start tries it again. Optuna would log the end with a traceback.
             study.enqueue_trial(trial.params)
@@ -100,13 +108,13 @@ def tuned_student(material: Material, budget: Budget, study_name: str, folder: P
     weights = _weights(folder, best.number)
     if not weights.exists():
         logger.info("the weights of trial %d are not on this machine; training its setting again", best.number)
-        candidate = suggest(FixedTrial(best.params), distills=material.recipe.distills)
+        candidate = space.suggest(FixedTrial(best.params))
         name = f"trial {best.number} {material.recipe.name} again"
-        _run_trial(name, study_name, material, budget, candidate, weights, lambda epoch: None)
-    for path in folder.glob("*.safetensors"):
+        _run_trial(name, study_name, start, budget, candidate, weights, lambda epoch: None)
+    for path in folder.glob("trial-*.safetensors"):
         if path != weights:
             path.unlink()
-    student = _new_student(material, budget)
+    student = start.new_student()
     load_model(student, weights)
     return student.eval(), best
 
@@ -114,24 +122,19 @@ def tuned_student(material: Material, budget: Budget, study_name: str, folder: P
 def _run_trial(
     name: str,
     study_name: str,
-    material: Material,
+    start: Start,
     budget: Budget,
     candidate: Candidate,
     weights: Path,
     compare: Callable[[Epoch], None],
 ) -> float:
     """Train one setting in a run of its own and keep its weights; gives its best validation score."""
-    tags = {
-        names.DATASET: material.corpus.name,
-        names.TASK: material.corpus.task,
-        names.STUDENT: budget.student,
-        names.RECIPE: material.recipe.name,
-        names.STUDY: study_name,
-        names.TRIAL_STATE: "running",
-    }
+    corpus = start.material.corpus
+    tags = identifying_tags(corpus, budget.student, start.material.recipe.name)
+    tags |= {names.STUDY: study_name, names.TRIAL_STATE: "running"}
     with runs.tracked(Role.TRIAL, name, tags=tags, config=candidate.parameters) as run:
         try:
-            result = _train(run, material, budget, candidate, weights, compare)
+            result = _train(run, start, budget, candidate, weights, compare)
         except optuna.TrialPruned:
             run.tags({names.TRIAL_STATE: "pruned"})
             run.finish(Status.KILLED)
@@ -140,20 +143,21 @@ def _run_trial(
             run.tags({names.TRIAL_STATE: "failed" if isinstance(error, Exception) else "interrupted"})
             raise
         run.tags({names.TRIAL_STATE: "complete"})
-    logger.info("%s: %s %.4f", name, material.corpus.main_metric, result.best_score)
+    logger.info("%s: %s %.4f", name, corpus.main_metric, result.best_score)
     return result.best_score
 
 
 def _train(
     run: runs.Run,
-    material: Material,
+    start: Start,
     budget: Budget,
     candidate: Candidate,
     weights: Path,
     compare: Callable[[Epoch], None],
 ) -> Fit:
     torch.manual_seed(budget.seed)
-    student = _new_student(material, budget)
+    material = start.material
+    student = start.new_student(candidate.dropout)
 
     def on_epoch(epoch: Epoch) -> None:
         log_epoch(run, epoch)
@@ -168,6 +172,7 @@ def _train(
             epochs=budget.epochs,
             learning_rate=candidate.learning_rate,
             batch_size=budget.batch_size,
+            averaging=_AVERAGING,
             patience=budget.patience,
             seed=budget.seed,
         ),
@@ -183,15 +188,6 @@ def _train(
     save_model(student.to("cpu"), str(unfinished))
     unfinished.rename(weights)
     return result
-
-
-def _new_student(material: Material, budget: Budget) -> nn.Module:
-    corpus = material.corpus
-    student = build_student(budget.student, material.vocabulary.size, len(corpus.labels), corpus.task)
-    if material.teacher_table is not None:
-        table = embedding_table(student)
-        table.weight.data.copy_(fit_width(material.teacher_table, table.embedding_dim))
-    return student
 
 
 def _weights(folder: Path, trial_number: int) -> Path:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 from transformers import get_linear_schedule_with_warmup
 
@@ -33,6 +34,7 @@ class LoopConfig:
         warmup_share: share of all steps in which the learning rate rises.
         weight_decay: AdamW's decoupled decay.
         max_gradient_norm: gradients are clipped to this norm.
+        averaging: decay of the moving average of the weights, which is what is scored and kept; 0: no average.
         patience: epochs without a better validation score after which training stops.
         seed: fixes the order of batches, dropout and new weights.
     """
@@ -43,6 +45,7 @@ class LoopConfig:
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
+    averaging: float = 0.0
     patience: int = 3
     seed: int = 1
 
@@ -112,7 +115,14 @@ class _Loop:
             optimizer, int(steps * config.warmup_share), steps
         )
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
+        self.average = _average(model, config.averaging) if config.averaging else None
         self.progress = _Progress()
+
+    @property
+    def scored(self) -> nn.Module:
+        """The weights that count: the average where there is one."""
+        plain: nn.Module = self.average.module if self.average else self.accelerator.unwrap_model(self.model)
+        return plain
 
     def train_epoch(self, objective: Objective, bar: tqdm, checkpoint: Path | None) -> None:
         """Train from the step that `progress` stands at to the end of its epoch."""
@@ -139,6 +149,8 @@ class _Loop:
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
+        if self.average:
+            self.average.update_parameters(self.accelerator.unwrap_model(self.model))
         self.progress.add(terms)
         self.progress.step += 1
 
@@ -149,6 +161,7 @@ class _Loop:
             "schedule": self.schedule.state_dict(),
             "random": torch.get_rng_state(),
             "device_random": torch.cuda.get_rng_state_all(),
+            "average": self.average.state_dict() if self.average else None,
             "progress": vars(self.progress),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,10 +174,23 @@ class _Loop:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         torch.set_rng_state(state["random"])
         torch.cuda.set_rng_state_all(state["device_random"])
         self.progress = _Progress(**state["progress"])
         logger.info("going on from epoch %d, step %d", self.progress.epoch, self.progress.step)
+
+
+def _average(model: nn.Module, decay: float) -> AveragedModel:
+    """A moving average of weights that forgets faster at first, so that it is of use in short trainings too."""
+
+    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], updates: Tensor | int) -> None:
+        weight = 1 - min(decay, (1 + float(updates)) / (10 + float(updates)))
+        for average, current in zip(averages, currents, strict=True):
+            average.lerp_(current, weight)
+
+    return AveragedModel(model, multi_avg_fn=update)
 
 
 def fit(
@@ -208,8 +234,7 @@ def fit(
     with tqdm(total=total, initial=done, desc=description, unit="step", disable=None, leave=False) as bar:
         while progress.epoch <= config.epochs and not progress.ran_out(config.patience):
             loop.train_epoch(objective, bar, checkpoint)
-            plain = loop.accelerator.unwrap_model(loop.model)
-            epoch = progress.close_epoch(score(plain), main_metric, plain)
+            epoch = progress.close_epoch(score(loop.scored), main_metric, loop.scored)
             if checkpoint:
                 loop.save(checkpoint)
             bar.set_postfix({main_metric: f"{progress.best_score:.4f}"})

@@ -66,9 +66,11 @@ class Signals:
 
 def text_keys(texts: Iterable[Text]) -> np.ndarray:
     """The key of each text: 16 bytes of BLAKE2b over the text, or over its words; bytes (texts,)."""
-    joined = (text if isinstance(text, str) else "\x1f".join(text) for text in texts)
-    digests = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in joined]
-    return np.array(digests, dtype="S16")
+    digests = bytearray()
+    for text in texts:
+        joined = text if isinstance(text, str) else "\x1f".join(text)
+        digests += hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return np.frombuffer(bytes(digests), dtype="S16")
 
 
 def teacher_signals(

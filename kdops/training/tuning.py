@@ -1,4 +1,4 @@
-"""Search for the temperature, the loss weights and the learning rate of a student."""
+"""Search for the temperature, the loss weights, the learning rate and the dropout of a student."""
 
 import logging
 from collections.abc import Callable
@@ -21,9 +21,11 @@ _MOST_FAILURES = 3
 _UNPRUNED_TRIALS = 3
 _PROCESS = "process"
 _QUEUED = "fixed_params"
-_STUDY_LEARNING_RATE = 1e-3
-_LEARNING_RATES = (3e-4, 1e-2)
+_LEARNING_RATE_FACTORS = (0.3, 10.0)
 _TEMPERATURES = (1.0, 10.0)
+_DROPOUTS = (0.0, 0.5)
+_STUDY_SETTING = {"soft": "mse", "gold_weight": 0.0}
+_HINTON_SETTING = {"soft": "kl", "gold_weight": 0.5, "temperature": 2.0}
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,50 @@ class Candidate:
     """One setting to try."""
 
     learning_rate: float
+    dropout: float
     objective: Objective
 
     @property
     def parameters(self) -> dict[str, object]:
         """Everything that was chosen, by name."""
-        return {"learning_rate": self.learning_rate, **vars(self.objective)}
+        return {"learning_rate": self.learning_rate, "dropout": self.dropout, **vars(self.objective)}
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What a study chooses from, and where it begins.
+
+    Attributes:
+        learning_rate: of the first trials; the range goes from 0.3 to 10 times it.
+        dropout: of the first trials; the range is 0 to 0.5.
+        distills: whether there are losses to search over.
+    """
+
+    learning_rate: float
+    dropout: float
+    distills: bool
+
+    @property
+    def first(self) -> list[dict[str, object]]:
+        """The settings tried before any that the sampler draws.
+
+        The setting of arXiv:2201.00558 (mse, no gold labels), then the usual one of Hinton et al. 2015
+        (arXiv:1503.02531): half gold labels, half softened probabilities.
+        """
+        usual: dict[str, object] = {"learning_rate": self.learning_rate, "dropout": self.dropout}
+        return [usual | _STUDY_SETTING, usual | _HINTON_SETTING] if self.distills else [usual]
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Candidate:
+        """The setting of a trial; without distillation only learning rate and dropout are searched."""
+        low, high = (factor * self.learning_rate for factor in _LEARNING_RATE_FACTORS)
+        learning_rate = trial.suggest_float("learning_rate", low, high, log=True)
+        dropout = trial.suggest_float("dropout", *_DROPOUTS)
+        if not self.distills:
+            return Candidate(learning_rate, dropout, GoldObjective())
+        soft: SoftLoss = trial.suggest_categorical("soft", SOFT_LOSSES)  # type: ignore[assignment]
+        gold_weight = trial.suggest_float("gold_weight", 0.0, 1.0)
+        temperature = trial.suggest_float("temperature", *_TEMPERATURES, log=True) if soft == "kl" else 1.0
+        return Candidate(learning_rate, dropout, DistillationObjective(soft, gold_weight, temperature))
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -54,16 +94,16 @@ def open_storage(url: str) -> RDBStorage:
 
 
 def open_study(
-    name: str, storage: str, *, distills: bool, seed: int, warmup_epochs: int, force: bool = False
+    name: str, storage: str, space: SearchSpace, *, seed: int, warmup_epochs: int, force: bool = False
 ) -> optuna.Study:
-    """The study of that name; a new one begins with the setting of arXiv:2201.00558.
+    """The study of that name; a new one begins with the first settings of its space.
 
     Trials that a process of this machine left running when it was killed are closed as failed and queued again.
 
     Args:
         name: names everything that a trial's result depends on.
         storage: an SQLAlchemy URL.
-        distills: whether there are losses to search over.
+        space: what is searched.
         seed: of the sampler.
         warmup_epochs: how long a trial runs before it is compared with the others and maybe pruned.
         force: forget the trials there are.
@@ -84,8 +124,8 @@ def open_study(
     # A resumed sampler must not repeat the draws of the first one.
     study.sampler = TPESampler(seed=seed + len(study.trials), multivariate=True)
     if not study.trials:
-        first = {"soft": "mse", "gold_weight": 0.0} if distills else {}
-        study.enqueue_trial({"learning_rate": _STUDY_LEARNING_RATE, **first})
+        for setting in space.first:
+            study.enqueue_trial(setting)
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         if is_dead(str(trial.user_attrs.get(_PROCESS, ""))):
             logger.info("trial %d was cut off by the end of its process; its setting is tried again", trial.number)
@@ -93,17 +133,6 @@ def open_study(
             # What was queued for it counts too: it may have ended before it asked for that.
             study.enqueue_trial({**trial.system_attrs.get(_QUEUED, {}), **trial.params})
     return study
-
-
-def suggest(trial: optuna.trial.BaseTrial, *, distills: bool) -> Candidate:
-    """The setting of a trial; without distillation only the learning rate is searched."""
-    learning_rate = trial.suggest_float("learning_rate", *_LEARNING_RATES, log=True)
-    if not distills:
-        return Candidate(learning_rate, GoldObjective())
-    soft: SoftLoss = trial.suggest_categorical("soft", SOFT_LOSSES)  # type: ignore[assignment]
-    gold_weight = trial.suggest_float("gold_weight", 0.0, 1.0)
-    temperature = trial.suggest_float("temperature", *_TEMPERATURES, log=True) if soft == "kl" else 1.0
-    return Candidate(learning_rate, DistillationObjective(soft, gold_weight, temperature))
 
 
 def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], trials: int) -> FrozenTrial:
@@ -119,12 +148,12 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
         trial.set_user_attr(_PROCESS, identity())
         return objective(trial)
 
-    failures = 0
+    ended: list[TrialState] = []
     logger.info("%d of %d trials are finished", len(study.get_trials(states=_FINISHED)), trials)
     while len(study.get_trials(states=_FINISHED)) < trials:
-        study.optimize(marked, n_trials=1, catch=(Exception,))
-        failures = failures + 1 if study.trials[-1].state is TrialState.FAIL else 0
-        if failures == _MOST_FAILURES:
+        # Not the state of the study's last trial: that may be one that waits.
+        study.optimize(marked, n_trials=1, catch=(Exception,), callbacks=[lambda _, trial: ended.append(trial.state)])
+        if ended[-_MOST_FAILURES:] == [TrialState.FAIL] * _MOST_FAILURES:
             raise RuntimeError(f"trials of study {study.study_name} keep failing; their runs hold the errors")
     return study.best_trial
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from kdops.data.checks import inspect, text_key, words_of_text
+from kdops.data.checks import check_split, inspect, text_key, words_of_text
 from kdops.data.corpus import Corpus, load_corpus
+from kdops.data.parsers import Example
+from kdops.errors import UserError
 
 
 def load(folder: Path, **splits: list[Any]) -> Corpus:
@@ -45,6 +47,28 @@ def test_inside_tags_without_a_beginning_are_counted_and_left_as_they_are(tmp_pa
     assert report.repaired_tags == {"train": 2, "validation": 0, "test": 0}
     assert corpus.gold("train")[2] == bad["tags"]
     assert sum(report.class_shares["train"].values()) == pytest.approx(1)
+
+
+def test_plain_tags_have_no_spans_to_repair(tmp_path: Path) -> None:
+    rows = [{"tokens": ["a", "b"], "tags": ["NN", "VB"]}, {"tokens": ["c", "d"], "tags": ["I-X", "JJ"]}]
+    assert inspect(load(tmp_path, train=rows, validation=rows, test=rows)).repaired_tags["train"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "test.csv: no rows in test"),
+        ([Example("a", "good", 3), Example("b", "neutral", 4)], "test.csv:4: unknown label 'neutral'"),
+        ([Example("a", "rare", 5)], "test.csv:5: label 'rare' never stands in train, which has: bad, good"),
+        ([Example(["a"], ["good"], 6)], "test.csv:6: a row for token-classification, but the first row of train is"),
+        ([Example("a", "good", 7), Example("b", "good", 8)], "test.csv: every label of test is 'good'; are its real"),
+    ],
+)
+def test_faults_that_training_could_not_survive(rows: list[Example], message: str) -> None:
+    train = [Example("a", "good", 1), Example("b", "bad", 2)]
+    with pytest.raises(UserError) as caught:
+        check_split("test", rows, train, ("bad", "good", "rare"), Path("test.csv"))
+    assert str(caught.value).startswith(message)
 
 
 def test_words_and_keys_of_texts() -> None:

@@ -6,7 +6,9 @@ import pytest
 from datasets import ClassLabel, DatasetDict
 
 from kdops.data import load_dataset
+from kdops.data.catalog import OUT_OF_SCOPE
 from kdops.data.corpus import load_corpus
+from kdops.data.raw import DataOptions
 from kdops.errors import UserError
 from kdops.task import Task
 
@@ -23,6 +25,12 @@ def write_folder(folder: Path, **splits: list[Any]) -> Path:
         text = "\n".join(json.dumps(row) for row in rows)
         (folder / f"{split}.jsonl").write_text(text + "\n", encoding="utf-8")
     return folder
+
+
+def unlike(count: int) -> list[dict[str, str]]:
+    """Rows whose texts have no word in common."""
+    names = [f"{first}{last}" for first in "abcdefghij" for last in "klmnopqrst"]
+    return [{"text": f"{name} {name}x", "label": ("good", "bad")[row % 2]} for row, name in enumerate(names[:count])]
 
 
 @pytest.fixture
@@ -92,11 +100,75 @@ def test_files_of_other_systems_are_read(texts: Path) -> None:
     assert load_corpus(str(texts)).inputs("train") == ["enak sekali", "hambar"]
 
 
-def test_unknown_name_lists_the_choices_and_says_that_a_folder_works() -> None:
+def test_unknown_name_lists_the_choices_and_says_what_else_works() -> None:
     with pytest.raises(
-        UserError, match=r"unknown dataset 'smasa'.*sample, sample-tags, smsa, nergrit, or a folder with train"
+        UserError, match=r"unknown dataset 'smasa'.*sample, sample-tags, smsa, .*idner-news, or give a folder or file"
     ):
         load_corpus("smasa")
+
+
+@pytest.mark.parametrize("name", OUT_OF_SCOPE)
+def test_data_sets_of_other_tasks_are_out_of_scope(name: str) -> None:
+    with pytest.raises(UserError, match=rf"^dataset '{name}' is out of scope: .*(several aspects|pairs)"):
+        load_corpus(name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        DataOptions(name="mine"),
+        DataOptions(text_column="review"),
+        DataOptions(label_column="stars"),
+        DataOptions(scheme="iob1"),
+    ],
+)
+def test_how_a_named_data_set_is_read_is_not_the_users_choice(options: DataOptions) -> None:
+    with pytest.raises(UserError, match=r"^\w+=\w+ is for data of your own; kdops knows how dataset 'sample' is read"):
+        load_corpus("sample", options)
+
+
+def test_name_of_the_users_choice(texts: Path) -> None:
+    assert load_corpus(str(texts), DataOptions(name="hotel-reviews")).name == "hotel-reviews"
+    with pytest.raises(UserError, match="name=smsa is the name of a public data set"):
+        load_corpus(str(texts), DataOptions(name="smsa"))
+
+
+@pytest.mark.parametrize(("given", "counts"), [({}, (80, 10, 10)), ({"test": TEXT_ROWS}, (90, 10, 2))])
+def test_missing_splits_are_made_from_train_and_told_of(
+    tmp_path: Path, given: dict[str, list[Any]], counts: tuple[int, int, int]
+) -> None:
+    folder = write_folder(tmp_path / "meals", train=unlike(100), **given)
+    corpus = load_corpus(str(folder))
+    assert tuple(len(corpus.splits[split]) for split in ("train", "validation", "test")) == counts
+    assert corpus.notes[-1].startswith("made from train: validation (10 rows)")
+    assert load_corpus(str(folder), DataOptions(seed=2)).fingerprint != corpus.fingerprint
+
+
+def test_leaks_are_dropped_on_request(texts: Path) -> None:
+    write_folder(texts, train=[*TEXT_ROWS, *unlike(10)])
+    kept = load_corpus(str(texts))
+    dropped = load_corpus(str(texts), DataOptions(drop_leaks=True))
+    assert (len(kept.splits["train"]), kept.notes) == (12, ())
+    assert dropped.inputs("train") == kept.inputs("train")[2:]
+    assert dropped.notes == ("dropped from train: 2 rows whose texts stand in validation or test",)
+    assert dropped.fingerprint != kept.fingerprint
+
+
+def test_tags_are_brought_to_iob2(tmp_path: Path) -> None:
+    rows = [
+        {"tokens": ["Budi", "ke", "Solo", "Baru"], "tags": ["I-PER", "O", "I-LOC", "I-LOC"]},
+        {"tokens": ["di", "Bali", "Utara"], "tags": ["O", "I-LOC", "I-LOC"]},
+    ]
+    folder = write_folder(tmp_path / "names", train=rows, validation=rows, test=rows)
+    corpus = load_corpus(str(folder), DataOptions(scheme="iob1"))
+    assert corpus.gold("train") == [["B-PER", "O", "B-LOC", "I-LOC"], ["O", "B-LOC", "I-LOC"]]
+    assert corpus.labels == ("O", "B-LOC", "B-PER", "I-LOC")
+
+
+def test_plain_tags_are_scored_one_by_one(tmp_path: Path) -> None:
+    rows = [{"tokens": ["Budi", "makan"], "tags": ["NNP", "VB"]}, {"tokens": ["makan"], "tags": ["VB"]}]
+    corpus = load_corpus(str(write_folder(tmp_path / "words", train=rows, validation=rows, test=rows)))
+    assert (corpus.labels, corpus.main_metric) == (("NNP", "VB"), "f1_macro")
 
 
 BAD_TEXT_FILES = [
@@ -143,10 +215,16 @@ def test_bad_sentence_is_named_with_its_line(sentences: Path, row: dict[str, Any
         load_corpus(str(sentences))
 
 
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_missing_file_is_named(texts: Path, split: str) -> None:
+def test_train_must_be_there(texts: Path) -> None:
+    (texts / "train.jsonl").unlink()
+    with pytest.raises(UserError, match=r"My Reviews!: no train file \(train\.jsonl, "):
+        load_corpus(str(texts))
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_too_few_rows_to_make_a_split(texts: Path, split: str) -> None:
     (texts / f"{split}.jsonl").unlink()
-    with pytest.raises(UserError, match=rf"{split}\.jsonl: no such file"):
+    with pytest.raises(UserError, match=rf"train\.jsonl: 2 rows are too few, or too much alike, to make {split} from"):
         load_corpus(str(texts))
 
 

@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +7,7 @@ from tokenizers import BertWordPieceTokenizer, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.processors import TemplateProcessing
 
-from kdops.data.encoding import Encoded, concatenated, encode
+from kdops.data.encoding import Encoded, encode
 from kdops.task import Task
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "makan", "##an", "nya", "##nya", "enak", "di", "jakarta", ",", "\ufffd"]
@@ -84,8 +83,11 @@ def test_words_cut_off_have_no_unit(tokenizer: Tokenizer) -> None:
 def test_unit_labels_of_texts_are_their_labels(tokenizer: Tokenizer) -> None:
     encoded = encode(tokenizer, ["enak", "di"], Task.TEXT, 8)
     assert encoded.unit_labels([2, 0]).tolist() == [2, 0]
-    with pytest.raises(ValueError, match="shorter"):
-        encoded.unit_labels([2])
+
+
+def test_rows_beyond_the_labels_have_none(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, [["enak", "makan"], ["di", "jakarta"]], Task.TOKEN, 8)
+    assert encoded.unit_labels([[4, 5]]).tolist() == [4, 5]
 
 
 def test_the_tokenizer_is_left_as_it_was(tokenizer: Tokenizer) -> None:
@@ -105,9 +107,6 @@ def test_no_texts_are_no_rows(tokenizer: Tokenizer, task: Task) -> None:
     none = encode(tokenizer, [], task, 16)
     assert len(none) == 0
     assert none.unit_labels([]).tolist() == []
-    some = encode(tokenizer, ["enak"] if task is Task.TEXT else [["enak"]], task, 16)
-    assert_same(concatenated([some, none]), some)
-    assert_same(concatenated([none, some]), some)
 
 
 def test_more_texts_than_a_chunk_come_in_their_order(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,13 +114,6 @@ def test_more_texts_than_a_chunk_come_in_their_order(tokenizer: Tokenizer, monke
     whole = encode(tokenizer, texts, Task.TEXT, 16)
     monkeypatch.setattr("kdops.data.encoding._CHUNK_TEXTS", 2)
     assert_same(encode(tokenizer, iter(texts), Task.TEXT, 16), whole)
-
-
-def test_concatenated_is_encoding_all_at_once(tokenizer: Tokenizer) -> None:
-    first: list[Sequence[str]] = [["enak", "makanannya"], [VANISHING[0]]]
-    second: list[Sequence[str]] = [["di", "jakarta", "enak"]]
-    parts = [encode(tokenizer, texts, Task.TOKEN, 5) for texts in (first, second)]
-    assert_same(concatenated(parts), encode(tokenizer, first + second, Task.TOKEN, 5))
 
 
 def test_remapped_replaces_ids_only(tokenizer: Tokenizer) -> None:

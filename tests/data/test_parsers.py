@@ -1,8 +1,9 @@
+import time
 from pathlib import Path
 
 import pytest
 
-from kdops.data.parsers import Example, read_conll, read_text_tsv
+from kdops.data.parsers import Example, parse_json, read_conll, read_jsonl, read_text_tsv
 from kdops.errors import UserError
 
 
@@ -35,5 +36,45 @@ def test_conll_ends_a_sentence_at_an_empty_line_and_at_the_end(tmp_path: Path) -
 def test_conll_names_the_line_without_two_columns(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("Budi\tB-PER\nSolo B-LOC\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"file\.txt:2: expected a word, a tab and a tag"):
+    with pytest.raises(UserError, match=r"file\.txt:2: expected 2 columns as before, found 1"):
         list(read_conll(path))
+
+
+def test_conll_takes_the_columns_of_words_and_tags_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("Berikut PROPN O\nIndonesia PROPN B-LOC\n", encoding="utf-8")
+    assert list(read_conll(path)) == [Example(["Berikut", "Indonesia"], ["O", "B-LOC"], 1)]
+    assert list(read_conll(path, label_column="2")) == [Example(["Berikut", "Indonesia"], ["PROPN", "PROPN"], 1)]
+
+
+def test_conll_comments_are_told_from_words(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("# text = Budi\n1\tBudi\tB-PER\n#\t#\tO\n\n#\t#\tO\n", encoding="utf-8")
+    assert list(read_conll(path, text_column="2")) == [
+        Example(["Budi", "#"], ["B-PER", "O"], 2),
+        Example(["#"], ["O"], 5),
+    ]
+    path.write_text("# O\nBudi B-PER\n", encoding="utf-8")
+    assert list(read_conll(path)) == [Example(["#", "Budi"], ["O", "B-PER"], 1)]
+
+
+def test_an_invisible_word_is_a_word(tmp_path: Path) -> None:
+    # public files have zero-width spaces as words of their own
+    path = tmp_path / "file.txt"
+    path.write_text("\u200b\tO\n", encoding="utf-8")
+    assert list(read_conll(path)) == [Example(["\u200b"], ["O"], 1)]
+
+
+def test_json_with_a_column_twice_is_an_error(tmp_path: Path) -> None:
+    assert parse_json('{"a": {"b": 1}, "b": [2]}', tmp_path, 1) == {"a": {"b": 1}, "b": [2]}
+    with pytest.raises(UserError, match=r":3: column 'b' stands there twice"):
+        parse_json('{"a": {"b": 1, "b": 2}}', tmp_path, 3)
+
+
+def test_readers_are_fast_enough_for_large_files(tmp_path: Path) -> None:
+    rows = 50_000
+    texts = [f"ulasan nomor {row} enak sekali dan murah" for row in range(rows)]
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "{text}", "label": "x"}}\n' for text in texts))
+    start = time.process_time()
+    assert sum(1 for _ in read_jsonl(tmp_path / "a.jsonl")) == rows
+    assert time.process_time() - start < 5

@@ -86,7 +86,7 @@ def info(tokenizer: Tokenizer) -> Callable[..., BundleInfo]:
             teacher="scratch",
             recipe="kd",
             precision="fp32",
-            main_metric=task.main_metric,
+            main_metric="f1_macro" if task is Task.TEXT else "f1_entity_macro",
             main_metric_value=0.8,
             fingerprint="0123456789abcdef",
         )

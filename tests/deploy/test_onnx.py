@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from kdops.deploy.bundle import write_bundle
 from kdops.deploy.onnx import ExportError, Parity, check_parity, export
 from kdops.deploy.predictor import BundleInfo, Predictor
+from kdops.models.students import STUDENTS, build_student
 from kdops.task import Task
 
 SHAPES = list(itertools.product((1, 2, 5), (1, 2, 7, 20, 64, 128)))
@@ -79,6 +80,22 @@ def test_bilstm_is_exact_at_every_length_and_mask(
 ) -> None:
     export(student(task), tmp_path / "student.onnx", task)
     assert worst_difference(student(task), tmp_path / "student.onnx") < 1e-5
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+@pytest.mark.parametrize("task", Task)
+def test_every_student_is_exact_at_every_length_and_mask(tmp_path: Path, task: Task, name: str) -> None:
+    torch.manual_seed(0)
+    model = build_student(name, 50, 3, task)
+    export(model, tmp_path / "student.onnx", task, max_length=512)
+    assert worst_difference(model, tmp_path / "student.onnx") < 1e-5
+    session = onnxruntime.InferenceSession(str(tmp_path / "student.onnx"), providers=["CPUExecutionProvider"])
+    input_ids, mask = torch.randint(0, 50, (2, 512)), torch.ones(2, 512, dtype=torch.int64)
+    mask[1, 300:] = 0
+    (actual,) = session.run(["logits"], {"input_ids": input_ids.numpy(), "attention_mask": mask.numpy()})
+    with torch.inference_mode():
+        difference = (model(input_ids, mask) - torch.from_numpy(actual)).abs()
+    assert (difference[mask.bool()] if task is Task.TOKEN else difference).max() < 1e-5
 
 
 def test_the_lstm_stays_one_node_and_the_graph_one_file(tmp_path: Path, student: Callable[..., nn.Module]) -> None:

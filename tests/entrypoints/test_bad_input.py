@@ -12,13 +12,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
+from gensim.models import KeyedVectors
 from mlflow.entities import Run
+from transformers import DistilBertConfig
 from typer import Typer
 from typer.testing import CliRunner
 
 import entrypoints.distill
 import entrypoints.main
+import entrypoints.promote
 import entrypoints.train_teacher
 from kdops.data import sources
 from kdops.data.catalog import CATALOG, RemoteFile
@@ -27,7 +31,9 @@ ROOT = Path(__file__).parents[2]
 SPLITS = ("train", "validation", "test")
 GOOD = '{"text": "enak", "label": "positive"}\n{"text": "buruk", "label": "negative"}\n'
 NEUTRAL = GOOD.encode() + b'{"text": "biasa", "label": "neutral"}\n'
+LONG = json.dumps({"text": "a" * 1_000_000, "label": "positive"}).encode()
 MASKED = GOOD.replace("negative", "positive").encode()
+GIVE = "give {}, a name, or a number where columns have no names"
 TAGGED = '{"tokens": ["Budi", "makan"], "tags": ["B-PERSON", "O"]}\n'
 
 Fail = Callable[..., list[str]]
@@ -50,7 +56,9 @@ def fail(tracking_uri: str) -> Fail:
         done = CliRunner().invoke(program, _options(parameters))
         assert done.exit_code == 2, done.output
         assert done.stdout == ""
-        assert not {"RUNNING", "FINISHED"} & {run.info.status for run in _runs()}
+        for run in _runs():
+            assert run.info.status not in {"RUNNING", "FINISHED"}
+            assert not [name for name in run.data.metrics if name.startswith("epoch.")]
         return done.stderr.splitlines()
 
     return call
@@ -78,17 +86,40 @@ def closed_port() -> int:
 class TestChoices:
     def test_unknown_dataset(self, fail: Fail) -> None:
         assert fail(dataset="smss") == [
-            "error: unknown dataset 'smss'; choose one of: sample, sample-tags, smsa, nergrit, "
-            "or a folder with train.jsonl, validation.jsonl and test.jsonl"
+            "error: unknown dataset 'smss': it is not on this machine and HF_HUB_OFFLINE is set; "
+            f"choose one of: {', '.join(CATALOG)}, "
+            "or give a folder or file of your own, or the id of a hub data set"
+        ]
+
+    @pytest.mark.parametrize(
+        "program", [entrypoints.distill.main, entrypoints.train_teacher.main, entrypoints.promote.main]
+    )
+    def test_a_dataset_out_of_scope(self, program: Typer, fail: Fail) -> None:
+        assert fail(program, dataset="wrete") == [
+            "error: dataset 'wrete' is out of scope: its inputs are pairs of texts"
+        ]
+
+    def test_a_public_dataset_is_read_as_it_is(self, fail: Fail) -> None:
+        assert fail(dataset="smsa", text_column="text") == [
+            "error: text_column=text is for data of your own; kdops knows how dataset 'smsa' is read"
+        ]
+
+    @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.promote.main])
+    def test_the_name_of_a_public_dataset(self, program: Typer, fail: Fail, folder: Path) -> None:
+        assert fail(program, dataset=folder, name="smsa") == [
+            "error: name=smsa is the name of a public data set; choose another"
         ]
 
     @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.main.main])
     def test_unknown_student(self, program: Typer, fail: Fail) -> None:
-        assert fail(program, student="cnn2") == ["error: unknown student 'cnn2'; choose one of: bilstm"]
+        assert fail(program, student="cnn2") == [
+            "error: unknown student 'cnn2'; choose one of: bilstm, cnn, bert-tiny, bert-mini, bert-small"
+        ]
 
     def test_unknown_recipe(self, fail: Fail) -> None:
         assert fail(recipe="kd_unlabeled") == [
-            "error: unknown recipe 'kd_unlabeled'; choose one of: vanilla, kd, kd-unlabeled, kd-unlabeled-teacher"
+            "error: unknown recipe 'kd_unlabeled'; "
+            "choose one of: vanilla, kd, kd-unlabeled, kd-unlabeled-fasttext, kd-unlabeled-teacher"
         ]
 
     @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.train_teacher.main])
@@ -114,10 +145,12 @@ class TestNumbers:
             ("batch_size", "0", "Input should be greater than or equal to 1"),
             ("teacher_epochs", "-1", "Input should be greater than or equal to 1"),
             ("learning_rate", "-1", "Input should be greater than 0"),
-            ("learning_rate", "nan", "Input should be less than or equal to 1"),
+            ("learning_rate", "nan", "Input should be a finite number"),
             ("max_length", "1", "Input should be greater than or equal to 3"),
             ("threads", "0", "Input should be greater than or equal to 1"),
             ("seed", "-1", "Input should be greater than or equal to 0"),
+            ("unlabeled_max", "0", "Input should be greater than or equal to 1"),
+            ("length_filter", "some", "Input should be a valid boolean, unable to interpret input"),
             ("force", "perhaps", "Input should be a valid boolean, unable to interpret input"),
         ],
     )
@@ -140,20 +173,54 @@ class TestNumbers:
     def test_longer_texts_than_the_teacher_reads(self, fail: Fail) -> None:
         message = "max_length=513 is more than teacher 'scratch' reads: 512"
         assert fail(teacher="scratch", max_length=513) == [f"error: {message}"]
-        for run in _runs():
-            assert run.data.tags["kdops.error"] == message
-            assert not [name for name in run.data.metrics if name.startswith("epoch.")]
+        assert {run.data.tags["kdops.error"] for run in _runs()} == {message}
+
+    def test_longer_texts_than_the_student_reads(self, fail: Fail) -> None:
+        assert fail(student="bert-tiny", max_length=600) == [
+            "error: max_length=600 is too long for bert-tiny: it reads at most 512 tokens"
+        ]
+        assert _runs() == []
 
 
 class TestFiles:
     @pytest.mark.parametrize(
         ("split", "content", "message"),
         [
-            ("validation", None, ": no such file"),
             ("train", b"", ": the file is empty"),
+            ("test", b"\n\n", ": the file is empty"),
             ("test", b'\n{"text": "caf\xe9", "label": "positive"}\n', ":2: not UTF-8 text; save the file as UTF-8"),
-            ("train", b'{"review": "enak"}\n', ":1: no column 'text' (or 'tokens' and 'tags'; found: 'review')"),
-            ("train", b'{"text": "enak"}\n', ":1: no column 'label' beside 'text' (found: 'text')"),
+            (
+                "train",
+                b'{"rating": "enak"}\n',
+                f":1: no column 'text' (or 'tokens' and 'tags'; found: 'rating'); {GIVE.format('text_column')}",
+            ),
+            (
+                "train",
+                b'{"text": "enak"}\n',
+                f":1: no column 'label' beside 'text' (found: 'text'); {GIVE.format('label_column')}",
+            ),
+            (
+                "train",
+                b'{"text": "enak", "label": "a", "text": "buruk"}\n',
+                ":1: column 'text' stands there twice",
+            ),
+            (
+                "train",
+                b'{"premise": "enak", "hypothesis": "buruk", "label": "no"}\n',
+                ":1: columns 'premise' and 'hypothesis' are pairs of texts, which are not supported; "
+                "for one of them give text_column",
+            ),
+            (
+                "train",
+                b'{"text": "enak", "food": 1, "price": 0}\n',
+                ":1: columns 'food', 'price' hold 0 and 1: several labels a text are not supported; "
+                "for one of them give label_column",
+            ),
+            (
+                "train",
+                LONG,
+                ":1: a text of 1,000,000 characters; the most is 100,000",
+            ),
             ("test", b"enak\n", ":1: not JSON: Expecting value at column 1"),
             ("validation", b'{"text": "", "label": "positive"}\n', ":1: the text is empty"),
             ("validation", NEUTRAL, ":3: unknown label 'neutral'; choose one of: negative, positive"),
@@ -169,11 +236,40 @@ class TestFiles:
         assert fail(dataset=folder, teacher="scratch") == [f"error: {path}{message}"]
         assert _runs() == []
 
+    def test_too_few_rows_to_make_a_missing_split_from(self, fail: Fail, folder: Path) -> None:
+        (folder / "validation.jsonl").unlink()
+        assert fail(dataset=folder, teacher="scratch") == [
+            f"error: {folder}/train.jsonl: 2 rows are too few, or too much alike, to make validation from; "
+            "give these splits as files, or more rows"
+        ]
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("train.csv", 'text,label\nenak,a\n"buruk,b\n', ":3: not CSV: unexpected end of data"),
+            ("train.tsv", "text\tlabel\nenak\ta\nburuk\n", ":3: expected 2 columns as in line 1, found 1"),
+            ("train.csv", "text,text,label\nenak,enak,a\n", ":1: column 'text' stands there twice"),
+            ("train.parquet", "PAR1, and no more", ": not a Parquet file that can be read: "),
+            ("train.conll", "Budi B-PERSON\nmakan\n", ":2: "),
+            ("train.xlsx", "a table", ": cannot read '.xlsx'; use .jsonl, .csv, .tsv, .txt, .parquet, .conll, .iob"),
+        ],
+    )
+    def test_of_other_kinds(self, name: str, content: str, message: str, fail: Fail, folder: Path) -> None:
+        (folder / "train.jsonl").unlink()
+        (folder / name).write_text(content, encoding="utf-8")
+        (line,) = fail(dataset=folder, teacher="scratch")
+        assert line.startswith(f"error: {folder / name}{message}")
+        assert _runs() == []
+
     @pytest.mark.parametrize(
         ("row", "message"),
         [
             ({"tokens": ["Budi", "makan"], "tags": ["B-PERSON"]}, "2 tokens but 1 tags"),
-            ({"tokens": ["Budi"]}, "no column 'tags' beside 'tokens' (found: 'tokens')"),
+            (
+                {"tokens": ["Budi"]},
+                f"no column 'tags' beside 'tokens' (found: 'tokens'); {GIVE.format('label_column')}",
+            ),
+            ({"tokens": ["Budi", ""], "tags": ["B-PERSON", "O"]}, "an empty token"),
             ({"tokens": ["Budi"], "tags": ["PERSON"]}, "tag 'PERSON' is not IOB2 (O, B-TYPE or I-TYPE)"),
             ({"tokens": ["Medan"], "tags": ["B-PLACE"]}, "unknown label 'B-PLACE'; choose one of: O, B-PERSON"),
             (
@@ -189,9 +285,102 @@ class TestFiles:
         path.write_text(TAGGED + json.dumps(row), encoding="utf-8")
         assert fail(dataset=folder, teacher="scratch") == [f"error: {path}:2: {message}"]
 
-    def test_unlabeled_text_that_is_not_there(self, fail: Fail, folder: Path) -> None:
+    def test_a_tag_outside_the_scheme_that_was_asked_for(self, fail: Fail, folder: Path) -> None:
+        for split in SPLITS:
+            (folder / f"{split}.jsonl").write_text(TAGGED.replace("B-PERSON", "S-PERSON"), encoding="utf-8")
+        path = folder / "train.jsonl"
+        path.write_text(path.read_text(encoding="utf-8") + TAGGED.replace("B-", "X-"), encoding="utf-8")
+        assert fail(dataset=folder, teacher="scratch", scheme="iobes") == [
+            f"error: {path}:2: tag 'X-PERSON' is not IOBES (O, B-, I-, E- or S-TYPE) or BILOU (O, B-, I-, L- or U-TYPE)"
+        ]
+        assert fail(dataset=folder, scheme="iob3") == [
+            "error: unknown scheme 'iob3'; choose one of: auto, iob1, iob2, iobes, plain"
+        ]
+        assert _runs() == []
+
+
+class TestUnlabeled:
+    def test_a_file_that_is_not_there(self, fail: Fail, folder: Path) -> None:
         path = folder / "more.jsonl"
-        assert fail(dataset=folder, teacher="scratch", unlabeled=path) == [f"error: {path}: no such file"]
+        assert fail(dataset=folder, teacher="scratch", unlabeled=path) == [
+            f"error: {path}: no such file; unlabeled is one of default, catalogue, augmented, or a .jsonl or .txt file"
+        ]
+        assert _runs() == []
+
+    @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.train_teacher.main])
+    def test_a_file_that_holds_the_test_set(self, program: Typer, fail: Fail, folder: Path) -> None:
+        texts = [f"kamar nomor {number}" for number in range(20)]
+        rows = [json.dumps({"text": text, "label": "ab"[place % 2]}) for place, text in enumerate(texts)]
+        for split, part in (("train", rows[:4]), ("validation", rows[4:8]), ("test", rows[8:])):
+            (folder / f"{split}.jsonl").write_text("\n".join(part), encoding="utf-8")
+        path = folder / "everything.txt"
+        path.write_text("\n".join(texts[:19]).upper(), encoding="utf-8")
+        assert fail(program, dataset=folder, teacher="scratch", unlabeled=path) == [
+            f"error: {path}: it holds the test set: 11 of its 12 different texts; "
+            "leave them out, no training may see them"
+        ]
+        assert _runs() == []
+
+    def test_a_file_that_adds_nothing(self, fail: Fail, folder: Path) -> None:
+        path = folder / "same.jsonl"
+        path.write_text('{"text": "Enak"}\n', encoding="utf-8")
+        (line,) = fail(dataset=folder, teacher="scratch", unlabeled=path)
+        assert line == f"error: {path}: no text is left of 1: 1 held out"
+
+
+class TestStarts:
+    """Where a student was to start, and cannot."""
+
+    @pytest.fixture
+    def vectors(self, tmp_path: Path) -> Path:
+        path = tmp_path / "vectors.bin"
+        known = KeyedVectors(4)
+        known.add_vectors(["enak", "buruk"], np.ones((2, 4), dtype=np.float32))
+        known.save_word2vec_format(str(path), binary=True)
+        return path
+
+    def test_unknown_embeddings(self, fail: Fail) -> None:
+        assert fail(embeddings="glove") == [
+            "error: unknown embeddings 'glove'; choose one of: random, teacher, fasttext, or the path of a vector file"
+        ]
+        assert _runs() == []
+
+    def test_a_truncated_vector_file(self, fail: Fail, vectors: Path) -> None:
+        vectors.write_bytes(vectors.read_bytes()[:-3])
+        assert fail(embeddings=vectors) == [
+            f"error: {vectors}: it ends, or is no vector file any more, after 1 of 2 words of width 4; is it whole? "
+            "(expected word2vec text or binary, fastText .vec or .bin)"
+        ]
+        assert _runs() == []
+
+    def test_a_vector_file_of_another_width_than_it_says(self, fail: Fail, tmp_path: Path) -> None:
+        path = tmp_path / "vectors.vec"
+        path.write_text("2 4\nenak 1 2 3 4\nburuk 1 2 3\n", encoding="utf-8")
+        assert fail(embeddings=path) == [f"error: {path}:3: 3 numbers, but the first line says 4"]
+        assert _runs() == []
+
+    def test_a_pickle(self, fail: Fail, tmp_path: Path) -> None:
+        path = tmp_path / "vectors.kv"
+        KeyedVectors(4).save(str(path))
+        assert fail(embeddings=path) == [
+            f"error: {path}: a pickle, which is never opened; save it with gensim's save_word2vec_format"
+        ]
+        assert _runs() == []
+
+    @pytest.mark.parametrize("student", ["bilstm", "cnn"])
+    def test_a_student_without_layers_like_the_teachers(self, student: str, fail: Fail) -> None:
+        assert fail(student=student, init="teacher") == [
+            "error: init=teacher is for bert-tiny, bert-mini, bert-small; "
+            f"{student} can start from the teacher's embeddings only"
+        ]
+        assert fail(init="fasttext") == ["error: unknown init 'fasttext'; choose one of: random, teacher"]
+        assert _runs() == []
+
+    def test_a_teacher_without_layers_like_the_students(self, fail: Fail, tmp_path: Path) -> None:
+        DistilBertConfig(vocab_size=20, dim=8, hidden_dim=8, n_heads=2, n_layers=1).save_pretrained(tmp_path / "model")
+        assert fail(student="bert-tiny", init="teacher", teacher=tmp_path / "model") == [
+            "error: init=teacher needs a teacher that is built as BERT is; this one is a distilbert model"
+        ]
         assert _runs() == []
 
 

@@ -6,12 +6,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from kdops.models.bilstm import BiLSTM
-from kdops.models.students import STUDENTS, build_student, embedding_table, parameter_counts
 from kdops.task import Task
 
 PIECES, CLASSES = 50, 4
-# arXiv:2201.00558, table 2.
-STUDY_PARAMETERS = 3.35e6
 
 rows_strategy = st.lists(st.lists(st.integers(1, PIECES - 1), min_size=1, max_size=23), min_size=1, max_size=9)
 
@@ -72,39 +69,3 @@ def test_equals_a_packed_bidirectional_lstm_with_plain_attention(task: Task, row
     expected, actual = packed_reference(model, ids, mask), model(ids, mask)
     real = mask.bool() if task is Task.TOKEN else torch.ones(len(rows), dtype=torch.bool)
     torch.testing.assert_close(actual[real], expected[real], atol=1e-10, rtol=0)
-
-
-@pytest.mark.parametrize("task", list(Task))
-def test_every_weight_learns(task: Task) -> None:
-    model = model_of(task)
-    model(*padded([[1, 2, 3], [4, 5, 6, 7, 8]])).square().sum().backward()
-    without = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
-    assert not without
-
-
-def test_word_order_matters() -> None:
-    model = model_of(Task.TEXT)
-    logits = model(*padded([[1, 2, 3, 4], [1, 4, 3, 2]]))
-    assert not torch.allclose(logits[0], logits[1], atol=1e-4)
-
-
-def test_size_is_that_of_the_study_and_as_documented() -> None:
-    total, outside = parameter_counts(build_student("bilstm", 30_522, 2, Task.TEXT))
-    assert total == pytest.approx(STUDY_PARAMETERS, rel=0.15)
-    assert outside == total - 30_522 * 96
-    assert BiLSTM.__doc__ is not None
-    assert f"it has {total / 1e6:.2f}M parameters, {outside / 1e6:.2f}M of them outside" in BiLSTM.__doc__
-
-
-@pytest.mark.parametrize("name", STUDENTS)
-@pytest.mark.parametrize("task", list(Task))
-def test_students_are_built_by_name(name: str, task: Task) -> None:
-    student = build_student(name, PIECES, CLASSES, task).eval()
-    assert embedding_table(student).weight.shape[0] == PIECES
-    shape = student(*padded([[1, 2], [3, 4, 5]])).shape
-    assert shape == ((2, CLASSES) if task is Task.TEXT else (2, 3, CLASSES))
-
-
-def test_an_unknown_student_is_refused() -> None:
-    with pytest.raises(ValueError, match="transformer-xxl"):
-        build_student("transformer-xxl", PIECES, CLASSES, Task.TEXT)

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +9,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from kdops.data.encoding import encode
-from kdops.models.embeddings import cooccurrence_vectors, fit_width
+from kdops.data.encoding import Encoded, encode
+from kdops.models.embeddings import PieceTexts, cooccurrence_vectors, fasttext_table, fit_width
 from kdops.task import Task
 
 
@@ -77,11 +81,15 @@ def vectors() -> torch.Tensor:
 
 
 def vectors_of(width: int) -> torch.Tensor:
+    return cooccurrence_vectors(encoded_topics(200), len(WORDS), width)
+
+
+def encoded_topics(texts: int) -> Encoded:
     random = np.random.default_rng(0)
-    texts = [" ".join(random.choice(TOPICS[index % 2], size=6)) for index in range(200)]
+    written = [" ".join(random.choice(TOPICS[index % 2], size=6)) for index in range(texts)]
     tokenizer = Tokenizer(WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="nasi"))
     tokenizer.pre_tokenizer = Whitespace()
-    return cooccurrence_vectors(encode(tokenizer, texts, Task.TEXT, 32), len(WORDS), width)
+    return encode(tokenizer, written, Task.TEXT, 32)
 
 
 def test_words_that_share_contexts_are_nearer_than_others(vectors: torch.Tensor) -> None:
@@ -108,3 +116,58 @@ def test_a_small_vocabulary_gives_wide_vectors_too() -> None:
     assert vectors.shape == (len(WORDS), 20)
     assert vectors.isfinite().all()
     assert not vectors[:, len(WORDS) - 1 :].any()
+
+
+def test_piece_texts_can_be_read_again_and_again() -> None:
+    texts = PieceTexts(encoded_topics(3), WORDS)
+    first = list(texts)
+    assert [len(text) for text in first] == [6, 6, 6]
+    assert set(first[0]) <= set(TOPICS[0])
+    assert list(texts) == first
+
+
+def fasttext_of(pieces: list[str], seed: int = 1) -> torch.Tensor:
+    return fasttext_table(PieceTexts(encoded_topics(2_000), WORDS), pieces, 16, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def fasttext() -> torch.Tensor:
+    return fasttext_of(WORDS)
+
+
+def test_fasttext_puts_pieces_of_a_topic_together(fasttext: torch.Tensor) -> None:
+    unit = torch.nn.functional.normalize(fasttext, dim=1)
+    likeness = unit @ unit.T
+    same_topic = torch.kron(torch.eye(2), torch.ones(4, 4)).bool()
+    assert likeness[same_topic].min() > likeness[~same_topic].max()
+
+
+def test_fasttext_has_mean_zero_and_the_scale_of_a_random_start(fasttext: torch.Tensor) -> None:
+    assert fasttext.dtype == torch.float32
+    assert fasttext.mean(dim=0).abs().max() < 1e-5
+    assert fasttext.std().item() == pytest.approx(16**-0.5, rel=0.01)
+
+
+def test_fasttext_is_the_same_every_time(fasttext: torch.Tensor) -> None:
+    assert torch.equal(fasttext_of(WORDS), fasttext)
+    assert not torch.equal(fasttext_of(WORDS, seed=2), fasttext)
+
+
+def test_fasttext_is_the_same_in_every_process() -> None:
+    texts, pieces = [["▁nasi", "goreng", "an"], ["▁bank", "an", "s"]] * 50, ["▁nasi", "an", "s", "goreng"]
+    code = (
+        "from kdops.models.embeddings import fasttext_table\n"
+        f"print(fasttext_table({texts!a}, {pieces!a}, 4, seed=1).tolist())"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "123"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=environment)
+    assert done.stdout.strip() == str(fasttext_table(texts, pieces, 4, seed=1).tolist())
+
+
+def test_fasttext_gives_pieces_without_a_text_what_their_spelling_says() -> None:
+    table = fasttext_of([*WORDS, "gorengan", "x", "[PAD]"])
+    assert table.shape == (11, 16)
+    assert table.isfinite().all()
+    unit = torch.nn.functional.normalize(table, dim=1)
+    likeness = unit[8] @ unit[:8].T
+    assert WORDS[int(likeness.argmax())] == "goreng"

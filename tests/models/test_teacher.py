@@ -16,6 +16,7 @@ from kdops.models.teacher import (
     Teacher,
     check_teacher,
     load_teacher,
+    mask_token,
     scratch_teacher,
     teacher_identity,
 )
@@ -231,3 +232,20 @@ def test_a_real_encoder_gets_a_head(encoder: Path) -> None:
     ids = torch.from_numpy(encoded.ids).long().unsqueeze(0)
     assert teacher.model.eval()(ids, torch.ones_like(ids)).shape == (1, len(encoded.ids), 3)
     assert teacher.max_length == 512
+
+
+class TestMaskToken:
+    def test_it_is_what_the_tokenizer_has(self, own_copy: Path) -> None:
+        assert mask_token(SCRATCH) == mask_token(str(own_copy)) == "[MASK]"
+        settings = json.loads((own_copy / "tokenizer_config.json").read_text(encoding="utf-8"))
+        del settings["mask_token"]
+        (own_copy / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+        assert mask_token(str(own_copy)) is None
+
+    def test_a_teacher_that_cannot_be_had_is_the_users_mistake(self, own_copy: Path) -> None:
+        with pytest.raises(UserError, match=r"is not a folder with a Hugging Face model \(it has no config\.json\)"):
+            mask_token(str(own_copy / "nothing"))
+        for path in own_copy.glob("*token*"):
+            path.write_text("no longer JSON", encoding="utf-8")
+        with pytest.raises(UserError, match=r"teacher '.*' cannot be loaded: "):
+            mask_token(str(own_copy))

@@ -1,5 +1,6 @@
 """A tracking store, a home and tiny data sets of a test's own, and the commands that work there."""
 
+import csv
 import json
 import os
 import random
@@ -119,6 +120,22 @@ def write_reviews(folder: Path, *, train: int = 64, held_out: int = 30, unlabele
             texts = [{"text": text["text"]} for text in texts]
         write_jsonl(folder / f"{split}.jsonl", texts)
         first += rows
+    return folder
+
+
+def write_csv(folder: Path, rows: int = 90) -> Path:
+    """Texts of two classes as a spreadsheet saves them: train and test, columns in a language of their own."""
+    drawn = random.Random(0)
+    folder.mkdir()
+    for split, first in (("train", 0), ("test", rows)):
+        with (folder / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["nomor", "ulasan", "nada"])
+            for number in range(first, first + rows):
+                label = sorted(_OPINIONS)[number % 2]
+                words = drawn.choices(_FILLERS, k=5) + drawn.choices(_OPINIONS[label], k=2)
+                drawn.shuffle(words)
+                table.writerow([number, f'"{words[0]}", kata {" ".join(words[1:])} {number}', label])
     return folder
 
 

@@ -8,10 +8,21 @@ from pathlib import Path
 
 import optuna
 import pytest
-from mlflow.entities import Run
-from place import Place, make_place, options, write_reviews, write_tags
-from typer import Typer
-from typer.testing import CliRunner, Result
+from place import Place, make_place, write_reviews, write_tags
+from promised import (
+    COMPARED,
+    COSTS,
+    HOST,
+    VERSIONS,
+    champion,
+    check_student,
+    check_trials,
+    check_version,
+    measured,
+    only,
+    run_here,
+    scores,
+)
 
 import entrypoints.distill
 import entrypoints.promote
@@ -20,18 +31,6 @@ from kdops.steps import distill as distill_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-COSTS = {
-    *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "throughput_per_s", "cpu_ms_per_text"),
-    *("ram_peak_mb", "ram_model_mb", "storage_mb", "load_ms", "parameters"),
-}
-RATIOS = {"ratio.latency", "ratio.ram", "ratio.storage", "ratio.cpu"}
-COMPARED = {f"cost.{name}" for name in COSTS} | {f"teacher.cost.{name}" for name in COSTS} | RATIOS
-SCORES = {
-    "text-classification": ("f1_macro", "accuracy"),
-    "token-classification": ("f1_entity_macro", "f1_entity_micro", "accuracy"),
-}
-HOST = {"host.name", "host.cpu", "host.cores", "host.memory_gb"}
-VERSIONS = {f"version.{name}" for name in ("python", "kdops", "torch", "transformers", "onnxruntime", "mlflow")}
 EPOCHS = 2
 BUDGET = {"epochs": EPOCHS, "teacher_epochs": EPOCHS}
 
@@ -67,55 +66,6 @@ def tags(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> W
     dataset = write_tags(place.folder / "names")
     done = place.mlflow_run("main", dataset=dataset, teacher="scratch", trials=1, epochs=1, max_length=32)
     return Worked(place, dataset, {"main": done})
-
-
-def only(runs: list[Run]) -> Run:
-    (run,) = runs
-    return run
-
-
-def measured(run: Run, *prefixes: str) -> set[str]:
-    return {name for name in run.data.metrics if name.startswith(prefixes)}
-
-
-def scores(task: str, *prefixes: str) -> set[str]:
-    return {f"{prefix}.{name}" for prefix in prefixes for name in SCORES[task]}
-
-
-def check_student(student: Run, task: str, dataset: str) -> None:
-    """A distilled student carries exactly the metrics and tags that are promised."""
-    assert student.info.status == "FINISHED"
-    promised = scores(task, "val", "test") | COMPARED | {"test.f1_retained", "test.kd_gain"}
-    assert measured(student, "val.", "test.", "cost.", "teacher.cost.", "ratio.") == promised
-    found = student.data.tags
-    assert found["kdops.role"] == "student"
-    assert found["kdops.dataset"] == dataset
-    assert found["kdops.task"] == task
-    assert found["kdops.student"] == "bilstm"
-    assert found["kdops.recipe"] == "kd-unlabeled-teacher"
-    assert re.fullmatch("[0-9a-f]{16}", found["kdops.fingerprint"])
-    assert {"kdops.teacher_run", "kdops.baseline_run"} | HOST | VERSIONS <= set(found)
-
-
-def check_trials(place: Place, parent: Run, count: int) -> None:
-    trials = [run for run in place.children(parent) if run.data.tags["kdops.role"] == "trial"]
-    assert len(trials) == count
-    for trial in trials:
-        state = trial.data.tags["kdops.trial_state"]
-        assert (state, trial.info.status) in {("complete", "FINISHED"), ("pruned", "KILLED")}
-
-
-def check_version(place: Place, model: str, number: int, run: Run) -> None:
-    version = place.client.get_model_version_by_alias(model, "challenger")
-    assert (int(version.version), version.run_id) == (number, run.info.run_id)
-    expected = {"kdops.student", "kdops.recipe", "kdops.precision", "kdops.main_metric"}
-    assert expected | COMPARED - {name for name in COMPARED if name.startswith("teacher.")} <= set(version.tags)
-    assert float(version.tags["cost.storage_mb"]) == pytest.approx(run.data.metrics["cost.storage_mb"], rel=1e-4)
-    assert "distilled by" in version.description
-
-
-def champion(place: Place, model: str) -> int:
-    return int(place.client.get_model_version_by_alias(model, "champion").version)
 
 
 class TestText:
@@ -237,9 +187,3 @@ class TestAgain:
         assert re.search("version [12] (would be|not) promoted: ", done.stdout)
         assert champion(text.place, "kdops-my-reviews") == 1
         assert only(text.place.runs("promote")[1:]).data.tags["kdops.promoted"] == "false"
-
-
-def run_here(program: Typer, **parameters: object) -> Result:
-    done = CliRunner().invoke(program, options(**parameters))
-    assert done.exit_code == 0, done.output
-    return done

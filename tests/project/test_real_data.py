@@ -8,7 +8,7 @@ import torch
 
 from kdops.data.encoding import encode
 from kdops.models.teacher import load_teacher
-from kdops.steps.setup import checked_corpus
+from kdops.steps.setup import DataConfig, checked_corpus
 from kdops.training.signals import teacher_signals, text_keys
 
 pytestmark = pytest.mark.slow
@@ -20,7 +20,7 @@ def test_a_real_teacher_reads_real_texts(
     name: str, mirror: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KDOPS_DATA_MIRROR", str(mirror))
-    corpus = checked_corpus(name).corpus
+    corpus = checked_corpus(DataConfig(dataset=name)).corpus
     torch.manual_seed(0)
     teacher = load_teacher(str(encoder), corpus.task, corpus.labels)
     assert teacher.max_length >= MAX_LENGTH

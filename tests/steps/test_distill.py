@@ -1,8 +1,11 @@
 import pytest
 
 from entrypoints import cli
+from kdops.data.raw import DataOptions
 from kdops.errors import UserError
 from kdops.steps.distill import DistillConfig
+from kdops.steps.promote import PromoteConfig
+from kdops.steps.setup import DataConfig, TrainingDataConfig
 from kdops.steps.summary import Distilled
 from kdops.steps.teacher import TeacherConfig
 from kdops.training.recipes import RECIPES
@@ -16,6 +19,19 @@ COSTS = {
     "cost.parameters": 110_000_000.0,
 }
 RATIOS = {"ratio.latency": 20.0, "ratio.cpu": 10.0, "ratio.ram": 4.0, "ratio.storage": 40.0}
+# As MLproject passes them, none of them its default.
+EVERY_DATA_PARAMETER = {
+    "dataset": "reviews.csv",
+    "name": "shop",
+    "text_column": "2",
+    "label_column": "mood",
+    "scheme": "iob1",
+    "drop_leaks": "true",
+    "teacher": "scratch",
+    "unlabeled": "augmented",
+    "unlabeled_max": "100",
+    "length_filter": "false",
+}
 
 
 class TestConfig:
@@ -36,6 +52,48 @@ class TestConfig:
         config = DistillConfig(dataset="smsa", teacher_epochs=3, learning_rate=1e-5, max_length=64, seed=7, epochs=2)
         expected = TeacherConfig(dataset="smsa", epochs=3, learning_rate=1e-5, max_length=64, seed=7)
         assert config.teacher_config == expected
+
+    def test_its_teacher_reads_the_same_data(self) -> None:
+        assert EVERY_DATA_PARAMETER.keys() == TrainingDataConfig.model_fields.keys()
+        config, of_teacher = (cli.settings(kind, **EVERY_DATA_PARAMETER) for kind in (DistillConfig, TeacherConfig))
+        for name, field in TrainingDataConfig.model_fields.items():
+            assert getattr(config, name) == getattr(of_teacher, name) != field.default
+        assert config.teacher_config == of_teacher
+        assert config.options == of_teacher.options
+
+    def test_data_is_promoted_as_it_was_read(self) -> None:
+        data = {name: EVERY_DATA_PARAMETER[name] for name in DataConfig.model_fields}
+        promoted = cli.settings(PromoteConfig, **data)
+        assert promoted.options == cli.settings(DistillConfig, **data).options
+        expected = DataOptions("shop", text_column="2", label_column="mood", scheme="iob1", drop_leaks=True)
+        assert promoted.options == expected
+        # Splits that are made depend on a seed: it must not be the seed of training, which promote does not know.
+        assert DistillConfig(seed=7).options == DistillConfig().options == PromoteConfig().options
+
+    def test_its_budget_is_what_changes_a_student(self) -> None:
+        budget = DistillConfig(student="cnn", init="random", epochs=4, patience=2, batch_size=8, seed=3).budget
+        assert budget.described == {
+            **{"student": "cnn", "init": "random", "trials": 4, "epochs": 4, "patience": 2},
+            **{"batch_size": 8, "seed": 3, "force": False},
+        }
+        longer = budget.over_fewer_rows(3)
+        assert (longer.epochs, longer.patience) == (12, 6)
+        assert longer.over_fewer_rows(1) == longer
+
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("unlabeled_max", "0", "unlabeled_max=0: Input should be greater than or equal to 1"),
+            ("drop_leaks", "some", "drop_leaks=some: Input should be a valid boolean"),
+            ("init", "fasttext", "unknown init 'fasttext'; choose one of: random, teacher"),
+            ("scheme", "bio", "unknown scheme 'bio'; choose one of: auto, iob1, iob2, iobes, plain"),
+        ],
+    )
+    def test_each_wrong_value_is_one_line(self, name: str, value: str, message: str) -> None:
+        with pytest.raises(UserError) as caught:
+            cli.settings(DistillConfig, **{name: value})
+        assert str(caught.value).startswith(message)
+        assert "\n" not in str(caught.value)
 
     def test_passwords_stay_out_of_what_is_logged(self) -> None:
         config = DistillConfig(storage="postgresql://user:secret@host/studies")

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from kdops.errors import UserError
-from kdops.steps.setup import checked_corpus, gold_classes, inputs_of, unlabeled_texts
-from kdops.task import Task
+from kdops.steps.setup import DataConfig, TrainingDataConfig, checked_corpus, gold_classes
 
 TEXTS = {
     "train": [("enak", "positive"), ("Enak!", "positive"), ("buruk", "negative")],
@@ -27,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_the_checks_counted_becomes_metrics(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="kdops"):
-        checked = checked_corpus(str(folder))
+        checked = checked_corpus(DataConfig(dataset=str(folder)))
     assert checked.counts == {
         "data.rows_train": 3,
         "data.rows_validation": 2,
@@ -40,26 +39,39 @@ def test_what_the_checks_counted_becomes_metrics(folder: Path, caplog: pytest.Lo
         "data.repaired_tags": 0,
     }
     assert "dataset reviews (text-classification): train 3, validation 2, test 2" in caplog.messages
-    assert "1 validation or test texts stand in train too; they are counted and kept" in caplog.messages
+    assert any("1 validation or test texts stand in train too" in message for message in caplog.messages)
     assert gold_classes(checked.corpus, "train") == [1, 1, 0]
 
 
 class TestUnlabeled:
+    @staticmethod
+    def texts(folder: Path, **parameters: object) -> list[object] | None:
+        config = TrainingDataConfig(dataset=str(folder), teacher="scratch", **parameters)
+        found = config.unlabeled_texts(checked_corpus(config).corpus)
+        return list(found.inputs()) if found else None
+
     def test_lies_beside_the_data_set_or_is_named(self, folder: Path, tmp_path: Path) -> None:
         (folder / "unlabeled.jsonl").write_text('{"text": "beside"}\n', encoding="utf-8")
-        (tmp_path / "named.jsonl").write_text('{"text": "named"}\n', encoding="utf-8")
-        corpus = checked_corpus(str(folder)).corpus
-        assert inputs_of(unlabeled_texts(corpus, None), Task.TEXT) == ["beside"]
-        assert inputs_of(unlabeled_texts(corpus, str(tmp_path / "named.jsonl")), Task.TEXT) == ["named"]
+        (tmp_path / "named.txt").write_text("named\nagain\n", encoding="utf-8")
+        assert self.texts(folder) == ["beside"]
+        assert self.texts(folder, unlabeled=str(tmp_path / "named.txt")) == ["named", "again"]
+        assert len(self.texts(folder, unlabeled=str(tmp_path / "named.txt"), unlabeled_max=1) or []) == 1
 
-    def test_never_holds_what_is_scored(self, folder: Path) -> None:
-        held_out = "".join(f"{json.dumps({'text': text})}\n" for text in ("lambat", " RAMAH", "baru"))
-        (folder / "unlabeled.jsonl").write_text(held_out, encoding="utf-8")
-        assert inputs_of(unlabeled_texts(checked_corpus(str(folder)).corpus, None), Task.TEXT) == ["baru"]
+    def test_of_another_length_is_kept_by_wish(self, folder: Path) -> None:
+        (folder / "unlabeled.jsonl").write_text('{"text": "short"}\n{"text": "this one is long"}\n', encoding="utf-8")
+        assert self.texts(folder) == ["short"]
+        assert self.texts(folder, length_filter=False) == ["short", "this one is long"]
 
     def test_may_be_missing_unless_it_is_named(self, folder: Path) -> None:
-        corpus = checked_corpus(str(folder)).corpus
-        assert unlabeled_texts(corpus, None) is None
-        assert inputs_of(None, Task.TEXT) == []
+        assert self.texts(folder) is None
         with pytest.raises(UserError, match=r"more\.jsonl: no such file"):
-            unlabeled_texts(corpus, str(folder / "more.jsonl"))
+            self.texts(folder, unlabeled=str(folder / "more.jsonl"))
+
+    def test_masks_are_the_teachers(self, tmp_path: Path) -> None:
+        rows = [f"kamar nomor {number} sangat bersih dan luas sekali" for number in range(30)]
+        for split, part in (("train", rows[:20]), ("validation", rows[20:25]), ("test", rows[25:])):
+            lines = [json.dumps({"text": text, "label": "ab"[place % 2]}) for place, text in enumerate(part)]
+            (tmp_path / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        made = self.texts(tmp_path, unlabeled="augmented")
+        assert made
+        assert any("[MASK]" in str(text) for text in made)

@@ -46,7 +46,7 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             teacher="scratch",
             recipe="kd",
             precision="fp32",
-            main_metric=task.main_metric,
+            main_metric="f1_macro" if task is Task.TEXT else "f1_entity_macro",
             main_metric_value=0.8,
             fingerprint="0123456789abcdef",
             files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())},

@@ -195,6 +195,57 @@ def test_the_learning_rate_rises_and_then_falls_to_zero(toy: Toy, monkeypatch: p
     assert 0 < rates[-1] < 0.001
 
 
+def after_each_step(monkeypatch: pytest.MonkeyPatch, model: nn.Module) -> list[dict[str, Tensor]]:
+    """The weights of the model after each step of the optimizer, once it trains."""
+    seen: list[dict[str, Tensor]] = []
+    step = torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, *args: object) -> object:
+        done = step(self, *args)
+        seen.append(weights(model))
+        return done
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    return seen
+
+
+def test_the_moving_average_of_the_weights_is_scored_and_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, scored = student(), list[dict[str, Tensor]]()
+    seen = after_each_step(monkeypatch, model)
+
+    def score(asked: nn.Module) -> dict[str, float]:
+        scored.append(weights(asked))
+        return {"f1_macro": 0.5}
+
+    result = train(model, toy, score=score, epochs=2, batch_size=20, averaging=0.3)
+    assert (len(seen), result.best_epoch) == (8, 1)
+    # Less is kept of the first steps: (1 + n) / (10 + n) after n of them.
+    kept = [2 / 11, 3 / 12, 0.3, 0.3, 0.3, 0.3, 0.3]
+    average = {name: value.double() for name, value in seen[0].items()}
+    averages = [average]
+    for share, current in zip(kept, seen[1:], strict=True):
+        average = {name: share * value + (1 - share) * current[name] for name, value in average.items()}
+        averages.append(average)
+    for asked, expected, plain in zip(scored, (averages[3], averages[7]), (seen[3], seen[7]), strict=True):
+        for name, value in asked.items():
+            torch.testing.assert_close(value, expected[name].float())
+        assert not same(asked, plain)
+    assert same(model.state_dict(), scored[0])
+
+
+def test_averaging_leaves_the_training_itself_alone(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, averaged = student(), student()
+    steps = after_each_step(monkeypatch, plain)
+    train(plain, toy, epochs=2)
+    # Without an average the weights are those of the last step of the best epoch.
+    assert any(same(plain.state_dict(), steps[last]) for last in (9, 19))
+    others = after_each_step(monkeypatch, averaged)
+    train(averaged, toy, epochs=2, averaging=0.9)
+    assert len(others) == 20
+    assert all(same(one, other) for one, other in zip(steps[:20], others, strict=True))
+    assert not any(same(averaged.state_dict(), one) for one in others)
+
+
 def test_validation_is_in_evaluation_mode_and_training_is_not(toy: Toy) -> None:
     modes: list[tuple[str, bool]] = []
 
@@ -220,17 +271,20 @@ class FailingObjective:
         return GoldObjective()(logits, labels, signals)
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
 @pytest.mark.parametrize("steps", [1, 4, 10, 13, 29])
 def test_going_on_from_a_checkpoint_gives_the_very_same_weights(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, averaging: float
 ) -> None:
     monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
     checkpoint = tmp_path / "new" / "checkpoint.pt"
     whole = student()
-    expected = train(whole, toy)
+    expected = train(whole, toy, averaging=averaging)
 
     with pytest.raises(Power):
-        train(student(), toy, objective=FailingObjective(steps), checkpoint=checkpoint)  # type: ignore[arg-type]
+        train(
+            student(), toy, objective=FailingObjective(steps), checkpoint=checkpoint, averaging=averaging  # type: ignore[arg-type]
+        )  # fmt: skip
     # Another process: other weights, another state of the random numbers.
     resumed, trained = student(seed=99), 0
 
@@ -239,7 +293,7 @@ def test_going_on_from_a_checkpoint_gives_the_very_same_weights(
         trained += 1
         return GoldObjective()(logits, labels, signals)
 
-    result = train(resumed, toy, objective=counting, checkpoint=checkpoint)  # type: ignore[arg-type]
+    result = train(resumed, toy, objective=counting, checkpoint=checkpoint, averaging=averaging)  # type: ignore[arg-type]
     assert trained == 30 - steps
     assert same(resumed.state_dict(), whole.state_dict())
     assert (result.best_epoch, result.best_score) == (expected.best_epoch, expected.best_score)

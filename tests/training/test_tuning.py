@@ -10,9 +10,10 @@ from optuna.trial import TrialState
 from kdops.errors import UserError
 from kdops.process import identity
 from kdops.training.losses import DistillationObjective, GoldObjective
-from kdops.training.tuning import Candidate, open_storage, open_study, run_trials, suggest
+from kdops.training.tuning import Candidate, SearchSpace, open_storage, open_study, run_trials
 
 PROGRAM = "from kdops.process import identity; print(identity())"
+SPACE = SearchSpace(learning_rate=1e-3, dropout=0.3, distills=True)
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +38,12 @@ class Work:
         self.tried: list[Candidate] = []
 
     def __call__(self, trial: optuna.Trial) -> float:
-        self.tried.append(suggest(trial, distills=self.distills))
+        self.tried.append(SearchSpace(1e-3, 0.3, self.distills).suggest(trial))
         return -abs(self.tried[-1].learning_rate - 2e-3)
 
 
 def open_(storage: str, *, seed: int = 1, distills: bool = True, force: bool = False) -> optuna.Study:
-    return open_study("study", storage, distills=distills, seed=seed, warmup_epochs=2, force=force)
+    return open_study("study", storage, SearchSpace(1e-3, 0.3, distills), seed=seed, warmup_epochs=2, force=force)
 
 
 @pytest.fixture
@@ -52,19 +53,22 @@ def dead() -> str:
     return done.stdout.strip()
 
 
-def test_the_first_trial_is_the_setting_of_the_study(storage: str) -> None:
+def test_the_first_trials_are_the_settings_of_the_study_and_of_hinton(storage: str) -> None:
     work = Work()
-    run_trials(open_(storage), work, 1)
-    assert work.tried == [Candidate(1e-3, DistillationObjective("mse", gold_weight=0.0, temperature=1.0))]
+    run_trials(open_(storage), work, 2)
+    assert work.tried == [
+        Candidate(1e-3, 0.3, DistillationObjective("mse", gold_weight=0.0, temperature=1.0)),
+        Candidate(1e-3, 0.3, DistillationObjective("kl", gold_weight=0.5, temperature=2.0)),
+    ]
 
 
-def test_without_distillation_only_the_learning_rate_is_searched(storage: str) -> None:
+def test_without_distillation_there_are_no_losses_to_search(storage: str) -> None:
     work = Work(distills=False)
     study = open_(storage, distills=False)
     run_trials(study, work, 4)
-    assert work.tried[0] == Candidate(1e-3, GoldObjective())
-    assert all(set(trial.params) == {"learning_rate"} for trial in study.trials)
-    assert work.tried[0].parameters == {"learning_rate": 1e-3}
+    assert work.tried[0] == Candidate(1e-3, 0.3, GoldObjective())
+    assert all(set(trial.params) == {"learning_rate", "dropout"} for trial in study.trials)
+    assert work.tried[0].parameters == {"learning_rate": 1e-3, "dropout": 0.3}
 
 
 def test_what_is_searched_stays_in_its_ranges(storage: str) -> None:
@@ -76,7 +80,9 @@ def test_what_is_searched_stays_in_its_ranges(storage: str) -> None:
         assert 3e-4 <= candidate.learning_rate <= 1e-2
         assert 0.0 <= objective.gold_weight <= 1.0
         assert objective.temperature == 1.0 if objective.soft == "mse" else 1.0 <= objective.temperature <= 10.0
-        assert candidate.parameters == {"learning_rate": candidate.learning_rate, **vars(objective)}
+        assert 0.0 <= candidate.dropout <= 0.5
+        settings = {"learning_rate": candidate.learning_rate, "dropout": candidate.dropout}
+        assert candidate.parameters == settings | vars(objective)
     assert {candidate.parameters["soft"] for candidate in work.tried} == {"kl", "mse"}
 
 
@@ -104,36 +110,36 @@ def test_a_resumed_study_runs_only_what_is_missing(storage: str) -> None:
 def test_the_same_seed_suggests_the_same(tmp_path: Path, empty_storage: Path) -> None:
     tried = []
     # The sampler draws at random ten times before it models what it has seen.
-    for name, seed, trials in (("a", 1, 12), ("b", 1, 12), ("c", 2, 2)):
+    for name, seed, trials in (("a", 1, 12), ("b", 1, 12), ("c", 2, 3)):
         (tmp_path / name).write_bytes(empty_storage.read_bytes())
         work = Work()
         run_trials(open_(f"sqlite:///{tmp_path / name}", seed=seed), work, trials)
         tried.append(work.tried)
     assert tried[0] == tried[1]
-    assert tried[0][1] != tried[2][1]
+    assert tried[0][2] != tried[2][2]
 
 
 def test_force_forgets_the_trials(storage: str) -> None:
     run_trials(open_(storage), Work(), 3)
-    other = open_study("other", storage, distills=True, seed=1, warmup_epochs=2)
+    other = open_study("other", storage, SearchSpace(1e-3, 0.3, True), seed=1, warmup_epochs=2)
     run_trials(other, Work(), 1)
     work = Work()
     study = open_(storage, force=True)
     run_trials(study, work, 2)
     assert len(study.trials) == 2 == len(work.tried)
     assert work.tried[0].learning_rate == 1e-3
-    assert len(other.trials) == 1
+    assert len(other.get_trials(states=(TrialState.COMPLETE,))) == 1
 
 
 def test_force_on_a_new_study_is_fine(storage: str) -> None:
-    assert len(open_(storage, force=True).get_trials(states=(TrialState.WAITING,))) == 1
+    assert len(open_(storage, force=True).get_trials(states=(TrialState.WAITING,))) == len(SPACE.first)
 
 
 def test_pruned_trials_count_as_finished(storage: str) -> None:
     asked = []
 
     def objective(trial: optuna.Trial) -> float:
-        asked.append(suggest(trial, distills=True))
+        asked.append(SPACE.suggest(trial))
         if trial.number in (1, 2):
             raise optuna.TrialPruned
         return 0.5
@@ -151,7 +157,7 @@ def test_a_trial_is_pruned_when_it_is_below_the_others_after_its_warmup(
     reported: dict[int, int] = {}
 
     def objective(trial: optuna.Trial) -> float:
-        suggest(trial, distills=True)
+        SPACE.suggest(trial)
         for epoch in range(1, 6):
             trial.report(score if trial.number == 3 else 0.5, epoch)
             reported[trial.number] = epoch
@@ -166,7 +172,7 @@ def test_a_trial_is_pruned_when_it_is_below_the_others_after_its_warmup(
 def test_the_setting_of_a_finished_trial_can_be_had_again(storage: str) -> None:
     work = Work()
     best = run_trials(open_(storage), work, 5)
-    assert suggest(optuna.trial.FixedTrial(best.params), distills=True) == work.tried[best.number]
+    assert SPACE.suggest(optuna.trial.FixedTrial(best.params)) == work.tried[best.number]
 
 
 def test_a_trial_that_fails_is_recorded_and_made_up_for(storage: str) -> None:
@@ -218,7 +224,7 @@ def test_a_trial_that_a_dead_process_left_is_tried_again(storage: str, dead: str
     run_trials(study, Work(), 2)
     left = study.ask()
     left.set_user_attr("process", dead)
-    setting = suggest(left, distills=True)
+    setting = SPACE.suggest(left)
     resumed, work = open_(storage), Work()
     assert resumed.trials[2].state is TrialState.FAIL
     run_trials(resumed, work, 4)
@@ -229,15 +235,15 @@ def test_a_trial_that_a_dead_process_left_is_tried_again(storage: str, dead: str
 def test_a_dead_trial_that_never_asked_for_its_queued_setting_is_tried_again(storage: str, dead: str) -> None:
     open_(storage).ask().set_user_attr("process", dead)
     work = Work()
-    run_trials(open_(storage), work, 1)
-    assert work.tried[0] == Candidate(1e-3, DistillationObjective())
+    run_trials(open_(storage), work, 2)
+    assert Candidate(1e-3, 0.3, DistillationObjective()) in work.tried
 
 
 def test_a_dead_trial_is_queued_once(storage: str, dead: str) -> None:
     open_(storage).ask().set_user_attr("process", dead)
     for _ in range(3):
         study = open_(storage)
-    assert len(study.get_trials(states=(TrialState.WAITING,))) == 1
+    assert len(study.get_trials(states=(TrialState.WAITING,))) == len(SPACE.first)
 
 
 @pytest.mark.parametrize("process", [None, "another-machine:12:3.00"])

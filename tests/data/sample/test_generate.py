@@ -76,15 +76,14 @@ def test_counting_words_alone_does_not_solve_the_reviews() -> None:
 
 
 @pytest.mark.parametrize("name", ["sample", "sample-tags"])
-def test_unlabeled_texts_know_words_of_the_test_split_that_train_does_not(
-    name: str,
-) -> None:
+def test_unlabeled_texts_know_words_of_the_test_split_that_train_does_not(name: str) -> None:
     corpus = load_corpus(name)
-    assert corpus.unlabeled is not None
-    rows = load_unlabeled(corpus.unlabeled, corpus.task, exclude=corpus.inputs("test"))
+    rows = load_unlabeled(corpus, "default")
+    assert rows is not None
+    assert rows.counts.held_out == 0
     train, test, unlabeled = (
         {word for text in texts for word in text_key(text).split()}
-        for texts in (corpus.inputs("train"), corpus.inputs("test"), rows[rows.column_names[0]])
+        for texts in (corpus.inputs("train"), corpus.inputs("test"), rows.inputs())
     )
     unknown = test - train
     assert len(unknown) > 0.15 * len(test)

@@ -1,0 +1,129 @@
+"""More texts from the ones there are, for a user who has no unlabeled text.
+
+The rules of Tang, Lu, Liu, Mou, Vechtomova and Lin (2019), "Distilling Task-Specific Knowledge from BERT into Simple
+Neural Networks" (arXiv:1903.12136, section on data augmentation): each word is masked with a probability of 0.1, or
+else replaced with a probability of 0.1; then, with a probability of 0.25, the text is cut down to one of its n-grams, n
+from 1 to 5. They replace a word by another of the same part of speech. We know no parts of speech of an arbitrary
+language, so a word is replaced by one of its nearest neighbours among the word vectors of the train texts.
+"""
+
+import json
+import os
+import random
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from gensim.models import Word2Vec
+
+from kdops.task import Task
+
+_MASK_PROBABILITY = 0.1
+_REPLACE_PROBABILITY = 0.1
+_NGRAM_PROBABILITY = 0.25
+_LONGEST_NGRAM = 5
+_NEIGHBOURS = 10
+_VECTOR_SIZE = 64
+_BLOCK_WORDS = 1_024
+# Words, marks and the spaces between them: joined again they are the text.
+_PART = re.compile(r"\w+|[^\w\s]|\s+")
+
+Inputs = Sequence[str] | Sequence[Sequence[str]]
+
+
+def nearest_words(inputs: Inputs, *, seed: int) -> dict[str, list[str]]:
+    """The 10 nearest neighbours of each word that occurs twice, by the cosine of word vectors.
+
+    The vectors are skip-gram (Mikolov et al. 2013), trained by gensim on these texts alone; the same every time.
+
+    Args:
+        inputs: texts, or the words of each.
+        seed: of the vectors' start.
+    """
+    sentences = [[part for part in _parts(text) if not part.isspace()] for text in inputs]
+    model = Word2Vec(vector_size=_VECTOR_SIZE, sg=1, min_count=2, epochs=10, workers=1, seed=seed)
+    model.build_vocab(sentences)
+    words = model.wv.index_to_key
+    if len(words) < 2:
+        return {}
+    model.train(sentences, total_examples=model.corpus_count, epochs=model.epochs)
+    unit = model.wv.get_normed_vectors()
+    count = min(_NEIGHBOURS, len(words) - 1)
+    nearest: dict[str, list[str]] = {}
+    for start in range(0, len(words), _BLOCK_WORDS):
+        block = words[start : start + _BLOCK_WORDS]
+        likeness = unit[start : start + len(block)] @ unit.T
+        likeness[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf
+        best = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
+        nearest |= {word: [words[at] for at in sorted(row)] for word, row in zip(block, best, strict=True)}
+    return nearest
+
+
+def write_augmented(
+    inputs: Inputs,
+    task: Task,
+    target: Path,
+    *,
+    mask_token: str | None,
+    neighbours: Mapping[str, Sequence[str]],
+    copies: int = 10,
+    seed: int = 1,
+) -> Path:
+    """Write up to so many changed copies of each text as a JSONL file of unlabeled text, each different one once.
+
+    For token tasks a word stays a word: it is masked, replaced or left out as a whole.
+
+    Args:
+        inputs: the train texts, or the words of each.
+        task: decides whether rows have `text` or `tokens`.
+        target: the file to write, whole or not at all.
+        mask_token: how the teacher's tokenizer writes its mask; None: no word is masked.
+        neighbours: what may stand in place of a word, from `nearest_words`.
+        copies: tries a text; tries that give nothing new are not repeated.
+        seed: the same one gives the same file.
+
+    Returns:
+        The target.
+    """
+    rng = random.Random(seed)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    seen: set[str] = set()
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            for text in inputs:
+                parts = _parts(text)
+                for _ in range(copies):
+                    changed = _changed(parts, rng, mask_token, neighbours)
+                    row = {"text": "".join(changed)} if task is Task.TEXT else {"tokens": changed}
+                    line = json.dumps(row)
+                    if changed and changed != parts and line not in seen:
+                        seen.add(line)
+                        file.write(f"{line}\n")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _parts(text: str | Sequence[str]) -> list[str]:
+    return _PART.findall(text) if isinstance(text, str) else list(text)
+
+
+def _changed(
+    parts: Sequence[str], rng: random.Random, mask_token: str | None, neighbours: Mapping[str, Sequence[str]]
+) -> list[str]:
+    places = [place for place, part in enumerate(parts) if not part.isspace()]
+    changed = list(parts)
+    for place in places:
+        drawn = rng.random()
+        if drawn < _MASK_PROBABILITY:
+            changed[place] = mask_token or parts[place]
+        elif drawn < _MASK_PROBABILITY + _REPLACE_PROBABILITY and parts[place] in neighbours:
+            changed[place] = rng.choice(neighbours[parts[place]])
+    if places and rng.random() < _NGRAM_PROBABILITY:
+        count = min(rng.randint(1, _LONGEST_NGRAM), len(places))
+        first = rng.randint(0, len(places) - count)
+        changed = changed[places[first] : places[first + count - 1] + 1]
+    return changed

@@ -1,0 +1,105 @@
+"""Where texts without labels come from: a file of the user's, or the texts of all public data sets of a task."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kdops.data.card import DatasetCard
+from kdops.data.catalog import CATALOG
+from kdops.data.checks import words_of_text
+from kdops.data.parsers import decode, parse_json, text_of, words_of
+from kdops.data.public import read_card
+from kdops.errors import UserError
+from kdops.fingerprint import content_fingerprint
+from kdops.task import Task
+
+Text = str | list[str]
+"""One input: a text, or for token tasks its words."""
+
+_JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
+_SUFFIXES = (*_JSON_SUFFIXES, ".txt")
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Texts that can be read again and again, one at a time.
+
+    Attributes:
+        description: where they come from, for people.
+        key: stands for their content.
+        read: begins reading them.
+    """
+
+    description: str
+    key: str
+    read: Callable[[], Iterator[Text]]
+
+
+def file_source(path: Path, task: Task) -> TextSource:
+    """The texts of a JSONL file whose rows have a `text`, or `tokens`; or of a .txt file, one a line.
+
+    For token tasks a text is cut into words; for the others words are joined by spaces.
+
+    Raises:
+        UserError: if there is no such file; later, while reading, naming the line that cannot be read.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; unlabeled text is read from one file")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UserError(f"{path}: unlabeled text is read from files that end in {', '.join(_SUFFIXES)}")
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    return TextSource(str(path), f"{content}{path.suffix.lower()}", lambda: _read_file(path, task))
+
+
+def catalogue_source(task: Task) -> TextSource:
+    """The texts of all splits of all public data sets of the catalogue for the same task.
+
+    The study's pool of unlabeled text (arXiv:2201.00558, section 3).
+
+    Raises:
+        UserError: if the files of one of them cannot be had.
+    """
+    cards = [card for card in CATALOG.values() if card.public and card.task is task]
+    texts = [text for card in cards for text in _read_public(card)]
+    names = ", ".join(card.name for card in cards)
+    return TextSource(f"catalogue ({names})", content_fingerprint(texts), lambda: iter(texts))
+
+
+def _read_public(card: DatasetCard) -> Iterator[Text]:
+    try:
+        raw = read_card(card)
+    except UserError as error:
+        raise UserError(f"{error}; the unlabeled texts of the catalogue need it; recipe=kd needs none") from None
+    for rows in raw.rows.values():
+        for row in rows:
+            yield row.input
+
+
+def _read_file(path: Path, task: Task) -> Iterator[Text]:
+    is_json = path.suffix.lower() in _JSON_SUFFIXES
+    with path.open("rb") as file:
+        for line, content in enumerate(file, 1):
+            text = decode(content, path, line)
+            if text.strip():
+                row = parse_json(text, path, line) if is_json else {"text": text.strip()}
+                yield _input(row, task, path, line)
+
+
+def _input(row: dict[str, Any], task: Task, path: Path, line: int) -> Text:
+    if "tokens" in row:
+        words = [_encodable(word) for word in words_of(row, "tokens", path, line) if word.strip()]
+        return words if task is Task.TOKEN else " ".join(words)
+    if "text" in row:
+        text = _encodable(text_of(row, path, line))
+        return words_of_text(text) if task is Task.TOKEN else text
+    raise UserError(f"{path}:{line}: no column 'text' or 'tokens' (found: {', '.join(map(repr, row)) or 'none'})")
+
+
+def _encodable(text: str) -> str:
+    # JSON can write half of a surrogate pair, which has no UTF-8 form
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

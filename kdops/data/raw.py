@@ -1,0 +1,59 @@
+"""A data set as it was read, before checks and before its classes are numbered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kdops.data.parsers import Example
+
+Scheme = Literal["auto", "iob1", "iob2", "iobes", "plain"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How a data set is read where the files alone do not say.
+
+    Attributes:
+        name: what it is called in tags and in the registry; None: the name of its folder or file, made safe.
+        text_column: of a text, or of the words: a column's name, or its number from 1 where columns have no names;
+            None: found.
+        label_column: of the label, or of the tags: likewise.
+        scheme: how tags mark spans; auto: found from the tags of train.
+        drop_leaks: whether texts of train that stand in validation or test too are dropped.
+        seed: of the splits that are made here.
+    """
+
+    name: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    scheme: Scheme = "auto"
+    drop_leaks: bool = False
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """The rows of a data set, and what is known of it.
+
+    Attributes:
+        name: safe in file names and in the registry.
+        rows: by split; `train` is always there, the others may be missing.
+        places: where the rows of each split come from, for messages.
+        labels: all labels in the order of the model's classes; empty: those of train, sorted.
+        licence: under which the data may be used.
+        citation: whom to name.
+        default_teacher: the encoder to fine-tune when the user names none.
+        unlabeled: a file of more texts of the same kind, if there is one.
+        notes: what was repaired or made on the way, in plain sentences.
+    """
+
+    name: str
+    rows: Mapping[str, Sequence[Example]]
+    places: Mapping[str, Path]
+    labels: tuple[str, ...]
+    licence: str
+    citation: str
+    default_teacher: str
+    unlabeled: Path | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,184 @@
+"""The BERT students, and how they start from a BERT teacher."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTrainedModel
+
+from kdops.errors import UserError
+from kdops.models.teacher import SCRATCH
+from kdops.task import Task
+
+logger = logging.getLogger(__name__)
+
+# Positions that the students have embeddings for, as every published BERT.
+MAX_LENGTH = 512
+
+
+@dataclass(frozen=True)
+class BertShape:
+    """Size of a BERT; the feed-forward layers are four times as wide as the rest.
+
+    Attributes:
+        layers: Transformer layers.
+        width: hidden size.
+        heads: attention heads a layer.
+    """
+
+    layers: int
+    width: int
+    heads: int
+
+
+class BertStudent(nn.Module):
+    """A small BERT at a random start and a linear layer (Turc et al. 2019, arXiv:1908.08962, for the shapes).
+
+    Classification reads the vector at the first position, token classification every position. Padding is never
+    attended to, so a text's logits do not depend on its batch neighbours. It reads at most 512 tokens.
+
+    | student | shape | parameters at 30,522 pieces | outside the embedding | the study's |
+    |---|---|---|---|---|
+    | bert-tiny | 2 layers of 128, 2 heads | 4.37M | 0.46M | 4.40M |
+    | bert-mini | 4 layers of 256, 4 heads | 11.11M | 3.29M | 11.19M |
+    | bert-small | 4 layers of 512, 8 heads | 28.50M | 12.88M | 28.81M |
+    """
+
+    def __init__(self, vocabulary_size: int, classes: int, task: Task, shape: BertShape, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.task = task
+        config = BertConfig(
+            vocab_size=vocabulary_size,
+            hidden_size=shape.width,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            intermediate_size=4 * shape.width,
+            max_position_embeddings=MAX_LENGTH,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+            # The default, 0, would keep the embedding of whatever piece has this number from learning.
+            pad_token_id=None,
+        )
+        self.encoder = BertModel(config, add_pooling_layer=False)
+        self.classifier = nn.Linear(shape.width, classes)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.normal_(self.classifier.weight, std=config.initializer_range)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits of a padded batch.
+
+        Args:
+            input_ids: int64 (batch, length), a length of at most 512.
+            attention_mask: 1 at real tokens, 0 at padding, (batch, length).
+
+        Returns:
+            (batch, classes), or (batch, length, classes) for token classification.
+        """
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        readers = states[:, 0] if self.task is Task.TEXT else states
+        logits: Tensor = self.classifier(self.dropout(readers))
+        return logits
+
+
+def check_bert(teacher: PreTrainedModel) -> None:
+    """Find out whether BERT students can start from a teacher: from BERT, RoBERTa, ELECTRA and their like.
+
+    Raises:
+        UserError: if it is built otherwise.
+    """
+    with torch.device("meta"):
+        needed = BertModel(BertConfig(num_hidden_layers=1), add_pooling_layer=False).state_dict().keys()
+    modules = {name for name, _ in teacher.base_model.named_modules()}
+    # Some ELECTRAs have embeddings of another width than their layers.
+    if not needed <= teacher.base_model.state_dict().keys() or "embeddings_project" in modules:
+        kind = teacher.config.model_type
+        raise UserError(f"init=teacher needs a teacher that is built as BERT is; this one is a {kind} model")
+
+
+def check_teacher_layers(source: str) -> None:
+    """Find out from its configuration alone whether BERT students can start from a teacher; see `check_bert`.
+
+    Args:
+        source: a hub id, a folder, or `scratch`.
+
+    Raises:
+        UserError: if it is built otherwise.
+    """
+    if source != SCRATCH:
+        with torch.device("meta"):
+            check_bert(AutoModel.from_config(AutoConfig.from_pretrained(source)))  # type: ignore[no-untyped-call]
+
+
+@torch.no_grad()
+def start_from_teacher(student: BertStudent, teacher: PreTrainedModel, teacher_ids: np.ndarray) -> None:
+    """Fill a student with what fits of its teacher; its head stays as it is.
+
+    The student gets layers evenly spaced over the teacher's, the first and the last among them. Where it is narrower,
+    it keeps the dimensions of the hidden states in which the embeddings of its pieces vary most, the same ones
+    everywhere, as in weight subcloning (Samragh et al. 2023, arXiv:2312.09299): unlike a rotation onto principal
+    components, that leaves layer norms what they are. Attention and feed-forward units beyond the student's number are
+    left out. Where it is larger than its teacher, in any respect, the rest stays at its random start. A student of its
+    teacher's own shape becomes a copy of it. The embeddings are among what is filled, and in scale with the layers.
+
+    Args:
+        student: changed in place.
+        teacher: built as BERT is, with any head.
+        teacher_ids: the teacher's id of each of the student's pieces, (vocabulary_size,).
+
+    Raises:
+        UserError: if the teacher is not built as BERT is.
+    """
+    check_bert(teacher)
+    theirs: dict[str, Tensor] = {name: weights.cpu() for name, weights in teacher.base_model.state_dict().items()}
+    # Shares the student's memory.
+    ours = student.encoder.state_dict()
+    words, positions = "embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"
+    theirs[words] = theirs[words][torch.from_numpy(teacher_ids)]
+    # RoBERTa counts its positions from the one after its padding token's id.
+    padding = teacher.base_model.get_submodule("embeddings.position_embeddings").padding_idx
+    theirs[positions] = theirs[positions][padding + 1 if isinstance(padding, int) else 0 :]
+    kept = _main_dimensions(theirs[words], student.encoder.config.hidden_size)
+    layers = _evenly_spaced(teacher.config.num_hidden_layers, student.encoder.config.num_hidden_layers)
+    for name, weights in ours.items():
+        if not name.startswith("encoder."):
+            _copy(_thinned(name, theirs[name], kept), weights)
+    for layer, source in enumerate(layers):
+        mine, its = f"encoder.layer.{layer}.", f"encoder.layer.{source}."
+        for name, weights in ours.items():
+            if name.startswith(mine):
+                _copy(_thinned(name, theirs[its + name.removeprefix(mine)], kept), weights)
+    logger.info(
+        "started from %d of the teacher's %d layers and %d of its %d dimensions",
+        len(layers),
+        teacher.config.num_hidden_layers,
+        len(kept),
+        teacher.config.hidden_size,
+    )
+
+
+def _evenly_spaced(layers: int, wanted: int) -> list[int]:
+    chosen: list[int] = np.linspace(0, layers - 1, min(layers, wanted)).round().astype(int).tolist()
+    return chosen
+
+
+def _main_dimensions(words: Tensor, width: int) -> Tensor:
+    """Ascending numbers of the dimensions, at most `width`, in which the embeddings vary most."""
+    strongest = words.double().var(dim=0).topk(min(width, words.shape[1])).indices
+    return strongest.sort().values
+
+
+def _thinned(name: str, weights: Tensor, kept: Tensor) -> Tensor:
+    """A teacher's weights as far as they read and write the kept dimensions of the hidden states."""
+    if weights.dim() == 2 and not name.endswith("output.dense.weight"):
+        return weights[:, kept]
+    writes_states = ".LayerNorm." in name or name.endswith(("output.dense.weight", "output.dense.bias"))
+    return weights[kept] if writes_states else weights
+
+
+def _copy(source: Tensor, target: Tensor) -> None:
+    """Copy the leading block that both have."""
+    block = tuple(slice(min(sizes)) for sizes in zip(source.shape, target.shape, strict=True))
+    target[block] = source[block]

@@ -1,0 +1,97 @@
+"""The CNN student."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from kdops.task import Task
+
+_LONGEST_WAVE = 10_000.0
+
+
+class CNN(nn.Module):
+    """Embedding, positions, stacked convolutions, linear: the study's CNN (arXiv:2201.00558, section 3).
+
+    The convolutions are residual, depthwise separable and behind a layer norm, as in QANet's encoder (Yu et al. 2018).
+    Classification reads the mean over the real positions, token classification every position. A text's logits do not
+    depend on its batch neighbours: padding is set to zero before each convolution, so that a text ends in zeros
+    wherever its row ends. Positions are sines and cosines (Vaswani et al. 2017), added to the embeddings, so a text may
+    be of any length. Each output position sees 12 tokens to either side.
+
+    With 30,522 pieces it has 4.01M parameters, 0.11M of them outside the embedding (the study's: 4.02M).
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        classes: int,
+        task: Task,
+        channels: int = 128,
+        blocks: int = 6,
+        kernel_size: int = 5,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.task = task
+        self.embedding = nn.Embedding(vocabulary_size, channels)
+        self.blocks = nn.ModuleList(_Block(channels, kernel_size, dropout) for _ in range(blocks))
+        self.norm = nn.LayerNorm(channels)
+        self.classifier = nn.Linear(channels, classes)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.normal_(self.embedding.weight, std=channels**-0.5)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits of a padded batch.
+
+        Args:
+            input_ids: int64 (batch, length).
+            attention_mask: 1 at real tokens, 0 at padding, which stands at the end, (batch, length).
+
+        Returns:
+            (batch, classes), or (batch, length, classes) for token classification.
+        """
+        embedded = self.embedding(input_ids)
+        width = embedded.shape[-1]
+        # Brought to the scale of the positions, as in the Transformer.
+        states = self.dropout(embedded * math.sqrt(width) + _positions(embedded))
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        for block in self.blocks:
+            states = block(states, mask)
+        states = self.norm(states)
+        if self.task is Task.TEXT:
+            states = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
+        logits: Tensor = self.classifier(self.dropout(states))
+        return logits
+
+
+class _Block(nn.Module):
+    """x + dropout(GELU(pointwise(depthwise(LayerNorm(x)))))."""
+
+    def __init__(self, channels: int, kernel_size: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        # A convolution along the length spelled in two dimensions: (batch, length, channels) is what a channels-last
+        # image of height 1 looks like in memory, and that kernel needs no copies around it. On a CPU a training step
+        # takes about a tenth less than with Conv1d, and the exported graph a quarter less.
+        self.depthwise = nn.Conv2d(
+            channels, channels, (1, kernel_size), padding=(0, kernel_size // 2), groups=channels, bias=False
+        )
+        self.pointwise = nn.Linear(channels, channels)
+        self.activation = nn.GELU()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        image = (self.norm(states) * mask).transpose(1, 2).unsqueeze(2)
+        mixed = self.depthwise(image).squeeze(2).transpose(1, 2)
+        result: Tensor = states + self.dropout(self.activation(self.pointwise(mixed)))
+        return result
+
+
+def _positions(embedded: Tensor) -> Tensor:
+    """Sines, then cosines, of each position: (length, channels)."""
+    half = embedded.shape[-1] // 2
+    steps = torch.arange(half, device=embedded.device, dtype=torch.float32)
+    frequencies = torch.exp(steps * (-math.log(_LONGEST_WAVE) / half))
+    angles = torch.arange(embedded.shape[1], device=embedded.device).unsqueeze(1) * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).to(embedded.dtype)

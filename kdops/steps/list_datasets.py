@@ -1,0 +1,84 @@
+"""`list_datasets`: what can be named as a dataset, without reading or downloading any of it."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kdops.data.card import SPLITS, DatasetCard, RemoteFile
+from kdops.data.catalog import CATALOG
+from kdops.errors import unknown
+
+_HEADER = ("dataset", "task", "classes", *SPLITS, "main metric", "unlabeled", "teacher", "licence")
+_NUMBERS = ("classes", *SPLITS)
+_WIDTH = 110
+
+
+@dataclass(frozen=True)
+class ListConfig:
+    """What to show: one dataset in full, or None: a table of all."""
+
+    dataset: str | None = None
+
+
+def list_datasets(config: ListConfig) -> str:
+    """The catalogue as a table, or one of its cards.
+
+    Raises:
+        UserError: for a name that is not in the catalogue.
+    """
+    if config.dataset is None:
+        return _table([_HEADER, *map(_row, CATALOG.values())])
+    if config.dataset not in CATALOG:
+        raise unknown("dataset", config.dataset, CATALOG)
+    return "\n".join(_lines(CATALOG[config.dataset]))
+
+
+def _row(card: DatasetCard) -> tuple[str, ...]:
+    return (
+        card.name,
+        card.task,
+        str(len(card.labels)),
+        *map(str, card.rows),
+        card.main_metric,
+        "own file" if card.unlabeled else "catalogue",
+        card.default_teacher,
+        card.licence,
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if title in _NUMBERS else cell.ljust(width)
+            for title, cell, width in zip(_HEADER, row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _lines(card: DatasetCard) -> Iterator[str]:
+    made = [split for split in SPLITS if split not in card.files]
+    facts = dict(zip(_HEADER, _row(card), strict=True)) | {
+        "classes": ", ".join(card.labels),
+        "citation": card.citation,
+        "made here": f"{' and '.join(made)}, from the one file there is" if made else "",
+    }
+    files = dict.fromkeys(_address(file) for file in card.files.values() if isinstance(file, RemoteFile))
+    width = max(map(len, facts)) + 2
+    for title, text in (*facts.items(), *(("file", file) for file in files), *(("note", note) for note in card.notes)):
+        if text:
+            first = title.ljust(width)
+            # addresses have no place to break at
+            yield (
+                f"{first}{text}"
+                if title == "file"
+                else textwrap.fill(
+                    text, _WIDTH, initial_indent=first, subsequent_indent=" " * width, break_on_hyphens=False
+                )
+            )
+
+
+def _address(file: RemoteFile) -> str:
+    return f"https://github.com/{file.repository}/blob/{file.commit}/{file.path}".replace(" ", "%20")

@@ -1,0 +1,67 @@
+"""Every student, for texts and for words, all the way: tuned, exported, checked for parity, measured, registered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from place import Place, make_place, write_reviews, write_tags
+from promised import check_student, check_trials, check_version, only, run_here
+
+import entrypoints.distill
+from kdops.deploy.predictor import Predictor, TextPrediction
+from kdops.measure.cost import Cost, Inputs, measure
+from kdops.models.students import BERT_STUDENTS, STUDENTS
+from kdops.steps import distill as distill_step
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+TASKS = ("text-classification", "token-classification")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A place with one small data set, whose teacher the first student trains and all others use."""
+
+    place: Place
+    task: str
+    dataset: Path
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> Shop:
+    place = make_place(tmp_path_factory.mktemp("students"), tracking_template)
+    write = write_reviews if request.param == TASKS[0] else write_tags
+    return Shop(place, request.param, write(place.folder / "shop", train=40, held_out=20))
+
+
+def measured_briefly(bundles: Sequence[Path], inputs: Inputs, *, threads: int) -> list[Cost]:
+    """Each in a process of its own, but a moment long: what it costs is not what this is about."""
+    return [measure(bundle, inputs, threads=threads, calls=20, batch_seconds=0.1) for bundle in bundles]
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_a_student_goes_the_whole_way(shop: Shop, student: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distill_step, "measure_side_by_side", measured_briefly)
+    for name, value in shop.place.settings.items():
+        monkeypatch.setenv(name, value)
+    # As `mlflow run` says it; a new experiment would keep its artifacts below the working folder of these tests.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")
+    asked = {"student": student, "recipe": "kd", "init": "teacher" if student in BERT_STUDENTS else "random"}
+    budget = {"trials": 1, "epochs": 1, "teacher_epochs": 1, "max_length": 32}
+    done = run_here(entrypoints.distill.main, dataset=shop.dataset, teacher="scratch", **asked, **budget)
+
+    run = shop.place.runs("student")[-1]
+    check_student(run, shop.task, "shop", student, "kd")
+    check_trials(shop.place, run, 1)
+    number = len(shop.place.runs("student"))
+    check_version(shop.place, "kdops-shop", number, run)
+    assert f"registered: kdops-shop version {number}, alias challenger" in done.stdout
+    # One teacher for all.
+    assert run.data.tags["kdops.teacher_run"] == only(shop.place.runs("teacher")).info.run_id
+
+    (bundle,) = shop.place.home.glob(f"studies/shop-{student}-kd-*/bundle")
+    predictor = Predictor.load(bundle)
+    assert (predictor.info.student, predictor.info.task) == (student, shop.task)
+    for answer in predictor.predict(["makanan enak", "", "di sini 🍜 " * 40]):
+        assert isinstance(answer, TextPrediction) is (shop.task == TASKS[0])

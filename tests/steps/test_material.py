@@ -1,0 +1,142 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from taught import Taught
+
+from kdops.data.corpus import load_corpus
+from kdops.data.raw import DataOptions
+from kdops.data.unlabeled import load_unlabeled
+from kdops.steps.distill import DistillConfig
+from kdops.steps.material import Material, material_fingerprint, prepare
+from kdops.steps.student import study_fingerprint
+from kdops.training.losses import NO_LABEL
+from kdops.training.recipes import RECIPES, VANILLA, Recipe
+
+KD, MORE = RECIPES["kd"], RECIPES["kd-unlabeled"]
+
+
+def material_of(taught: Taught, recipe: Recipe, max_length: int = 32) -> Material:
+    return prepare(taught.corpus, taught.teacher, recipe, taught.unlabeled, max_length)
+
+
+def spelled(material: Material, row: int) -> str:
+    """The text of a row as the student's tokenizer reads it."""
+    encoded = material.training.encoded
+    ids = encoded.ids[encoded.row_starts[row] : encoded.row_starts[row + 1]]
+    return material.vocabulary.tokenizer.decode(ids.tolist())
+
+
+def teacher_says(taught: Taught, text: str) -> np.ndarray:
+    ids = torch.tensor([taught.teacher.model.tokenizer.encode(text).ids])
+    with torch.inference_mode():
+        logits: np.ndarray = taught.teacher.model.model.eval()(ids, torch.ones_like(ids)).numpy()
+    return logits
+
+
+class TestRows:
+    def test_labeled_texts_come_first_and_each_has_the_teachers_logits(self, taught: Taught) -> None:
+        material = material_of(taught, MORE)
+        texts = [*taught.corpus.inputs("train"), *taught.unlabeled.inputs()]
+        assert (len(material.training), material.unlabeled_texts) == (21, 9)
+        assert [spelled(material, row) for row in range(21)] == texts
+        assert material.training.labels.tolist() == [0, 1] * 6 + [NO_LABEL] * 9
+        assert material.training.signals is not None
+        for row in (0, 11, 12, 20):
+            logits = material.training.signals.gather(np.array([row]))
+            np.testing.assert_allclose(logits, teacher_says(taught, str(texts[row])), atol=1e-5)
+
+    def test_words_have_a_label_and_logits_each(self, tagged: Taught) -> None:
+        material = material_of(tagged, MORE)
+        sentence = [0, 1, 2, 0, 0]
+        assert tagged.corpus.labels == ("O", "B-X", "I-X")
+        assert material.training.labels.tolist() == sentence * 12 + [NO_LABEL] * 9 * 5
+        assert material.training.signals is not None
+        assert material.training.signals.gather(np.array([0, 20])).shape == (10, 3)
+
+    def test_what_a_recipe_leaves_out(self, taught: Taught) -> None:
+        assert len(material_of(taught, KD).training) == 12
+        assert material_of(taught, KD).training.signals is not None
+        vanilla = material_of(taught, VANILLA)
+        assert (len(vanilla.training), vanilla.unlabeled_texts, vanilla.signals_computed) == (12, 0, 0)
+        assert vanilla.training.signals is None
+
+    def test_the_teacher_is_asked_once(self, taught: Taught, kdops_home: Path) -> None:
+        assert material_of(taught, KD).signals_computed == 12
+        assert material_of(taught, MORE).signals_computed == 9
+        assert material_of(taught, MORE).signals_computed == 0
+        assert [path.name for path in (kdops_home / "signals").iterdir()] == ["feed-32"]
+
+    def test_the_vocabulary_is_that_of_the_training_texts(self, taught: Taught) -> None:
+        material = material_of(taught, MORE)
+        assert material.vocabulary.size < taught.teacher.model.tokenizer.get_vocab_size()
+        assert int(material.training.encoded.ids.max()) < material.vocabulary.size
+        assert material.vocabulary.tokenizer.id_to_token(material.pad_id) == "[PAD]"
+        assert material.validation.gold == taught.corpus.gold("validation")
+
+
+class TestFingerprint:
+    @staticmethod
+    def of(taught: Taught, **changes: Any) -> str:
+        given: Mapping[str, Any] = {
+            "corpus": taught.corpus,
+            "teacher": taught.teacher,
+            "recipe": MORE,
+            "unlabeled": taught.unlabeled,
+            "max_length": 32,
+        }
+        return material_fingerprint(**(given | changes))
+
+    def test_it_is_that_of_the_material(self, taught: Taught) -> None:
+        assert material_of(taught, MORE).fingerprint == self.of(taught) == self.of(taught)
+
+    def test_it_changes_with_all_that_a_student_learns_from(self, taught: Taught) -> None:
+        fewer = load_unlabeled(taught.corpus, None, max_texts=5)
+        unfiltered = load_unlabeled(taught.corpus, None, length_filter=False)
+        leakless = load_corpus(str(taught.folder), DataOptions(drop_leaks=True))
+        assert leakless.fingerprint == taught.corpus.fingerprint
+        marks = [
+            self.of(taught),
+            *(self.of(taught, recipe=recipe) for recipe in RECIPES.values() if recipe is not MORE),
+            self.of(taught, recipe=MORE.with_embeddings("fasttext")),
+            self.of(taught, unlabeled=fewer),
+            self.of(taught, unlabeled=unfiltered),
+            self.of(taught, unlabeled=None),
+            self.of(taught, max_length=16),
+            self.of(taught, teacher=replace(taught.teacher, fingerprint="beef")),
+            self.of(taught, corpus=replace(taught.corpus, fingerprint="beef")),
+        ]
+        assert len(set(marks)) == len(marks)
+
+    def test_it_follows_the_content_of_a_vector_file_and_not_its_place(self, taught: Taught, tmp_path: Path) -> None:
+        paths = [tmp_path / name for name in ("one.vec", "same.vec", "other.vec")]
+        for path, content in zip(paths, ("1 1\nenak 1\n", "1 1\nenak 1\n", "1 1\nenak 2\n"), strict=True):
+            path.write_text(content, encoding="utf-8")
+        one, same, other = (self.of(taught, recipe=MORE.with_embeddings(str(path))) for path in paths)
+        assert one == same
+        assert len({one, other, self.of(taught)}) == 3
+
+    def test_it_does_not_change_with_what_the_recipe_leaves_out(self, taught: Taught) -> None:
+        assert self.of(taught, recipe=KD) == self.of(taught, recipe=KD, unlabeled=None)
+        trained_otherwise = replace(taught.teacher, fingerprint="beef")
+        assert self.of(taught, recipe=VANILLA) == self.of(taught, recipe=VANILLA, teacher=trained_otherwise)
+
+    def test_the_teachers_weights_count_wherever_a_student_starts_from_them(self, taught: Taught) -> None:
+        trained_otherwise = replace(taught.teacher, fingerprint="beef")
+        recipe = VANILLA.with_embeddings("teacher")
+        assert self.of(taught, recipe=recipe) != self.of(taught, recipe=recipe, teacher=trained_otherwise)
+        for init, same in (("random", True), ("teacher", False)):
+            budget = DistillConfig(student="bert-tiny", init=init).budget
+            marks = {study_fingerprint("0", teacher, budget) for teacher in (taught.teacher, trained_otherwise)}
+            assert (len(marks) == 1) is same
+
+    def test_a_study_goes_on_with_more_trials(self, taught: Taught) -> None:
+        def mark(**changes: Any) -> str:
+            return study_fingerprint("0", taught.teacher, DistillConfig(**changes).budget)
+
+        assert mark() == mark(trials=9) == mark(force=True) == mark(storage="sqlite:///other.db")
+        marks = [mark(), mark(student="cnn"), mark(epochs=2), mark(batch_size=8), mark(seed=2)]
+        assert len(set(marks)) == len(marks)
