@@ -20,6 +20,7 @@ def distill(
     init: options.Init = "default",
     trials: options.Trials = "default",
     epochs: options.Epochs = "default",
+    patience: options.Patience = "default",
     batch_size: options.BatchSize = "default",
     teacher_epochs: options.TeacherEpochs = "default",
     learning_rate: options.LearningRate = "default",

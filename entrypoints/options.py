@@ -28,6 +28,7 @@ Embeddings = Annotated[
 Init = Annotated[str, Option(help="Where the layers of a BERT student start: random, teacher.")]
 Trials = Annotated[str, Option(help="Settings to try.")]
 Epochs = Annotated[str, Option(help="Most passes over the training data.")]
+Patience = Annotated[str, Option(help="Passes without a better validation score after which a trial stops.")]
 BatchSize = Annotated[str, Option(help="Texts a step.")]
 TeacherEpochs = Annotated[str, Option(help="Most passes over the teacher's training data.")]
 LearningRate = Annotated[str, Option(help="The teacher's peak learning rate; a student's is tuned.")]

@@ -53,7 +53,7 @@ class Encoded:
 
     def remapped(self, table: np.ndarray) -> "Encoded":
         """The same rows with each token id replaced by `table[id]`."""
-        return replace(self, ids=table[self.ids].astype(np.int32))
+        return replace(self, ids=table[self.ids].astype(np.int32, copy=False))
 
     def unit_labels(self, labels: Sequence[int] | Sequence[Sequence[int]]) -> np.ndarray:
         """One label a unit, int64 (units,), from one label a text or one a word, for as many rows as have labels."""
