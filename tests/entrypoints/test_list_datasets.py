@@ -36,7 +36,7 @@ def test_table_has_a_line_for_each() -> None:
     ]
     assert [line.split()[0] for line in lines] == list(CATALOG)
     assert lines[2].split() == [
-        *("smsa", "text-classification", "3", "11000", "1260", "500", "f1_macro", "no"),
+        *("smsa", "text-classification", "3", "11000", "1260", "500", "f1_macro", "catalogue"),
         *("indobenchmark/indobert-base-p1", "Apache-2.0"),
     ]
 
