@@ -15,6 +15,7 @@ Text = str | Sequence[str]
 """One input: a text, or for token tasks its words."""
 
 _CHUNK_TEXTS = 2_048
+_CHUNK_TOKENS = 262_144
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -25,7 +26,7 @@ class Encoded:
     A *unit* is what gets one label: the whole text (read at position 0), or a word (read at its first piece).
 
     Attributes:
-        ids: token ids of all rows, int32 (tokens,).
+        ids: token ids of all rows, uint16 where they fit, else int32 (tokens,).
         row_starts: where each row begins in `ids`, int64 (rows + 1,).
         unit_positions: position inside its row of each unit, int32 (units,).
         unit_words: which word of its text each unit is, int32 (units,); words cut off by `max_length` have no unit.
@@ -53,7 +54,18 @@ class Encoded:
 
     def remapped(self, table: np.ndarray) -> "Encoded":
         """The same rows with each token id replaced by `table[id]`."""
-        return replace(self, ids=table[self.ids].astype(np.int32, copy=False))
+        ids = np.empty(len(self.ids), dtype=_id_type(int(table.max(initial=0))))
+        # Piece by piece: numpy indexes by 64-bit copies of what it is given.
+        for start in range(0, len(ids), _CHUNK_TOKENS):
+            ids[start : start + _CHUNK_TOKENS] = table[self.ids[start : start + _CHUNK_TOKENS]]
+        return replace(self, ids=ids)
+
+    def used_ids(self) -> np.ndarray:
+        """The different token ids, ascending, int64 (pieces,)."""
+        used = np.zeros(int(self.ids.max(initial=0)) + 1, dtype=bool)
+        for start in range(0, len(self.ids), _CHUNK_TOKENS):
+            used[self.ids[start : start + _CHUNK_TOKENS]] = True
+        return np.flatnonzero(used)
 
     def unit_labels(self, labels: Sequence[int] | Sequence[Sequence[int]]) -> np.ndarray:
         """One label a unit, int64 (units,), from one label a text or one a word, for as many rows as have labels."""
@@ -76,7 +88,8 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
     tokenizer.enable_truncation(max_length)
     pretokenized = task is Task.TOKEN
     # Growing arrays of plain numbers: an object a text would take several times the memory of the result.
-    ids, positions, words, lengths, counts = (array("i") for _ in range(5))
+    ids = array(_id_type(max(tokenizer.get_vocab().values(), default=0)).char)
+    positions, words, lengths, counts = (array("i") for _ in range(4))
     for chunk in _chunks(texts, _CHUNK_TEXTS):
         for encoding in tokenizer.encode_batch(chunk, is_pretokenized=pretokenized):
             row_positions, row_words = _units(encoding) if pretokenized else ([0], [0])
@@ -119,6 +132,11 @@ def _starts(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
 
 
+def _id_type(largest: int) -> np.dtype:
+    """Memory grows with the texts by little else than their ids."""
+    return np.dtype(np.uint16 if largest < 2**16 else np.int32)
+
+
 def _numbers(values: "array[int]") -> np.ndarray:
-    """The same numbers without a copy, int32."""
-    return np.frombuffer(values, dtype=np.int32) if values else np.empty(0, dtype=np.int32)
+    """The same numbers without a copy."""
+    return np.frombuffer(values or b"", dtype=values.typecode)

@@ -81,7 +81,7 @@ def prepare(
         logger.info(
             "signals: %d texts asked of the teacher, %d known", signals.computed, len(signals) - signals.computed
         )
-    vocabulary = trim(tokenizer, encoded.ids)
+    vocabulary = trim(tokenizer, encoded.used_ids())
     to_student = vocabulary.from_teacher
     pad_id = int(to_student[teacher.model.pad_id])
     return Material(

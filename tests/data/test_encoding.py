@@ -116,12 +116,24 @@ def test_more_texts_than_a_chunk_come_in_their_order(tokenizer: Tokenizer, monke
     assert_same(encode(tokenizer, iter(texts), Task.TEXT, 16), whole)
 
 
+def test_ids_beyond_16_bits_keep_their_value(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, ["a b"], Task.TEXT, 8)
+    table = np.arange(len(PIECES), dtype=np.int32) + 70_000
+    assert encoded.remapped(table).ids.tolist() == [70_000 + one for one in encoded.ids.tolist()]
+
+
+def test_used_ids_are_those_that_occur(tokenizer: Tokenizer) -> None:
+    encoded = encode(tokenizer, ["a b", "b"], Task.TEXT, 8)
+    assert encoded.used_ids().tolist() == sorted(set(encoded.ids.tolist()))
+    assert encode(tokenizer, [], Task.TEXT, 8).used_ids().tolist() == []
+
+
 def test_remapped_replaces_ids_only(tokenizer: Tokenizer) -> None:
     encoded = encode(tokenizer, [["enak", "di"]], Task.TOKEN, 8)
     table = np.arange(len(PIECES))[::-1].copy()
     mapped = encoded.remapped(table)
     assert mapped.ids.tolist() == [len(PIECES) - 1 - one for one in encoded.ids]
-    assert mapped.ids.dtype == np.int32
+    assert mapped.ids.dtype == np.uint16
     assert_same(mapped.remapped(table), encoded)
 
 
