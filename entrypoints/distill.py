@@ -25,6 +25,7 @@ def distill(
     teacher_epochs: options.TeacherEpochs = "default",
     learning_rate: options.LearningRate = "default",
     max_length: options.MaxLength = "default",
+    precision: options.Precision = "default",
     threads: options.Threads = "default",
     seed: options.Seed = "default",
     storage: options.Storage = "default",

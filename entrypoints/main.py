@@ -13,6 +13,7 @@ def distill_and_promote(
     trials: options.Trials = "default",
     epochs: options.Epochs = "default",
     max_length: options.MaxLength = "default",
+    precision: options.Precision = "default",
     seed: options.Seed = "default",
     force: options.Force = "false",
 ) -> None:

@@ -13,9 +13,13 @@ import torch
 from tokenizers import Tokenizer
 
 from kdops.deploy.onnx import export
-from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo
+from kdops.deploy.parity import GateError, Gold, Parity, check_int8
+from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo, Inputs, Predictor
+from kdops.deploy.quantize import quantize
 from kdops.errors import UserError
 from kdops.task import Task
+
+FP32, INT8 = "fp32", "int8"
 
 
 def write_bundle(folder: Path, *, model: torch.nn.Module, tokenizer: Tokenizer, info: BundleInfo) -> Path:
@@ -43,10 +47,50 @@ def write_bundle(folder: Path, *, model: torch.nn.Module, tokenizer: Tokenizer, 
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.save(str(fresh / TOKENIZER_FILE), pretty=False)
-        described = replace(info, files={path.name: _sha256(path) for path in sorted(fresh.iterdir())})
-        content = json.dumps(asdict(described), indent=2, ensure_ascii=False, allow_nan=False)
-        (fresh / INFO_FILE).write_text(content + "\n", encoding="utf-8")
+        _describe(fresh, info)
     return folder
+
+
+def write_int8_bundle(folder: Path, source: Path, inputs: Inputs, gold: Gold) -> Parity:
+    """Write the int8 form of an fp32 bundle, if it passes its gate on real texts.
+
+    Activations are quantised too; where that does not pass, the weights only.
+
+    Args:
+        folder: Where it goes; it appears whole or not at all.
+        source: The fp32 bundle.
+        inputs: Validation texts, or lists of words.
+        gold: Their label names, or tags.
+
+    Returns:
+        How far it is from the fp32 bundle; `check_int8` says what passes.
+
+    Raises:
+        UserError: The folder holds something that is not a bundle.
+        GateError: It is too far from the fp32 bundle, either way.
+        ValueError: There is nothing to compare.
+    """
+    original = Predictor.load(source)
+    info = replace(original.info, precision=INT8)
+    with _replacing(folder) as fresh:
+        shutil.copyfile(source / TOKENIZER_FILE, fresh / TOKENIZER_FILE)
+        for weights_only in (False, True):
+            quantize(source / GRAPH_FILE, fresh / GRAPH_FILE, weights_only=weights_only)
+            _describe(fresh, info)
+            parity = check_int8(original, Predictor.load(fresh), inputs, gold)
+            if parity.passed:
+                break
+        else:
+            raise GateError(f"{info.student} for {info.dataset} cannot be int8", parity)
+        _describe(fresh, replace(info, main_metric_value=parity.metric))
+    return parity
+
+
+def _describe(folder: Path, info: BundleInfo) -> None:
+    """Write what the bundle says about itself, with the sums of the files that are there."""
+    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INFO_FILE}
+    content = json.dumps(asdict(replace(info, files=files)), indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / INFO_FILE).write_text(content + "\n", encoding="utf-8")
 
 
 @contextmanager

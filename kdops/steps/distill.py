@@ -1,21 +1,18 @@
 """The main job: a teacher, a tuned student beside the same one without distillation, measured, registered."""
 
 import logging
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from kdops.data.unlabeled import Unlabeled
-from kdops.deploy.bundle import write_bundle
-from kdops.deploy.onnx import check_parity
-from kdops.deploy.predictor import BundleInfo, Predictor
+from kdops.deploy.bundle import FP32
+from kdops.deploy.predictor import Predictor
 from kdops.fingerprint import fingerprint
 from kdops.home import home
 from kdops.measure.cost import Cost, measure_side_by_side
@@ -23,13 +20,15 @@ from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
 from kdops.models.teacher import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
-from kdops.steps.evaluation import prefixed
+from kdops.steps.evaluation import log_final_scores, prefixed
 from kdops.steps.material import material_fingerprint, prepare
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, identifying_tags
 from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, study_fingerprint
 from kdops.steps.summary import Distilled, version_card
 from kdops.steps.teacher import TeacherConfig, TrainedTeacher, teacher_for
+from kdops.steps.teacher_bundle import teacher_bundle
 from kdops.steps.trials import Budget
+from kdops.steps.variants import Precision, Variant, choose, variants_of
 from kdops.tracking import names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
@@ -38,7 +37,6 @@ from kdops.training.tuning import open_storage
 
 logger = logging.getLogger(__name__)
 
-_TEACHER_PARITY_TEXTS = 100
 _VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFIX, names.RATIO_PREFIX)
 
 
@@ -58,6 +56,7 @@ class DistillConfig(TrainingDataConfig):
     learning_rate: float | None = Field(default=None, gt=0, le=1)
     teacher_epochs: int = Field(default=10, ge=1)
     max_length: int = Field(default=128, ge=3)
+    precision: Precision = "auto"
     threads: int = Field(default=1, ge=1)
     seed: int = Field(default=1, ge=0)
     # May hold a password, so it is never logged.
@@ -111,7 +110,7 @@ def distill(config: DistillConfig) -> Distilled:
 
     Raises:
         UserError: for anything wrong with the parameters, the data, the teacher, the Optuna storage or the tracking
-            server, before any training.
+            server, before any training; or if int8 is asked for and does not pass its gate.
         RuntimeError: if a bundle does not pass its parity gate; it is not registered.
     """
     runs.connect()
@@ -136,6 +135,7 @@ def distill(config: DistillConfig) -> Distilled:
         )
     name = f"{config.student} {recipe.name} {corpus.name}"
     described = config.model_dump() | {"dataset": corpus.name, "teacher": source, "embeddings": recipe.embeddings}
+    described[names.DATA] = config.dataset
     tags = identifying_tags(corpus, config.student, recipe.name)
     with runs.tracked(Role.STUDENT, name, tags=tags, config=described) as run:
         run.dataset(corpus)
@@ -157,18 +157,25 @@ class _Job:
         with self.phases.timed("teacher"):
             teacher = teacher_for(self.checked, self.unlabeled, self.config.teacher_config, mark_reuse=False)
         budget = self.config.budget
-        work = fingerprint(self._fingerprint(teacher, self.recipe, budget), self.config.threads)
+        work = fingerprint(self._fingerprint(teacher, self.recipe, budget), *self._deployment)
         found = None if self.config.force else runs.find_finished(Role.STUDENT, work)
         if found:
             return self._reuse(found, teacher)
         student = self._student(self.run, teacher, self.recipe, budget, "student")
+        variants = variants_of(self.run, student.bundle, self.corpus, self.config.precision)
         baseline = self._baseline(teacher) if self.recipe.distills else student
         with self.phases.timed("measure"):
-            self._measure(teacher, baseline, student)
-        version = self._register(teacher, student)
+            chosen = self._measure(teacher, baseline, variants)
+        version = self._register(teacher, chosen)
         self.run.metrics(prefixed(names.PHASE_PREFIX, self.phases.seconds))
         self.run.tags({names.FINGERPRINT: work, names.VERSION: version, names.BASELINE_RUN: baseline.run_id})
         return self._distilled(self.run.run_id, teacher, baseline.run_id, version, reused=False)
+
+    @property
+    def _deployment(self) -> tuple[object, ...]:
+        """What of the parameters matters after training; fp32 is what there was before one could choose."""
+        threads, precision = self.config.threads, self.config.precision
+        return (threads,) if precision == FP32 else (threads, precision)
 
     def _student(
         self, run: runs.Run, teacher: TrainedTeacher, recipe: Recipe, budget: Budget, phase: str
@@ -188,71 +195,50 @@ class _Job:
         if found:
             logger.info("student without distillation: reusing run %s", found)
             bundle = runs.fetch_folder(found, BUNDLE, home() / "baselines" / found / BUNDLE)
-            return FinishedStudent(found, bundle, runs.get_metrics(found))
+            return FinishedStudent(found, bundle)
         name = f"{self.config.student} without distillation {self.corpus.name}"
         tags = identifying_tags(self.corpus, self.config.student, VANILLA.name)
         with runs.tracked(
             Role.BASELINE, name, fingerprint=work, tags=tags, config=budget.described | {"recipe": VANILLA.name}
         ) as run:
             run.dataset(self.corpus)
-            return self._student(run, teacher, VANILLA, budget, "baseline")
+            student = self._student(run, teacher, VANILLA, budget, "baseline")
+            log_final_scores(run, self.corpus, Predictor.load(student.bundle))
+            return student
 
     def _fingerprint(self, teacher: TrainedTeacher, recipe: Recipe, budget: Budget) -> str:
         material = material_fingerprint(self.corpus, teacher, recipe, self.unlabeled, self.config.max_length)
         return fingerprint(study_fingerprint(material, teacher, budget), budget.trials)
 
-    def _measure(self, teacher: TrainedTeacher, baseline: FinishedStudent, student: FinishedStudent) -> None:
-        """Measure all three in turns, and log what each costs to its own run."""
-        bundles = [self._teacher_bundle(teacher), baseline.bundle, student.bundle]
-        inputs = self.corpus.inputs("validation")
-        ours, alone, costs = measure_side_by_side(bundles, inputs, threads=self.config.threads)
+    def _measure(self, teacher: TrainedTeacher, baseline: FinishedStudent, variants: Sequence[Variant]) -> Variant:
+        """Choose what is deployed after measuring all in turns, score it, and log what each costs to its own run."""
+        bundles = [teacher_bundle(teacher, self.corpus, self.config.max_length), baseline.bundle]
+        bundles += [variant.bundle for variant in variants]
+        ours, alone, *costs = measure_side_by_side(
+            bundles, self.corpus.inputs("validation"), threads=self.config.threads
+        )
         runs.Run(teacher.run_id).metrics(prefixed(names.COST_PREFIX, ours.metrics()))
-        runs.Run(baseline.run_id).metrics(_cost_metrics(alone, ours))
-        self.run.metrics(_cost_metrics(costs, ours))
+        if self.recipe.distills:
+            runs.Run(baseline.run_id).metrics(_cost_metrics(alone, ours))
+        chosen, cost = choose(self.run, variants, costs, self.config.precision)
+        self.run.metrics(_cost_metrics(cost, ours))
+        log_final_scores(self.run, self.corpus, Predictor.load(chosen.bundle))
         main = names.TEST_PREFIX + self.corpus.main_metric
-        score, taught, untaught = (one.metrics[main] for one in (student, teacher, baseline))
+        score, taught, untaught = (runs.get_metrics(one.run_id)[main] for one in (self.run, teacher, baseline))
         self.run.metrics({names.F1_RETAINED: score / taught if taught else 0.0})
         if self.recipe.distills:
             self.run.metrics({names.KD_GAIN: 100 * (score - untaught)})
+        return chosen
 
-    def _teacher_bundle(self, teacher: TrainedTeacher) -> Path:
-        folder = home() / "teachers" / "bundles" / f"{teacher.fingerprint}-{self.config.max_length}"
-        if folder.exists():
-            return folder
-        info = BundleInfo(
-            task=self.corpus.task,
-            labels=self.corpus.labels,
-            max_length=self.config.max_length,
-            pad_id=teacher.model.pad_id,
-            student="teacher",
-            dataset=self.corpus.name,
-            licence=self.corpus.licence,
-            teacher=teacher.source,
-            recipe="fine-tuned",
-            precision="fp32",
-            main_metric=self.corpus.main_metric,
-            main_metric_value=teacher.metrics[names.VALIDATION_PREFIX + self.corpus.main_metric],
-            fingerprint=teacher.fingerprint,
-        )
-        write_bundle(folder, model=teacher.model.model, tokenizer=teacher.model.tokenizer, info=info)
-        inputs, gold = self.corpus.inputs("validation"), self.corpus.gold("validation")
-        parity = check_parity(
-            teacher.model.model, Predictor.load(folder), inputs, gold, max_texts=_TEACHER_PARITY_TEXTS
-        )
-        if not parity.passed:
-            shutil.rmtree(folder)
-            raise RuntimeError(f"the teacher's ONNX bundle does not match the teacher: {parity.reason}")
-        return folder
-
-    def _register(self, teacher: TrainedTeacher, student: FinishedStudent) -> int:
+    def _register(self, teacher: TrainedTeacher, chosen: Variant) -> int:
         metrics = runs.get_metrics(self.run.run_id)
         tags = identifying_tags(self.corpus, self.config.student, self.recipe.name) | {
-            names.PRECISION: "fp32",
+            names.PRECISION: chosen.precision,
             names.TEACHER_RUN: teacher.run_id,
             **{key: f"{value:.6g}" for key, value in metrics.items() if key.startswith(_VERSION_METRICS)},
         }
         return registry.register(
-            student.bundle,
+            chosen.bundle,
             run=self.run,
             corpus_name=self.corpus.name,
             tags=tags,
@@ -277,6 +263,7 @@ class _Job:
             baseline=runs.get_metrics(baseline_run_id),
             student=runs.get_metrics(run_id),
             version=version,
+            precision=runs.get_tags(run_id)[names.PRECISION],
             reused=reused,
         )
 

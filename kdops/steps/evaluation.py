@@ -6,6 +6,9 @@ from tokenizers import Tokenizer
 
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
+from kdops.deploy.predictor import Predictor, TextPrediction
+from kdops.metrics import confusion, score
+from kdops.steps.figures import confusion_matrix
 from kdops.tracking import names, runs
 from kdops.training.loop import Epoch
 from kdops.training.scoring import LabeledTexts
@@ -22,6 +25,16 @@ def log_epoch(run: runs.Run, epoch: Epoch) -> None:
     run.metrics(
         prefixed(names.EPOCH_LOSS_PREFIX, epoch.losses) | prefixed(names.EPOCH_SCORE_PREFIX, epoch.scores), epoch.number
     )
+
+
+def log_final_scores(run: runs.Run, corpus: Corpus, predictor: Predictor) -> None:
+    """Score a student in the form that is deployed, and log it: the only look at the test split."""
+    for split, prefix in (("validation", names.VALIDATION_PREFIX), ("test", names.TEST_PREFIX)):
+        predictions = predictor.predict(corpus.inputs(split))
+        predicted = [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions]
+        run.metrics(prefixed(prefix, score(corpus.task, corpus.labels, corpus.gold(split), predicted)))
+    counts = confusion(corpus.task, corpus.labels, corpus.gold("test"), predicted)
+    run.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
 
 
 def prefixed(prefix: str, values: Mapping[str, float]) -> dict[str, float]:

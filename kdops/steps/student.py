@@ -1,6 +1,5 @@
-"""Tune a student, export the best trial, prove the export, score it: with distillation and without, all the same."""
+"""Tune a student, export the best trial, prove the export: with distillation and without, all the same."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,15 +7,13 @@ from filelock import FileLock
 from optuna.trial import FrozenTrial
 from torch import nn
 
-from kdops.deploy.bundle import write_bundle
-from kdops.deploy.onnx import check_parity
-from kdops.deploy.predictor import BundleInfo, Predictor, TextPrediction
+from kdops.deploy.bundle import FP32, write_bundle
+from kdops.deploy.parity import check_parity
+from kdops.deploy.predictor import BundleInfo, Predictor
 from kdops.fingerprint import fingerprint
 from kdops.home import home
-from kdops.metrics import confusion, score
 from kdops.models.students import parameter_counts
 from kdops.steps.evaluation import prefixed
-from kdops.steps.figures import confusion_matrix
 from kdops.steps.material import Material
 from kdops.steps.start import start_of
 from kdops.steps.teacher import TrainedTeacher
@@ -35,13 +32,11 @@ class FinishedStudent:
 
     Attributes:
         run_id: the MLflow run that made it.
-        bundle: its bundle, on this machine.
-        metrics: everything that run measured.
+        bundle: its bundle in fp32, on this machine.
     """
 
     run_id: str
     bundle: Path
-    metrics: Mapping[str, float]
 
 
 def study_fingerprint(material_fingerprint: str, teacher: TrainedTeacher, budget: Budget) -> str:
@@ -54,7 +49,7 @@ def study_fingerprint(material_fingerprint: str, teacher: TrainedTeacher, budget
 
 
 def finish_student(run: runs.Run, material: Material, teacher: TrainedTeacher, budget: Budget) -> FinishedStudent:
-    """Tune, export, check and score a student in an open run.
+    """Tune, export and check a student in an open run.
 
     Raises:
         RuntimeError: if the exported graph does not say what the trained model says.
@@ -75,16 +70,14 @@ def finish_student(run: runs.Run, material: Material, teacher: TrainedTeacher, b
             info=_info(material, teacher, budget, best, study_name),
         )
     run.tags({names.STUDENT: budget.student, names.RECIPE: material.recipe.name, names.TEACHER_RUN: teacher.run_id})
-    run.tags({names.BEST_TRIAL: best.number, names.STUDY: study_name, names.PRECISION: "fp32"})
+    run.tags({names.BEST_TRIAL: best.number, names.STUDY: study_name, names.PRECISION: FP32})
     run.params({names.BEST_PREFIX + key: value for key, value in best.params.items()})
     _log_sizes(run, material, student)
     if start.coverage is not None:
         run.metrics({"embedding_coverage": start.coverage})
     run.folder(bundle, BUNDLE)
-    predictor = Predictor.load(bundle)
-    _pass_parity_gate(run, material, student, predictor)
-    _log_test_scores(run, material, predictor)
-    return FinishedStudent(run.run_id, bundle, runs.get_metrics(run.run_id))
+    _pass_parity_gate(run, material, student, Predictor.load(bundle))
+    return FinishedStudent(run.run_id, bundle)
 
 
 def _info(
@@ -103,7 +96,7 @@ def _info(
         licence=corpus.licence,
         teacher=teacher.source,
         recipe=material.recipe.name,
-        precision="fp32",
+        precision=FP32,
         main_metric=corpus.main_metric,
         main_metric_value=best.value,
         fingerprint=study_name.rpartition("-")[2],
@@ -127,24 +120,7 @@ def _log_sizes(run: runs.Run, material: Material, student: nn.Module) -> None:
 def _pass_parity_gate(run: runs.Run, material: Material, student: nn.Module, predictor: Predictor) -> None:
     corpus = material.corpus
     parity = check_parity(student, predictor, corpus.inputs("validation"), corpus.gold("validation"))
-    measured = {
-        "texts": parity.texts,
-        "max_logit_difference": parity.max_logit_difference,
-        "label_agreement": parity.label_agreement,
-        "metric_difference": parity.metric_difference,
-    }
-    run.metrics(prefixed(names.PARITY_PREFIX, measured))
+    run.metrics(prefixed(names.PARITY_PREFIX, parity.numbers()))
     run.tags({names.PARITY: "passed" if parity.passed else "failed"})
     if not parity.passed:
         raise RuntimeError(f"the ONNX bundle does not match the trained student and is not registered: {parity.reason}")
-
-
-def _log_test_scores(run: runs.Run, material: Material, predictor: Predictor) -> None:
-    """The only look at the test split: the final student, in the form that is deployed."""
-    corpus = material.corpus
-    for split, prefix in (("validation", names.VALIDATION_PREFIX), ("test", names.TEST_PREFIX)):
-        predictions = predictor.predict(corpus.inputs(split))
-        predicted = [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions]
-        run.metrics(prefixed(prefix, score(corpus.task, corpus.labels, corpus.gold(split), predicted)))
-    counts = confusion(corpus.task, corpus.labels, corpus.gold("test"), predicted)
-    run.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kdops.data.corpus import Corpus
+from kdops.deploy.bundle import FP32, INT8
 from kdops.tracking import names
 from kdops.tracking.places import how_to_look
 
@@ -29,6 +30,7 @@ class Distilled:
         baseline: those of the same student without distillation.
         student: the student's.
         version: the registered version.
+        precision: of that version, fp32 or int8.
         reused: whether all of it was there already.
     """
 
@@ -39,6 +41,7 @@ class Distilled:
     baseline: Mapping[str, float]
     student: Mapping[str, float]
     version: int
+    precision: str
     reused: bool
 
     def __str__(self) -> str:
@@ -49,10 +52,21 @@ class Distilled:
                 self.table(),
                 "",
                 f"registered: {model} version {self.version}, alias {names.CHALLENGER}",
+                f"precision: {self._precision()}",
                 f"run: {self.run_id}{' (reused)' if self.reused else ''}",
                 f"look at the runs: {how_to_look()}",
             ]
         )
+
+    def _precision(self) -> str:
+        costs = [
+            f"{precision} {self.student[metric]:.3f} ms p50"
+            for precision in (FP32, INT8)
+            if (metric := f"{names.variant_cost_prefix(precision)}latency_p50_ms") in self.student
+        ]
+        agreement = self.student.get(f"{names.INT8_PREFIX}label_agreement")
+        agreeing = [] if agreement is None else [f"int8 gives {agreement:.2%} of fp32's labels"]
+        return f"{self.precision} ({', '.join([*costs, *agreeing])})" if costs else self.precision
 
     def table(self) -> str:
         """Teacher, student without distillation and student side by side, and how many times cheaper the student is."""

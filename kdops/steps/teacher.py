@@ -29,10 +29,11 @@ from kdops.training.losses import GoldObjective
 
 logger = logging.getLogger(__name__)
 
+ARTIFACT = "teacher"
+
 _VERSION = 1
 """Raised when the same configuration would train another teacher than before."""
 
-_ARTIFACT = "teacher"
 _MODEL = "model"
 _SCORES = (names.VALIDATION_PREFIX, names.TEST_PREFIX)
 _SCRATCH_LEARNING_RATE = 5e-4
@@ -125,7 +126,7 @@ def _reused(run_id: str, corpus: Corpus, source: str, folder: Path, mark_reuse: 
         with runs.tracked(Role.TEACHER, f"teacher {corpus.name} (reused)", tags=identifying_tags(corpus)) as run:
             run.tags({names.REUSED_RUN: run_id})
             run.metrics(runs.get_metrics(run_id))
-    model = load_teacher(str(runs.fetch_folder(run_id, _ARTIFACT, folder / _MODEL)), corpus.task, corpus.labels)
+    model = load_teacher(str(runs.fetch_folder(run_id, ARTIFACT, folder / _MODEL)), corpus.task, corpus.labels)
     return _ready(model, source, run_id, folder, reused=True)
 
 
@@ -173,7 +174,7 @@ def _train(
     teacher.model.to("cpu")
     _log(run, corpus, teacher, result, config.max_length)
     teacher.save(folder / _MODEL)
-    run.folder(folder / _MODEL, _ARTIFACT)
+    run.folder(folder / _MODEL, ARTIFACT)
     checkpoint.unlink()
     shutil.rmtree(start, ignore_errors=True)
     return teacher

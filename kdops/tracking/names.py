@@ -14,6 +14,7 @@ class Role(StrEnum):
     MEASURE = "measure"
     EXAM = "exam"
     PROMOTE = "promote"
+    EXPORT = "export"
 
 
 class Status(StrEnum):
@@ -40,6 +41,8 @@ TRIAL_STATE = "kdops.trial_state"
 STUDY = "kdops.study"
 BEST_TRIAL = "kdops.best_trial"
 PARITY = "kdops.parity"
+INT8 = "kdops.int8"
+EXPORTED_RUN = "kdops.exported_run"
 PROCESS = "kdops.process"
 ERROR = "kdops.error"
 REUSED_RUN = "kdops.reused_run"
@@ -54,6 +57,7 @@ VERSION_PREFIX = "version."
 
 # Run parameters.
 CONFIG_PREFIX = "cfg."
+DATA = "data"  # the data set as the user named it: a path, where the name is not enough to find it again
 BEST_PREFIX = "best."
 
 # Metrics.
@@ -62,6 +66,7 @@ TEST_PREFIX = "test."
 EPOCH_LOSS_PREFIX = "epoch.train."
 EPOCH_SCORE_PREFIX = "epoch.val."
 PARITY_PREFIX = "parity."
+INT8_PREFIX = "int8."
 PHASE_PREFIX = "phase."
 COST_PREFIX = "cost."
 TEACHER_COST_PREFIX = "teacher.cost."
@@ -90,3 +95,8 @@ DEFAULT_EXPERIMENT = "kdops"
 def registered_model_name(dataset: str) -> str:
     """The registered model of a dataset; characters that MLflow refuses in names become hyphens."""
     return "kdops-" + re.sub(r"[^\w.-]+", "-", dataset).strip("-")
+
+
+def variant_cost_prefix(precision: str) -> str:
+    """How the metrics begin that tell what a student costs in one precision, whichever is deployed."""
+    return f"{precision}.{COST_PREFIX}"

@@ -179,6 +179,20 @@ def get_tags(run_id: str) -> dict[str, str]:
     return dict(store.client().get_run(run_id).data.tags)
 
 
+def get_params(run_id: str) -> dict[str, str]:
+    """Read the parameters of a run, those of its configuration as `cfg.<key>`.
+
+    Raises:
+        UserError: There is no such run.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return dict(store.client().get_run(run_id).data.params)
+    except MlflowException as error:
+        raise UserError(f"no run {run_id!r}: {store.one_line(error)}") from error
+
+
 def fetch_folder(run_id: str, artifact_path: str, target: Path) -> Path:
     """Copy a logged folder to this machine: all of it or nothing.
 

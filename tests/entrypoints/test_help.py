@@ -18,7 +18,7 @@ runpy.run_module(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("name", ["train_teacher", "distill", "promote", "main", "list_datasets"])
+@pytest.mark.parametrize("name", ["train_teacher", "distill", "promote", "export", "main", "list_datasets"])
 def test_help_is_quick(name: str) -> None:
     command = [sys.executable, "-c", SCRIPT, f"entrypoints.{name}"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True)

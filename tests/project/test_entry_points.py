@@ -8,7 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from place import Place, make_place, write_reviews, write_tags
+from place import Place, make_place, options, write_reviews, write_tags
 from promised import (
     COMPARED,
     COSTS,
@@ -23,9 +23,12 @@ from promised import (
     run_here,
     scores,
 )
+from typer.testing import CliRunner
 
 import entrypoints.distill
+import entrypoints.export
 import entrypoints.promote
+from kdops.deploy.predictor import Predictor
 from kdops.measure.cost import measure_side_by_side
 from kdops.models.students import first_setting
 from kdops.steps import distill as distill_step
@@ -57,6 +60,8 @@ def text(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> W
         "distill": place.mlflow_run("distill", env_manager=None, student="bilstm", trials=2, **common, **BUDGET),
         "promote": place.mlflow_run("promote", dataset=dataset, min_f1_retained=0.01),
     }
+    student = place.runs("student")[0].info.run_id
+    said["export"] = place.mlflow_run("export", run_id=student, output=place.folder / "exported")
     return Worked(place, dataset, said)
 
 
@@ -124,10 +129,37 @@ class TestText:
         assert "registered: kdops-my-reviews version 1, alias challenger" in printed
         assert f"mlflow ui --backend-store-uri {text.place.tracking_uri}" in printed
 
+    def test_the_faster_of_fp32_and_int8_is_registered(self, text: Worked) -> None:
+        student = text.place.runs("student")[0]
+        found, precision = student.data.metrics, student.data.tags["kdops.precision"]
+        p50 = {name: found[f"{name}.cost.latency_p50_ms"] for name in ("fp32", "int8")}
+        assert student.data.tags["kdops.int8"] == "passed"
+        assert found["int8.label_agreement"] >= 0.98
+        assert found["int8.metric_difference"] <= 0.005
+        assert p50[precision] == min(p50.values()) == found["cost.latency_p50_ms"]
+        assert found["int8.cost.storage_mb"] < found["fp32.cost.storage_mb"]
+        version = text.place.client.get_model_version_by_alias("kdops-my-reviews", "challenger")
+        assert version.tags["kdops.precision"] == precision
+        assert f"precision: {precision} (" in text.said["distill"].stdout
+
     def test_promote_moves_the_champion(self, text: Worked) -> None:
         assert "version 1 promoted: all limits hold" in text.said["promote"].stdout
         assert champion(text.place, "kdops-my-reviews") == 1
         assert only(text.place.runs("promote")).data.tags["kdops.promoted"] == "true"
+
+    def test_export_writes_both_precisions(self, text: Worked) -> None:
+        exported = {one: Predictor.load(text.place.folder / "exported" / one) for one in ("fp32", "int8")}
+        assert {one: predictor.info.precision for one, predictor in exported.items()} == {
+            "fp32": "fp32",
+            "int8": "int8",
+        }
+        student, run = text.place.runs("student")[0], only(text.place.runs("export"))
+        assert run.data.tags["kdops.exported_run"] == student.info.run_id
+        assert run.data.tags["kdops.int8"] == "passed"
+        assert run.data.metrics["int8.label_agreement"] == student.data.metrics["int8.label_agreement"]
+        assert re.search(
+            r"^int8 beside fp32 on 30 validation texts: [\d.]+% of", text.said["export"].stdout, re.MULTILINE
+        )
 
 
 class TestTags:
@@ -183,8 +215,42 @@ class TestAgain:
         studies = optuna.get_all_study_summaries(f"sqlite:///{text.place.folder / 'optuna.db'}")
         assert [study.n_trials for study in studies] == [3, 3]
 
+    def test_a_teacher_is_exported_too(self, text: Worked, tmp_path: Path) -> None:
+        teacher = only(text.place.runs("teacher")).info.run_id
+        done = run_here(entrypoints.export.main, run_id=teacher, output=tmp_path / "out")
+        assert Predictor.load(tmp_path / "out" / "fp32").info.student == "teacher"
+        assert Predictor.load(tmp_path / "out" / "int8").info.precision == "int8"
+        assert f"int8: {tmp_path / 'out' / 'int8'}, " in done.stdout
+        again = CliRunner().invoke(entrypoints.export.main, options(run_id=teacher, output=tmp_path / "out"))
+        assert (again.exit_code, again.stderr) == (
+            2,
+            f"error: output={tmp_path / 'out'} is not an empty folder; name another\n",
+        )
+        trial = text.place.runs("trial")[0].info.run_id
+        wrong = CliRunner().invoke(entrypoints.export.main, options(run_id=trial, output=tmp_path / "other"))
+        assert wrong.stderr == f"error: run {trial} is no finished student or teacher; its role is trial\n"
+        unknown = CliRunner().invoke(entrypoints.export.main, options(run_id="beef", output=tmp_path / "other"))
+        assert unknown.stderr.startswith("error: no run 'beef': ")
+
+    def test_a_precision_of_ones_own(self, text: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(distill_step, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
+        trained = len(text.place.runs("trial"))
+        asked = {"dataset": text.dataset, "teacher": "scratch", "trials": 2, **BUDGET}
+        for precision in ("fp32", "int8"):
+            done = run_here(entrypoints.distill.main, precision=precision, **asked)
+            student = text.place.runs("student")[-1]
+            assert student.data.tags["kdops.precision"] == precision
+            assert f"precision: {precision}" in done.stdout
+            assert ("int8.label_agreement" in student.data.metrics) == (precision == "int8")
+        # What is tuned is tuned, whatever it is deployed in.
+        assert len(text.place.runs("trial")) == trained
+        monkeypatch.setattr("kdops.deploy.parity._INT8_AGREEMENT", 1.01)
+        refused = CliRunner().invoke(entrypoints.distill.main, options(precision="int8", threads=2, **asked))
+        assert refused.exit_code == 2
+        assert "error: precision=int8: bilstm for my-reviews cannot be int8: only " in refused.stderr
+
     def test_a_dry_run_moves_nothing(self, text: Worked) -> None:
         done = run_here(entrypoints.promote.main, dataset=text.dataset, dry_run="true")
-        assert re.search("version [12] (would be|not) promoted: ", done.stdout)
+        assert re.search(r"version \d (would be|not) promoted: ", done.stdout)
         assert champion(text.place, "kdops-my-reviews") == 1
         assert only(text.place.runs("promote")[1:]).data.tags["kdops.promoted"] == "false"

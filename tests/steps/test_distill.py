@@ -86,6 +86,7 @@ class TestConfig:
             ("unlabeled_max", "0", "unlabeled_max=0: Input should be greater than or equal to 1"),
             ("drop_leaks", "some", "drop_leaks=some: Input should be a valid boolean"),
             ("init", "fasttext", "unknown init 'fasttext'; choose one of: random, teacher"),
+            ("precision", "int4", "unknown precision 'int4'; choose one of: fp32, int8, auto"),
             ("scheme", "bio", "unknown scheme 'bio'; choose one of: auto, iob1, iob2, iobes, plain"),
         ],
     )
@@ -114,6 +115,7 @@ class TestSummary:
             baseline=small | {"test.f1_macro": 0.7},
             student=small | RATIOS | {"test.f1_macro": 0.76, "test.f1_retained": 0.95} | student,
             version=3,
+            precision="int8",
             reused=False,
         )
 
@@ -136,5 +138,11 @@ class TestSummary:
     def test_it_says_what_was_registered_and_where_to_look(self) -> None:
         told = str(self.distilled())
         assert "registered: kdops-smsa version 3, alias challenger" in told
+        assert "precision: int8\n" in told
         assert "run: 0123\n" in told
         assert "look at the runs: mlflow ui --backend-store-uri sqlite:///" in told
+
+    def test_both_precisions_are_told(self) -> None:
+        costs = {"fp32.cost.latency_p50_ms": 0.5, "int8.cost.latency_p50_ms": 0.25, "int8.label_agreement": 0.999}
+        expected = "precision: int8 (fp32 0.500 ms p50, int8 0.250 ms p50, int8 gives 99.90% of fp32's labels)\n"
+        assert expected in str(self.distilled(**costs))
