@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,3 +99,11 @@ def mirror() -> Path:
 def encoder() -> Path:
     """A real pretrained encoder in a folder."""
     return _folder_of("KDOPS_TEST_ENCODER", "a folder with a small pretrained encoder")
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> Callable[..., Path]:
+    """Writes bundles of a known size: `make_bundle(name, pieces=10, width=4)`."""
+    from bundles import write_mean_bundle
+
+    return lambda name, **size: write_mean_bundle(tmp_path / name, **size)

@@ -1,29 +1,22 @@
 """What a bundle costs to run, read in a clean process."""
 
-import json
 import logging
-import os
 import random
-import statistics
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-import kdops
 from kdops.deploy.predictor import GRAPH_FILE, Inputs
 from kdops.measure.probes import BYTES_PER_MB
+from kdops.measure.process import ask
 from kdops.measure.worker import Answer, Request
 
 logger = logging.getLogger(__name__)
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-_TIMEOUT_S = 900
-_STDERR_LINES = 5
+_WORKER = "kdops.measure.worker"
 _FEW_CALLS = 100
 _WEIGHT_TYPES = {
     onnx.TensorProto.FLOAT,
@@ -33,10 +26,6 @@ _WEIGHT_TYPES = {
     onnx.TensorProto.INT8,
     onnx.TensorProto.UINT8,
 }
-
-
-class MeasurementError(RuntimeError):
-    """The clean process did not come to an answer."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +42,8 @@ class Cost:
         ram_model_mb: The same minus what the process held before the model was loaded.
         storage_mb: Bytes of all the bundle's files, in decimal megabytes.
         load_ms: From before the load to the first answer.
+        cold_start_ms: From before the process began, its imports included, to the first answer.
+        energy_mj_per_text: Millijoules a text, batched, of the whole processor package; None where it does not tell.
         parameters: Weights in the graph.
     """
 
@@ -65,11 +56,13 @@ class Cost:
     ram_model_mb: float
     storage_mb: float
     load_ms: float
+    cold_start_ms: float
     parameters: int
+    energy_mj_per_text: float | None = None
 
     def metrics(self) -> dict[str, float]:
-        """The fields by name, as numbers to log."""
-        return asdict(self)
+        """The fields by name, as numbers to log; what could not be read is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def ratios(self, teacher: "Cost") -> dict[str, float]:
         """How many times cheaper than a teacher this is: teacher / student.
@@ -111,18 +104,17 @@ def measure(
     """
     if not len(inputs) or threads < 1:
         raise ValueError(f"cannot measure {len(inputs)} inputs on {threads} threads; at least one of each is needed")
-    # Drawn, not the first ones: files are often sorted, and a slow model sees only the beginning.
-    drawn = random.Random(0).sample(range(len(inputs)), min(calls, len(inputs)))
     request = Request(
         bundle=str(bundle_folder.resolve()),
-        inputs=[inputs[index] for index in drawn],
+        inputs=draw(inputs, calls),
         threads=threads,
         calls=calls,
         call_seconds=call_seconds,
         batch_seconds=batch_seconds,
         batch_size=batch_size,
     )
-    answer = _ask(request)
+    began = time.time()
+    answer = Answer(**ask(_WORKER, asdict(request), threads=threads))
     if len(answer.latencies_ms) < min(calls, _FEW_CALLS):
         logger.warning("%s: percentiles rest on only %d calls", bundle_folder, len(answer.latencies_ms))
     p50, p95, p99 = np.percentile(answer.latencies_ms, [50, 95, 99]).tolist()
@@ -136,29 +128,19 @@ def measure(
         ram_model_mb=answer.rss_peak_mb - answer.rss_before_mb,
         storage_mb=_storage_bytes(bundle_folder) / BYTES_PER_MB,
         load_ms=answer.load_ms,
+        cold_start_ms=(answer.answered_at_s - began) * 1e3,
+        energy_mj_per_text=_per_text(answer.batched_energy_j, answer.batched_texts),
         parameters=count_parameters(bundle_folder / GRAPH_FILE),
     )
 
 
-def measure_side_by_side(
-    bundle_folders: Sequence[Path], inputs: Inputs, *, threads: int = 1, rounds: int = 3
-) -> list[Cost]:
-    """Measure bundles in turns, so that a busy moment of the machine falls on all of them.
+def draw(inputs: Inputs, most: int) -> list[str] | list[list[str]]:
+    """At most so many of the inputs, always the same ones.
 
-    Args:
-        bundle_folders: The bundles.
-        inputs: Real texts, or lists of words, the same for all.
-        threads: CPU threads that each may use.
-        rounds: Turns, each in a fresh process.
-
-    Returns:
-        The costs of each bundle, each figure the median of its turns.
-
-    Raises:
-        MeasurementError: A process failed.
+    Drawn, not the first ones: files are often sorted, and a slow model sees only the beginning.
     """
-    turns = [[measure(folder, inputs, threads=threads) for folder in bundle_folders] for _ in range(rounds)]
-    return [_median(costs) for costs in zip(*turns, strict=True)]
+    rows = random.Random(0).sample(range(len(inputs)), min(most, len(inputs)))
+    return [inputs[row] for row in rows]  # type: ignore[return-value]
 
 
 def count_parameters(graph_file: Path) -> int:
@@ -168,38 +150,9 @@ def count_parameters(graph_file: Path) -> int:
     return sum(int(np.prod(tensor.dims)) for tensor in weights)
 
 
-def _ask(request: Request) -> Answer:
-    # -P and PYTHONPATH: the worker is found where this package is, and nothing in the current folder is.
-    command = [sys.executable, "-P", "-m", "kdops.measure.worker"]
-    try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(asdict(request)),
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            env=_environment(os.environ, request.threads),
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MeasurementError(f"measuring {request.bundle} took more than {_TIMEOUT_S} s") from error
-    if done.returncode:
-        last_words = "\n".join(done.stderr.strip().splitlines()[-_STDERR_LINES:])
-        raise MeasurementError(f"measuring {request.bundle} ended with exit code {done.returncode}: {last_words}")
-    return Answer(**json.loads(done.stdout))
-
-
-def _environment(current: Mapping[str, str], threads: int) -> dict[str, str]:
-    package_root = str(Path(kdops.__file__).parents[1])
-    paths = [package_root, *filter(None, [current.get("PYTHONPATH")])]
-    limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    return {**current, **limits, "PYTHONPATH": os.pathsep.join(paths)}
-
-
 def _storage_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _median(costs: Sequence[Cost]) -> Cost:
-    return Cost(
-        **{field.name: statistics.median(getattr(cost, field.name) for cost in costs) for field in fields(Cost)}
-    )
+def _per_text(joules: float | None, texts: int) -> float | None:
+    return None if joules is None else joules * 1e3 / texts

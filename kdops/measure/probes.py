@@ -55,6 +55,19 @@ def peak_rss_mb() -> float:
     return peak * (1 if sys.platform == "darwin" else 1024) / BYTES_PER_MB
 
 
+def package_energy_j(counters: Path = Path("/sys/class/powercap")) -> float | None:
+    """Energy that the processor packages have used so far, in joules, by RAPL; None where that cannot be read.
+
+    The counters start again from 0 after some minutes to hours, which shows as a negative difference.
+    """
+    try:
+        packages = [path for path in counters.glob("intel-rapl:*") if path.name.count(":") == 1]
+        values = [int((path / "energy_uj").read_text()) for path in packages]
+    except OSError:
+        return None
+    return sum(values) / 1e6 if values else None
+
+
 def _status_mb(name: str) -> float:
     for line in _STATUS.read_text().splitlines():
         key, _, value = line.partition(":")

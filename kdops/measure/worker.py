@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from kdops.deploy.predictor import Predictor
-from kdops.measure.probes import peak_rss_mb, rss_mb, usage
+from kdops.measure.probes import package_energy_j, peak_rss_mb, rss_mb, usage
 
 _WARM_UP_TEXTS = 8
 _CHUNK_BATCHES = 4
@@ -49,19 +49,23 @@ class Answer:
         rss_before_mb: Memory of the process, libraries and texts in it, before the model was loaded.
         rss_peak_mb: The most memory at any time until the end.
         load_ms: From before the load to the first answer.
+        answered_at_s: When the first answer was there, in seconds of the clock that all processes share.
         latencies_ms: One text in, its labels out, each.
         batched_texts: Texts that went through in batches.
         batched_wall_s: Time that these took.
         batched_cpu_s: CPU time that these took, user and system of all threads.
+        batched_energy_j: What the processor package used meanwhile; None where it does not tell.
     """
 
     rss_before_mb: float
     rss_peak_mb: float
     load_ms: float
+    answered_at_s: float
     latencies_ms: list[float]
     batched_texts: int
     batched_wall_s: float
     batched_cpu_s: float
+    batched_energy_j: float | None
 
 
 def serve(request: Request) -> Answer:
@@ -71,6 +75,7 @@ def serve(request: Request) -> Answer:
     with usage() as load:
         predictor = Predictor.load(request.bundle, threads=request.threads)
         predictor.predict(inputs[:1])
+    answered_at_s = time.time()
     for index in range(min(_WARM_UP_TEXTS, len(inputs))):
         predictor.predict(inputs[index : index + 1])
 
@@ -85,20 +90,24 @@ def serve(request: Request) -> Answer:
 
     chunk = request.batch_size * _CHUNK_BATCHES
     batched_texts, end = 0, time.perf_counter() + request.batch_seconds
+    energy_j = package_energy_j()
     with usage() as batched:
         while not batched_texts or time.perf_counter() < end:
             start = batched_texts % len(inputs)
             texts = inputs[start : start + chunk]
             predictor.predict(texts, batch_size=request.batch_size)
             batched_texts += len(texts)
+    energy_after_j = package_energy_j()
     return Answer(
         rss_before_mb=rss_before_mb,
         rss_peak_mb=peak_rss_mb(),
         load_ms=load.wall_s * 1e3,
+        answered_at_s=answered_at_s,
         latencies_ms=latencies_ms,
         batched_texts=batched_texts,
         batched_wall_s=batched.wall_s,
         batched_cpu_s=batched.cpu_s,
+        batched_energy_j=None if energy_j is None or energy_after_j is None else energy_after_j - energy_j,
     )
 
 

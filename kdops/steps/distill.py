@@ -15,7 +15,8 @@ from kdops.deploy.bundle import FP32
 from kdops.deploy.predictor import Predictor
 from kdops.fingerprint import fingerprint
 from kdops.home import home
-from kdops.measure.cost import Cost, measure_side_by_side
+from kdops.measure.cost import Cost
+from kdops.measure.turns import measure_side_by_side
 from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
 from kdops.models.teacher import SCRATCH, check_teacher
@@ -214,9 +215,8 @@ class _Job:
         """Choose what is deployed after measuring all in turns, score it, and log what each costs to its own run."""
         bundles = [teacher_bundle(teacher, self.corpus, self.config.max_length), baseline.bundle]
         bundles += [variant.bundle for variant in variants]
-        ours, alone, *costs = measure_side_by_side(
-            bundles, self.corpus.inputs("validation"), threads=self.config.threads
-        )
+        inputs = self.corpus.inputs("validation")
+        ours, alone, *costs = measure_side_by_side(bundles, inputs, threads=self.config.threads).costs
         runs.Run(teacher.run_id).metrics(prefixed(names.COST_PREFIX, ours.metrics()))
         if self.recipe.distills:
             runs.Run(baseline.run_id).metrics(_cost_metrics(alone, ours))

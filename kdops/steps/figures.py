@@ -1,8 +1,10 @@
 """Pictures that are logged with a run."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from kdops.training.loop import Epoch
@@ -39,4 +41,26 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
         axes.text(
             column, row, str(count), ha="center", va="center", color="white" if shares[row, column] > 0.5 else "k"
         )
+    return figure
+
+
+def growth(points: pd.DataFrame, across: str, up: str) -> Figure:
+    """A line a model over where it was measured, both axes in powers of two.
+
+    Args:
+        points: columns `model`, `at` and `value`.
+        across: what `at` is, with its unit.
+        up: what `value` is, with its unit.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for (model, line), marker in zip(points.groupby("model", sort=False), itertools.cycle("osD^vx*+"), strict=False):
+        axes.plot(line["at"], line["value"], marker=marker, color="black", linewidth=0.8, label=model)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set(xlabel=across, ylabel=up)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.grid(alpha=0.3)
+    axes.legend()
     return figure

@@ -8,7 +8,7 @@ from kdops.deploy.bundle import FP32, INT8
 from kdops.tracking import names
 from kdops.tracking.places import how_to_look
 
-_COSTS = (
+COSTS = (
     ("latency p50, ms", "latency_p50_ms", "latency", ".3f"),
     ("latency p95, ms", "latency_p95_ms", None, ".3f"),
     ("CPU a text, ms", "cpu_ms_per_text", "cpu", ".3f"),
@@ -76,7 +76,7 @@ class Distilled:
             ("", "teacher", "student alone", "student", "teacher / student"),
             (f"test {self.main_metric}", *(f"{column[main]:.4f}" for column in columns), ""),
         ]
-        for title, cost, ratio, form in _COSTS:
+        for title, cost, ratio, form in COSTS:
             unit = 1e6 if cost == "parameters" else 1
             values = (f"{column[names.COST_PREFIX + cost] / unit:{form}}" for column in columns)
             times = f"{self.student[names.RATIO_PREFIX + ratio]:.1f} x" if ratio else ""
@@ -84,7 +84,7 @@ class Distilled:
         kept = f"The student keeps {self.student[names.F1_RETAINED]:.1%} of the teacher's {self.main_metric}"
         gain = self.student.get(names.KD_GAIN)
         brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"
-        return f"{_aligned(rows)}\n\n{kept}{brought}."
+        return f"{aligned(rows)}\n\n{kept}{brought}."
 
 
 def version_card(corpus: Corpus, student: str, recipe: str, teacher: str, metrics: Mapping[str, float]) -> str:
@@ -101,7 +101,8 @@ def version_card(corpus: Corpus, student: str, recipe: str, teacher: str, metric
     return "\n".join([*lines, *(f"- {name}: {value}" for name, value in shown.items())])
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as lines of a table, the first one its head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(

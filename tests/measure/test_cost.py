@@ -9,7 +9,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from kdops.measure.cost import Cost, MeasurementError, count_parameters, measure, measure_side_by_side
+from kdops.measure.cost import Cost, count_parameters, measure
+from kdops.measure.process import MeasurementError
 
 INPUTS = ["nasi goreng enak", "tidak enak", "", "nasi " * 20]
 QUICK = {"calls": 120, "batch_seconds": 0.2}
@@ -24,6 +25,7 @@ COST = Cost(
     ram_model_mb=20,
     storage_mb=4,
     load_ms=50,
+    cold_start_ms=400,
     parameters=1000,
 )
 
@@ -47,15 +49,8 @@ def test_numbers_fit_each_other(make_bundle: Callable[..., Path]) -> None:
     assert cost.ram_peak_mb > cost.ram_model_mb > 0
     # On one thread, CPU time is no more than wall time.
     assert 0 < cost.cpu_ms_per_text <= 1.1e3 / cost.throughput_per_s
-    assert cost.metrics() == asdict(cost)
-
-
-def test_side_by_side_gives_both_in_order(make_bundle: Callable[..., Path]) -> None:
-    small, large = make_bundle("small"), make_bundle("large", pieces=50_000, width=100)
-    student, teacher = measure_side_by_side([small, large], INPUTS, rounds=1)
-    assert (student.parameters, teacher.parameters) == (48, 5_000_200)
-    assert student.storage_mb < teacher.storage_mb
-    assert student.ratios(teacher)["ram"] > 1
+    assert cost.load_ms < cost.cold_start_ms
+    assert cost.metrics() == {name: value for name, value in asdict(cost).items() if value is not None}
 
 
 def test_ratios_say_how_many_times_cheaper_the_student_is() -> None:

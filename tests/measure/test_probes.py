@@ -94,3 +94,13 @@ def test_without_proc_the_portable_accounts_say_nearly_the_same(monkeypatch: pyt
     monkeypatch.setattr(probes, "_STATUS", Path("/does/not/exist"))
     assert probes.rss_mb() == pytest.approx(rss, rel=0.05)
     assert probes.peak_rss_mb() >= rss * 0.95
+
+
+def test_energy_is_the_sum_over_packages(tmp_path: Path) -> None:
+    assert probes.package_energy_j(tmp_path) is None
+    for name, microjoules in (("intel-rapl:0", 2_000_000), ("intel-rapl:1", 500_000), ("intel-rapl:0:0", 1)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "energy_uj").write_text(f"{microjoules}\n")
+    assert probes.package_energy_j(tmp_path) == 2.5
+    (tmp_path / "intel-rapl:1" / "energy_uj").unlink()
+    assert probes.package_energy_j(tmp_path) is None

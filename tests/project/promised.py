@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 COSTS = {
     *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "throughput_per_s", "cpu_ms_per_text"),
     *("ram_peak_mb", "ram_model_mb", "storage_mb", "load_ms", "parameters"),
+    "cold_start_ms",
 }
 RATIOS = {"ratio.latency", "ratio.ram", "ratio.storage", "ratio.cpu"}
 COMPARED = {f"cost.{name}" for name in COSTS} | {f"teacher.cost.{name}" for name in COSTS} | RATIOS

@@ -29,7 +29,7 @@ import entrypoints.distill
 import entrypoints.export
 import entrypoints.promote
 from kdops.deploy.predictor import Predictor
-from kdops.measure.cost import measure_side_by_side
+from kdops.measure.turns import measure_side_by_side
 from kdops.models.students import first_setting
 from kdops.steps import distill as distill_step
 
@@ -254,3 +254,22 @@ class TestAgain:
         assert re.search(r"version \d (would be|not) promoted: ", done.stdout)
         assert champion(text.place, "kdops-my-reviews") == 1
         assert only(text.place.runs("promote")[1:]).data.tags["kdops.promoted"] == "false"
+
+
+def test_measure_publishes_costs_and_curves(text: Worked) -> None:
+    model = "models:/kdops-My-Reviews@champion"
+    (bundle,) = text.place.home.glob("studies/*-bilstm-kd-unlabeled-teacher-*/bundle")
+    # A busy machine must not fail this test: it is about what is published, not about how steady it is.
+    done = text.place.mlflow_run(
+        "measure", model=f"{model},{bundle}", dataset=text.dataset, rounds=3, max_spread=1000, sweeps="true"
+    )
+    assert "median of 3 turns" in done.stdout
+    parent, *children = text.place.runs("measure")
+    assert [run.data.tags["kdops.model"] for run in children] == [model, str(bundle)]
+    for run in children:
+        assert {name.removeprefix("cost.") for name in measured(run, "cost.")} - {"energy_mj_per_text"} == COSTS
+        assert measured(run, "spread.") == {"spread.latency_p50_ms", "spread.cpu_ms_per_text"}
+    artifacts = {file.path for file in text.place.client.list_artifacts(parent.info.run_id)}
+    curves = {"latency_by_tokens", "throughput_by_batch", "throughput_by_threads", "ram_by_requests"}
+    assert artifacts == {"costs.txt", "sweeps.csv"} | {f"{curve}.png" for curve in curves}
+    assert {"ram_growth.0_mb", "ram_growth.1_mb"} <= set(parent.data.metrics)

@@ -9,8 +9,9 @@ from place import Place, make_place, write_reviews, write_tags
 from promised import check_student, check_trials, check_version, only, run_here
 
 import entrypoints.distill
-from kdops.deploy.predictor import Predictor, TextPrediction
-from kdops.measure.cost import Cost, Inputs, measure
+from kdops.deploy.predictor import Inputs, Predictor, TextPrediction
+from kdops.measure.cost import measure
+from kdops.measure.turns import Measured, SideBySide
 from kdops.models.students import BERT_STUDENTS, STUDENTS
 from kdops.steps import distill as distill_step
 
@@ -35,9 +36,10 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Shop(place, request.param, write(place.folder / "shop", train=40, held_out=20))
 
 
-def measured_briefly(bundles: Sequence[Path], inputs: Inputs, *, threads: int) -> list[Cost]:
+def measured_briefly(bundles: Sequence[Path], inputs: Inputs, *, threads: int) -> SideBySide:
     """Each in a process of its own, but a moment long: what it costs is not what this is about."""
-    return [measure(bundle, inputs, threads=threads, calls=20, batch_seconds=0.1) for bundle in bundles]
+    costs = [measure(bundle, inputs, threads=threads, calls=20, batch_seconds=0.1) for bundle in bundles]
+    return SideBySide(tuple(Measured((cost,)) for cost in costs), other_cores=0.0)
 
 
 @pytest.mark.parametrize("student", STUDENTS)

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -42,29 +40,22 @@ def _graph(pieces: int, width: int) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
 
 
-@pytest.fixture
-def make_bundle(tmp_path: Path) -> Callable[..., Path]:
-    def make(name: str, pieces: int = 10, width: int = 4) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        onnx.save(_graph(pieces, width), str(folder / "model.onnx"))
-        tokenizer = Tokenizer(WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
-        tokenizer.pre_tokenizer = Whitespace()
-        tokenizer.save(str(folder / "tokenizer.json"))
-        info = {
-            "task": "text-classification",
-            "labels": ["bad", "good"],
-            "max_length": 32,
-            "pad_id": 0,
-            "main_metric": "f1_macro",
-            "main_metric_value": 0.5,
-            "format_version": 1,
-            "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()},
-            **dict.fromkeys(
-                ["student", "dataset", "licence", "teacher", "recipe", "precision", "fingerprint"], "nothing"
-            ),
-        }
-        (folder / "bundle.json").write_text(json.dumps(info))
-        return folder
-
-    return make
+def write_mean_bundle(folder: Path, pieces: int = 10, width: int = 4) -> Path:
+    folder.mkdir()
+    onnx.save(_graph(pieces, width), str(folder / "model.onnx"))
+    tokenizer = Tokenizer(WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    info = {
+        "task": "text-classification",
+        "labels": ["bad", "good"],
+        "max_length": 32,
+        "pad_id": 0,
+        "main_metric": "f1_macro",
+        "main_metric_value": 0.5,
+        "format_version": 1,
+        "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()},
+        **dict.fromkeys(["student", "dataset", "licence", "teacher", "recipe", "precision", "fingerprint"], "nothing"),
+    }
+    (folder / "bundle.json").write_text(json.dumps(info))
+    return folder

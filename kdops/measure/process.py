@@ -1,0 +1,57 @@
+"""The clean process that measurements run in: nothing is loaded in it but what production would load."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import kdops
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+_TIMEOUT_S = 900
+_STDERR_LINES = 5
+
+
+class MeasurementError(RuntimeError):
+    """The clean process did not come to an answer."""
+
+
+def ask(module: str, request: Mapping[str, Any], *, threads: int) -> dict[str, Any]:
+    """Run a module in a fresh process that reads a JSON request and writes a JSON answer.
+
+    Args:
+        module: Its name, to be run as a program.
+        request: What it reads from standard input; `bundle` names what is measured.
+        threads: CPU threads that its libraries may use.
+
+    Raises:
+        MeasurementError: The process failed or took too long; the message ends with its last words.
+    """
+    # -P and PYTHONPATH: the worker is found where this package is, and nothing in the current folder is.
+    command = [sys.executable, "-P", "-m", module]
+    try:
+        done = subprocess.run(
+            command,
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            env=_environment(os.environ, threads),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MeasurementError(f"measuring {request['bundle']} took more than {_TIMEOUT_S} s") from error
+    if done.returncode:
+        last_words = "\n".join(done.stderr.strip().splitlines()[-_STDERR_LINES:])
+        raise MeasurementError(f"measuring {request['bundle']} ended with exit code {done.returncode}: {last_words}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _environment(current: Mapping[str, str], threads: int) -> dict[str, str]:
+    package_root = str(Path(kdops.__file__).parents[1])
+    paths = [package_root, *filter(None, [current.get("PYTHONPATH")])]
+    limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    return {**current, **limits, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,99 @@
+"""Several bundles measured in turns, with how far the turns differ: a busy machine must not pass for a slow model."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import psutil
+
+from kdops.deploy.predictor import Inputs
+from kdops.measure.cost import Cost, measure
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one bundle costs, over several turns.
+
+    Attributes:
+        turns: One cost a turn, each from a fresh process.
+    """
+
+    turns: tuple[Cost, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """Each figure the median of its turns."""
+        turns = [turn.metrics() for turn in self.turns]
+        return Cost(**{name: statistics.median(turn[name] for turn in turns) for name in turns[0]})  # type: ignore[arg-type]
+
+    def spread(self, name: str) -> float:
+        """How far the turns differ in a figure: the range of their middle half, as a share of the median."""
+        values = [getattr(turn, name) for turn in self.turns]
+        low, middle, high = np.percentile(values, [25, 50, 75])
+        return float((high - low) / middle)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Bundles measured in turns.
+
+    Attributes:
+        measured: One a bundle, in order.
+        other_cores: How many cores other processes kept busy meanwhile, on average.
+    """
+
+    measured: tuple[Measured, ...]
+    other_cores: float
+
+    @property
+    def costs(self) -> list[Cost]:
+        """The medians of each bundle."""
+        return [one.cost for one in self.measured]
+
+
+def measure_side_by_side(bundles: Sequence[Path], inputs: Inputs, *, threads: int = 1, rounds: int = 3) -> SideBySide:
+    """Measure bundles in turns, so that a busy moment of the machine falls on all of them.
+
+    Args:
+        bundles: Their folders.
+        inputs: Real texts, or lists of words, the same for all.
+        threads: CPU threads that each may use.
+        rounds: Turns, each in a fresh process.
+
+    Raises:
+        MeasurementError: A process failed.
+    """
+    with_others = _OtherLoad()
+    turns = in_turns(bundles, lambda bundle: measure(bundle, inputs, threads=threads), rounds)
+    return SideBySide(tuple(map(Measured, turns)), with_others.cores())
+
+
+def in_turns(bundles: Sequence[Path], once: Callable[[Path], Result], rounds: int) -> list[tuple[Result, ...]]:
+    """What `once` says of each bundle, `rounds` times, going round: one tuple a bundle."""
+    turns = [[once(bundle) for bundle in bundles] for _ in range(rounds)]
+    return list(zip(*turns, strict=True))
+
+
+class _OtherLoad:
+    """What the rest of the machine does from now on."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic(), *self._busy_s()
+
+    def cores(self) -> float:
+        started, busy_s, own_s = self._start
+        now_busy_s, now_own_s = self._busy_s()
+        return max(0.0, (now_busy_s - busy_s - (now_own_s - own_s)) / (time.monotonic() - started))
+
+    @staticmethod
+    def _busy_s() -> tuple[float, float]:
+        """CPU seconds of the whole machine, and of this process with its finished children."""
+        machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
+        busy = sum(machine) - machine.idle - getattr(machine, "iowait", 0.0) - getattr(machine, "guest", 0.0)
+        return busy, own.user + own.system + own.children_user + own.children_system

@@ -1,0 +1,229 @@
+"""`measure`: what bundles cost on this machine, side by side, published only when the machine let it be measured."""
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from kdops.data.catalog import CATALOG
+from kdops.data.corpus import Corpus
+from kdops.deploy.predictor import BundleError, BundleInfo, read_info
+from kdops.errors import UserError
+from kdops.home import home
+from kdops.measure.sweeps import Sweeps, sweep_side_by_side
+from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
+from kdops.steps.figures import growth
+from kdops.steps.setup import DataConfig, identifying_tags
+from kdops.steps.student import BUNDLE
+from kdops.steps.summary import COSTS, aligned
+from kdops.tracking import names, registry, runs
+from kdops.tracking.names import Role
+from kdops.tracking.places import how_to_look
+
+logger = logging.getLogger(__name__)
+
+_REGISTERED = "models:/"
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+# The figures that a busy machine changes.
+_STEADY = ("latency_p50_ms", "cpu_ms_per_text")
+_MORE_COSTS = (
+    ("texts a second, batched", "throughput_per_s", None, ".0f"),
+    ("load, ms", "load_ms", None, ".0f"),
+    ("cold start, ms", "cold_start_ms", None, ".0f"),
+    ("energy a text, mJ", "energy_mj_per_text", None, ".2f"),
+)
+_CURVES = {
+    "latency_by_tokens": ("tokens a text", "latency p50, ms"),
+    "throughput_by_batch": ("texts a batch", "texts a second"),
+    "throughput_by_threads": ("CPU threads", "texts a second, batches of 32"),
+    "ram_by_requests": ("texts answered, one at a time", "RAM, MB"),
+}
+
+
+class MeasureConfig(DataConfig):
+    """What to measure, on which texts, and how steady the machine must be."""
+
+    model: str
+    dataset: str | None = None  # type: ignore[assignment]
+    threads: int = Field(default=1, ge=1)
+    rounds: int = Field(default=5, ge=3)
+    max_spread: float = Field(default=0.1, gt=0)
+    sweeps: bool = True
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One bundle to measure.
+
+    Attributes:
+        address: what the user called it.
+        folder: where it is on this machine.
+        info: what it says about itself.
+    """
+
+    address: str
+    folder: Path
+    info: BundleInfo
+
+    @property
+    def title(self) -> str:
+        """What it is, in short."""
+        return f"{self.info.student} {self.info.recipe} {self.info.precision}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the subjects cost.
+
+    Attributes:
+        subjects: what was measured.
+        together: their costs, in the same order.
+        sweeps: how these grow; empty when that was not asked for.
+        run_id: the run that all of it was logged to.
+    """
+
+    subjects: tuple[Subject, ...]
+    together: SideBySide
+    sweeps: tuple[Sweeps, ...]
+    run_id: str
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [table(self.subjects, self.together), "", f"run: {self.run_id}", f"look at the runs: {how_to_look()}"]
+        )
+
+
+def measure(config: MeasureConfig) -> Report:
+    """Measure bundles in turns, in clean processes, and log what they cost.
+
+    Raises:
+        UserError: for a model or data that cannot be used, before anything is measured; and when the turns differ by
+            more than `max_spread`, in which case nothing is logged.
+    """
+    runs.connect()
+    subjects = tuple(_subject(address.strip()) for address in config.model.split(",") if address.strip())
+    if not subjects:
+        raise UserError("model names nothing; give a registered version, a run id or a bundle's folder")
+    corpus = _corpus(config, subjects)
+    inputs, folders = corpus.inputs("validation"), [subject.folder for subject in subjects]
+    together = measure_side_by_side(folders, inputs, threads=config.threads, rounds=config.rounds)
+    _refuse_unsteady(subjects, together, config.max_spread)
+    sweeps: Sequence[Sweeps] = ()
+    if config.sweeps:
+        most = len(os.sched_getaffinity(0))
+        sweeps = sweep_side_by_side(folders, inputs, threads=config.threads, most_threads=most)
+    return Report(subjects, together, tuple(sweeps), _log(config, corpus, subjects, together, sweeps))
+
+
+def _subject(address: str) -> Subject:
+    folder = _folder(address)
+    try:
+        return Subject(address, folder, read_info(folder))
+    except BundleError as error:
+        raise UserError(str(error)) from error
+
+
+def _folder(address: str) -> Path:
+    if address.startswith(_REGISTERED):
+        return registry.download_bundle(address)
+    run_id = address.removeprefix("runs:/")
+    if _RUN_ID.fullmatch(run_id):
+        return runs.fetch_folder(run_id, BUNDLE, home() / "measured" / run_id / BUNDLE)
+    if Path(address).is_dir():
+        return Path(address)
+    raise UserError(
+        f"no model {address!r}: neither a registered version (models:/kdops-smsa@champion, models:/kdops-smsa/3), nor "
+        "the id of a run, nor the folder of a bundle"
+    )
+
+
+def _corpus(config: MeasureConfig, subjects: Sequence[Subject]) -> Corpus:
+    """The data set whose texts are sent: the user's choice, or the first subject's own."""
+    name = config.dataset or subjects[0].info.dataset
+    if config.dataset is None and name not in CATALOG:
+        raise UserError(f"{subjects[0].address} was made for your own data {name!r}: give its place by dataset=")
+    corpus = config.model_copy(update={"dataset": name}).corpus()
+    for subject in subjects:
+        if subject.info.task != corpus.task:
+            raise UserError(f"{subject.address} is for {subject.info.task}, but {corpus.name} is for {corpus.task}")
+    return corpus
+
+
+def _refuse_unsteady(subjects: Sequence[Subject], together: SideBySide, max_spread: float) -> None:
+    spreads = [
+        (measured.spread(name), name, subject.address)
+        for subject, measured in zip(subjects, together.measured, strict=True)
+        for name in _STEADY
+    ]
+    widest, name, address = max(spreads)
+    if widest > max_spread:
+        rounds = len(together.measured[0].turns)
+        raise UserError(
+            f"nothing is published: over {rounds} turns {name} of {address} differed by {widest:.0%}, more than "
+            f"max_spread={max_spread:g} allows; other processes kept {together.other_cores:.1f} cores busy meanwhile; "
+            "measure again on a quieter machine\n" + table(subjects, together)
+        )
+
+
+def table(subjects: Sequence[Subject], together: SideBySide) -> str:
+    """A row a figure, a column a subject; the spread of the turns behind what was timed."""
+    rows = [("", *(subject.title for subject in subjects)), ("", *(subject.address[-24:] for subject in subjects))]
+    for title, name, _, form in (*COSTS, *_MORE_COSTS):
+        rows.append((title, *(_cell(measured, name, form) for measured in together.measured)))
+    rounds = len(together.measured[0].turns)
+    return (
+        f"{aligned(rows)}\n\nmedian of {rounds} turns (±: their middle half), each in a fresh process; "
+        f"others kept {together.other_cores:.1f} cores busy"
+    )
+
+
+def _cell(measured: Measured, name: str, form: str) -> str:
+    value = measured.cost.metrics().get(name)
+    if value is None:
+        return ""
+    value /= 1e6 if name == "parameters" else 1
+    return f"{value:{form}}" + (f" ±{measured.spread(name):.0%}" if name in _STEADY else "")
+
+
+def _log(
+    config: MeasureConfig, corpus: Corpus, subjects: Sequence[Subject], together: SideBySide, sweeps: Sequence[Sweeps]
+) -> str:
+    described = config.model_dump() | {"dataset": corpus.name}
+    name, tags = f"measure {corpus.name}", identifying_tags(corpus)
+    with runs.tracked(Role.MEASURE, name, tags=tags, config=described) as run:
+        run.text(table(subjects, together) + "\n", "costs.txt")
+        run.metrics({names.OTHER_CORES: together.other_cores})
+        for subject, measured in zip(subjects, together.measured, strict=True):
+            _log_subject(corpus, subject, measured)
+        if sweeps:
+            curves = _curves(subjects, sweeps)
+            run.text(curves.to_csv(index=False, float_format="%.6g"), "sweeps.csv")
+            for curve, (across, up) in _CURVES.items():
+                run.figure(growth(curves[curves["curve"] == curve], across, up), f"{curve}.png")
+            run.metrics({f"{names.RAM_GROWTH_PREFIX}{index}_mb": one.ram_growth_mb for index, one in enumerate(sweeps)})
+        return run.run_id
+
+
+def _log_subject(corpus: Corpus, subject: Subject, measured: Measured) -> None:
+    """A run for each, so that the UI compares them."""
+    costs = {names.COST_PREFIX + name: value for name, value in measured.cost.metrics().items()}
+    info = subject.info
+    tags = identifying_tags(corpus, info.student, info.recipe)
+    tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}
+    with runs.tracked(Role.MEASURE, f"measure {info.student} {info.recipe} {info.precision}", tags=tags) as run:
+        run.metrics(costs | {names.SPREAD_PREFIX + one: measured.spread(one) for one in _STEADY})
+
+
+def _curves(subjects: Sequence[Subject], sweeps: Sequence[Sweeps]) -> pd.DataFrame:
+    """All points of all curves, a row each."""
+    return pd.DataFrame(
+        {"model": subject.title, "address": subject.address, "curve": curve, "at": at, "value": value}
+        for subject, one in zip(subjects, sweeps, strict=True)
+        for curve in _CURVES
+        for at, value in getattr(one, curve).items()
+    )

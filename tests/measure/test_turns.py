@@ -1,0 +1,60 @@
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kdops.measure.cost import Cost
+from kdops.measure.turns import Measured, _OtherLoad, measure_side_by_side
+
+COST = Cost(
+    latency_p50_ms=2,
+    latency_p95_ms=3,
+    latency_p99_ms=4,
+    throughput_per_s=500,
+    cpu_ms_per_text=2,
+    ram_peak_mb=80,
+    ram_model_mb=20,
+    storage_mb=4,
+    load_ms=50,
+    cold_start_ms=400,
+    parameters=1000,
+)
+
+
+def test_side_by_side_gives_both_in_order(make_bundle: Callable[..., Path]) -> None:
+    small, large = make_bundle("small"), make_bundle("large", pieces=50_000, width=100)
+    together = measure_side_by_side([small, large], ["nasi goreng", "enak"], rounds=1)
+    student, teacher = together.costs
+    assert (student.parameters, teacher.parameters) == (48, 5_000_200)
+    assert student.storage_mb < teacher.storage_mb
+    assert student.ratios(teacher)["ram"] > 1
+    assert student.cold_start_ms > student.load_ms
+    assert together.other_cores >= 0
+
+
+def test_the_cost_is_the_median_and_the_spread_that_of_the_middle_half() -> None:
+    measured = Measured(tuple(replace(COST, latency_p50_ms=value) for value in (1.0, 2.0, 3.0, 4.0, 50.0)))
+    assert measured.cost == replace(COST, latency_p50_ms=3.0)
+    assert measured.spread("latency_p50_ms") == pytest.approx((4 - 2) / 3)
+    assert measured.spread("cpu_ms_per_text") == 0
+
+
+def test_energy_is_left_out_where_it_cannot_be_read() -> None:
+    assert "energy_mj_per_text" not in Measured((COST, COST)).cost.metrics()
+    told = Measured((replace(COST, energy_mj_per_text=3.0), replace(COST, energy_mj_per_text=5.0)))
+    assert told.cost.energy_mj_per_text == 4
+
+
+def test_what_this_process_does_is_no_load_of_others() -> None:
+    before = _OtherLoad()
+    end = time.process_time() + 1.0
+    while time.process_time() < end:
+        math.sqrt(2)
+    mine = before.cores()
+    before = _OtherLoad()
+    time.sleep(1.0)
+    # The others did about the same in both seconds; mine would be a whole core more.
+    assert mine < before.cores() + 0.6

@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from taught import Taught
+
+from entrypoints import cli
+from kdops.errors import UserError
+from kdops.measure.cost import Cost
+from kdops.measure.turns import Measured, SideBySide
+from kdops.steps import measure as step
+from kdops.steps.measure import MeasureConfig, measure
+from kdops.tracking import store
+
+COST = Cost(
+    latency_p50_ms=2,
+    latency_p95_ms=3,
+    latency_p99_ms=4,
+    throughput_per_s=500,
+    cpu_ms_per_text=2,
+    ram_peak_mb=80,
+    ram_model_mb=20,
+    storage_mb=4,
+    load_ms=50,
+    cold_start_ms=400,
+    parameters=1000,
+)
+
+
+def turns(*latencies_ms: float) -> Callable[..., SideBySide]:
+    """Stands for measuring one bundle, with these medians."""
+    costs = tuple(replace(COST, latency_p50_ms=value) for value in latencies_ms)
+    return lambda *args, **kwargs: SideBySide((Measured(costs),), other_cores=1.7)
+
+
+@pytest.fixture
+def config(make_bundle: Callable[..., Path], taught: Taught, tracking_uri: str) -> MeasureConfig:
+    return MeasureConfig(model=str(make_bundle("small")), dataset=str(taught.folder), sweeps=False)
+
+
+def test_steady_turns_are_published(config: MeasureConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "measure_side_by_side", turns(2.0, 2.01, 2.02))
+    report = measure(config)
+    assert "2.010 ±0%" in str(report)
+    logged = {run.info.run_id: run for run in store.search("tags.`kdops.role` = 'measure'")}
+    (child,) = (run for run_id, run in logged.items() if run_id != report.run_id)
+    assert child.data.metrics["cost.latency_p50_ms"] == 2.01
+    assert child.data.metrics["spread.latency_p50_ms"] == pytest.approx(0.005, rel=0.01)
+    assert logged[report.run_id].data.metrics["measure.other_cores"] == 1.7
+
+
+def test_unsteady_turns_are_not(config: MeasureConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "measure_side_by_side", turns(1.0, 2.0, 3.0))
+    with pytest.raises(UserError, match=r"latency_p50_ms of .* differed by 50%.* 1\.7 cores busy(.|\n)*2\.000 ±50%"):
+        measure(config)
+    assert store.search("tags.`kdops.role` = 'measure'") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": " , "}, "model names nothing"),
+        ({"model": "no/such/place"}, "no model 'no/such/place': neither a registered version"),
+        ({"model": "models:/kdops-none/1"}, "no model models:/kdops-none/1"),
+        ({"model": "0" * 32}, "cannot fetch runs:/0000"),
+        ({"model": "."}, "is not a bundle"),
+        ({"dataset": None}, "was made for your own data 'nothing': give its place by dataset="),
+    ],
+)
+def test_what_cannot_be_measured_is_said_at_once(
+    config: MeasureConfig, changes: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(step, "measure_side_by_side")
+    with pytest.raises(UserError, match=message):
+        measure(config.model_copy(update=changes))
+
+
+def test_the_task_of_the_data_must_be_the_models(
+    config: MeasureConfig, tagged: Taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(step, "measure_side_by_side")
+    with pytest.raises(UserError, match=r"is for text-classification, but .* is for token-classification"):
+        measure(config.model_copy(update={"dataset": str(tagged.folder)}))
+
+
+def test_two_turns_have_no_middle_half() -> None:
+    with pytest.raises(UserError, match="rounds=2: Input should be greater than or equal to 3"):
+        cli.settings(MeasureConfig, model="x", rounds="2")
