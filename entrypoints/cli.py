@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from kdops.errors import UserError
+from kdops.errors import Stopped, UserError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Config = TypeVar("Config")
 
 _USER_ERROR = 2
+_STOPPED = os.EX_TEMPFAIL
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 _PARENT_POLL_S = 1.0
@@ -33,7 +34,8 @@ class Terminated(KeyboardInterrupt):
 def program(command: Callable[..., None]) -> typer.Typer:
     """Make a command-line program of a function whose parameters are typer options.
 
-    It exits with 0, with 2 and one line on a mistake of the user's, with 130 on Ctrl-C, 143 on SIGTERM, and with 1
+    It exits with 0, with 2 and one line on a mistake of the user's, with 75 and one line when something that it needs
+    went away, with 130 on Ctrl-C, 143 on SIGTERM, and with 1
     and a traceback on anything else.
     """
 
@@ -46,6 +48,9 @@ def program(command: Callable[..., None]) -> typer.Typer:
         except UserError as error:
             print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
             raise SystemExit(_USER_ERROR) from error
+        except Stopped as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(_STOPPED) from error
         except Terminated as error:
             raise SystemExit(_TERMINATED) from error
         except KeyboardInterrupt as error:

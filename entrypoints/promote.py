@@ -1,4 +1,4 @@
-"""Entry point `promote`: moves the alias `champion` to the challenger when the limits hold."""
+"""Entry point `promote`: moves the alias `champion` to the best version within the limits, or back."""
 
 from typing import Annotated
 
@@ -20,9 +20,12 @@ def promote(
     max_latency_p95_ms: Annotated[str, Option(help="Most milliseconds a text, 95th percentile; none: off.")] = "none",
     max_ram_mb: Annotated[str, Option(help="Most peak memory of the serving process in MB; none: off.")] = "none",
     max_storage_mb: Annotated[str, Option(help="Most megabytes of the bundle on disk; none: off.")] = "none",
+    threads: Annotated[str, Option(help="CPU threads that costs are measured with.")] = "default",
+    reason: Annotated[str, Option(help="Why, in your own words; it is kept with the version.")] = "none",
+    rollback: Annotated[str, Option(help="true: go back to the previous champion.")] = "false",
     dry_run: Annotated[str, Option(help="true: only say what would be done.")] = "false",
 ) -> None:
-    """Promote the challenger to champion when the limits hold and it is no worse than the champion."""
+    """Promote the best registered version within the limits to champion, or go back to the previous one."""
     parameters = locals()
     from kdops.steps.promote import PromoteConfig
     from kdops.steps.promote import promote as run_promote

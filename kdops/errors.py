@@ -10,3 +10,11 @@ class UserError(Exception):
 def unknown(what: str, value: str, choices: Iterable[str]) -> UserError:
     """The error for a name that is not one of the known ones, naming them."""
     return UserError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}")
+
+
+class Stopped(KeyboardInterrupt):
+    """Something that the work needs went away, as the message says in one line.
+
+    It ends the work as Ctrl-C does: nothing that was tried is at fault, what is finished is kept, and the same command
+    goes on from there.
+    """

@@ -21,16 +21,17 @@ from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
 from kdops.models.teacher import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
+from kdops.steps.cards import version_card
 from kdops.steps.evaluation import log_final_scores, prefixed
 from kdops.steps.material import material_fingerprint, prepare
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, identifying_tags
 from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, study_fingerprint
-from kdops.steps.summary import Distilled, version_card
+from kdops.steps.summary import Distilled
 from kdops.steps.teacher import TeacherConfig, TrainedTeacher, teacher_for
 from kdops.steps.teacher_bundle import teacher_bundle
 from kdops.steps.trials import Budget
 from kdops.steps.variants import Precision, Variant, choose, variants_of
-from kdops.tracking import names, registry, runs
+from kdops.tracking import artifacts, names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
 from kdops.training.recipes import RECIPES, VANILLA, Recipe
@@ -195,7 +196,7 @@ class _Job:
         found = None if self.config.force else runs.find_finished(Role.BASELINE, work)
         if found:
             logger.info("student without distillation: reusing run %s", found)
-            bundle = runs.fetch_folder(found, BUNDLE, home() / "baselines" / found / BUNDLE)
+            bundle = artifacts.fetch_folder(found, BUNDLE, home() / "baselines" / found / BUNDLE)
             return FinishedStudent(found, bundle)
         name = f"{self.config.student} without distillation {self.corpus.name}"
         tags = identifying_tags(self.corpus, self.config.student, VANILLA.name)
@@ -242,7 +243,7 @@ class _Job:
             run=self.run,
             corpus_name=self.corpus.name,
             tags=tags,
-            description=version_card(self.corpus, self.config.student, self.recipe.name, teacher.source, metrics),
+            description=version_card(self.corpus, chosen.bundle, teacher.metrics, metrics, threads=self.config.threads),
         )
 
     def _reuse(self, found: str, teacher: TrainedTeacher) -> Distilled:

@@ -20,7 +20,7 @@ from kdops.steps.setup import DataConfig, identifying_tags
 from kdops.steps.student import BUNDLE
 from kdops.steps.teacher import ARTIFACT, TrainedTeacher
 from kdops.steps.teacher_bundle import teacher_bundle
-from kdops.tracking import names, runs
+from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role
 
 
@@ -86,7 +86,7 @@ def export(config: ExportConfig) -> Exported:
             if role == Role.TEACHER:
                 fetched = _teacher_bundle(config.run_id, params, corpus, Path(temporary))
             else:
-                runs.fetch_folder(config.run_id, BUNDLE, fetched)
+                artifacts.fetch_folder(config.run_id, BUNDLE, fetched)
             exported = _write(fetched, config.output, corpus)
         run.metrics(prefixed(names.INT8_PREFIX, exported.int8.numbers()))
         run.tags({names.INT8: "passed" if exported.int8.passed else "failed"})
@@ -105,7 +105,7 @@ def _corpus(config: ExportConfig, params: Mapping[str, str], tags: Mapping[str, 
 
 
 def _teacher_bundle(run_id: str, params: Mapping[str, str], corpus: Corpus, folder: Path) -> Path:
-    fetched = runs.fetch_folder(run_id, ARTIFACT, folder / ARTIFACT)
+    fetched = artifacts.fetch_folder(run_id, ARTIFACT, folder / ARTIFACT)
     model = load_teacher(str(fetched), corpus.task, corpus.labels)
     source = params[f"{names.CONFIG_PREFIX}teacher"]
     metrics = runs.get_metrics(run_id)

@@ -20,8 +20,9 @@ from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
 from kdops.steps.figures import growth
 from kdops.steps.setup import DataConfig, identifying_tags
 from kdops.steps.student import BUNDLE
-from kdops.steps.summary import COSTS, aligned
-from kdops.tracking import names, registry, runs
+from kdops.steps.summary import COSTS
+from kdops.steps.tables import aligned
+from kdops.tracking import artifacts, names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
 
@@ -133,7 +134,7 @@ def _folder(address: str) -> Path:
         return registry.download_bundle(address)
     run_id = address.removeprefix("runs:/")
     if _RUN_ID.fullmatch(run_id):
-        return runs.fetch_folder(run_id, BUNDLE, home() / "measured" / run_id / BUNDLE)
+        return artifacts.fetch_folder(run_id, BUNDLE, home() / "measured" / run_id / BUNDLE)
     if Path(address).is_dir():
         return Path(address)
     raise UserError(

@@ -1,23 +1,21 @@
-"""`promote`: lets the challenger serve when it holds the limits and is no worse than what serves now."""
+"""`promote`: of all registered versions of a dataset, lets the best within the limits serve; or goes back."""
 
-import logging
-from dataclasses import dataclass
-from typing import cast
+import datetime
+from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import Field
 
-from kdops.data.corpus import Corpus, Gold
-from kdops.deploy.predictor import Predictor, TextPrediction
+from kdops.data.corpus import Corpus
 from kdops.errors import UserError
-from kdops.metrics import BootstrapResult, paired_bootstrap
+from kdops.steps.candidates import COSTS, SPLIT, Limit, candidates
+from kdops.steps.cards import with_promotion
+from kdops.steps.contest import Contest, Decision
 from kdops.steps.setup import DataConfig
+from kdops.tracking import champion as serving
 from kdops.tracking import names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.registry import Version
-
-_log = logging.getLogger(__name__)
-
-_SPLIT = "validation"
 
 
 class PromoteConfig(DataConfig):
@@ -27,165 +25,135 @@ class PromoteConfig(DataConfig):
     max_latency_p95_ms: float | None = Field(default=None, gt=0)
     max_ram_mb: float | None = Field(default=None, gt=0)
     max_storage_mb: float | None = Field(default=None, gt=0)
+    threads: int = Field(default=1, ge=1)
+    reason: str | None = None
+    rollback: bool = False
     dry_run: bool = False
 
-
-@dataclass(frozen=True)
-class Gate:
-    """One limit and what was measured."""
-
-    metric: str
-    limit: float
-    at_least: bool
-    value: float | None
-
     @property
-    def holds(self) -> bool:
-        """Whether the value is within the limit; what was never measured is not."""
-        if self.value is None:
-            return False
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
-    def __str__(self) -> str:
-        value = "not measured" if self.value is None else f"{self.value:.4g}"
-        bound = "at least" if self.at_least else "at most"
-        return f"{self.metric} {value}, must be {bound} {self.limit:g}"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided, and why.
-
-    Attributes:
-        approved: The challenger should serve.
-        promoted: It does now: the alias was moved. Never in a dry run.
-        version: The challenger.
-        champion: The version that served before, None when there was none.
-        gates: All limits with what was measured.
-        reason: One sentence.
-    """
-
-    approved: bool
-    promoted: bool
-    version: int
-    champion: int | None
-    gates: tuple[Gate, ...]
-    reason: str
-
-    def __str__(self) -> str:
-        gates = [f"  {'holds' if gate.holds else 'FAILS'}  {gate}" for gate in self.gates]
-        verdict = "promoted" if self.promoted else "would be promoted" if self.approved else "not promoted"
-        return "\n".join([*gates, f"version {self.version} {verdict}: {self.reason}"])
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits that are on."""
+        bounds = [
+            (names.F1_RETAINED, self.min_f1_retained, True),
+            (names.LATENCY_P95_MS, self.max_latency_p95_ms, False),
+            (names.RAM_PEAK_MB, self.max_ram_mb, False),
+            (names.STORAGE_MB, self.max_storage_mb, False),
+        ]
+        return tuple(Limit(metric, bound, at_least) for metric, bound, at_least in bounds if bound is not None)
 
 
 def promote(config: PromoteConfig) -> Decision:
-    """Decide whether the challenger of a dataset becomes its champion, and unless in a dry run make it so.
+    """Decide which version of a dataset's model serves, and unless in a dry run make it so.
 
     Raises:
-        UserError: No such dataset, nothing registered for it, or a champion that cannot be compared with.
+        UserError: No such dataset, nothing registered for it, a champion that cannot be compared with, nothing to go
+            back to, or somebody else moved the champion meanwhile.
     """
     runs.connect()
     with runs.tracked(Role.PROMOTE, f"promote {config.dataset}", config=config.model_dump()) as run:
         corpus = config.corpus()
         run.tags({names.DATASET: corpus.name, names.TASK: corpus.task})
-        challenger = registry.find_version(corpus.name, names.CHALLENGER)
-        if challenger is None:
-            raise UserError(
-                f"nothing to promote: {names.registered_model_name(corpus.name)} has no version with the alias "
-                f"{names.CHALLENGER!r}; `distill` with dataset={config.dataset} registers one"
-            )
-        champion = registry.find_version(corpus.name, names.CHAMPION)
-        decision = _decide(config, corpus, challenger, champion)
-        if decision.promoted:
-            registry.set_champion(challenger, over=champion, reason=decision.reason)
+        before = registry.find_version(corpus.name, names.CHAMPION)
+        decision = _back(corpus, before) if config.rollback else _decide(config, corpus, before)
+        if config.reason:
+            decision = replace(decision, reason=f"{decision.reason}; {config.reason}")
+        if decision.approved and not config.dry_run:
+            _carry_out(decision, run, rollback=config.rollback)
+            decision = replace(decision, promoted=True)
         run.text(f"{decision}\n", "decision.txt")
         run.tags(
             {
                 names.PROMOTED: str(decision.promoted).lower(),
                 names.PROMOTION_REASON: decision.reason,
-                names.CHALLENGER_VERSION: decision.version,
-                names.CHAMPION_VERSION: decision.champion or "none",
+                names.PROPOSED_VERSION: decision.proposed.number if decision.proposed else "none",
+                names.CHAMPION_VERSION: before.number if before else "none",
             }
         )
     return decision
 
 
-def _decide(config: PromoteConfig, corpus: Corpus, challenger: Version, champion: Version | None) -> Decision:
-    gates = _gates(config, registry.measured(challenger))
-    approved, reason = _judge(corpus, challenger, champion, gates)
+def _decide(config: PromoteConfig, corpus: Corpus, before: Version | None) -> Decision:
+    found = candidates(corpus, champion=before.number if before else None, threads=config.threads)
+    if not found:
+        raise UserError(
+            f"nothing to promote: {names.registered_model_name(corpus.name)} has no version; "
+            f"`distill` with dataset={config.dataset} registers one"
+        )
+    contest = Contest(corpus, found, config.limits, config.threads)
+    approved, reason = False, "no version can be used and holds all limits"
+    winner = contest.winner()
+    while winner:
+        approved, reason = contest.against_champion(winner)
+        if not approved:
+            break
+        try:
+            registry.try_out(winner.version, _one_text(corpus))
+            break
+        except UserError as error:
+            contest.refuse(winner, str(error))
+            approved, reason = False, "no version can be used and holds all limits"
+            winner = contest.winner()
     return Decision(
         approved=approved,
-        promoted=approved and not config.dry_run,
-        version=challenger.number,
-        champion=champion.number if champion else None,
-        gates=gates,
+        promoted=False,
+        proposed=winner.version if winner else None,
+        champion=before,
         reason=reason,
+        candidates=contest.candidates,
+        limits=config.limits,
+        main_metric=corpus.main_metric,
     )
 
 
-def _gates(config: PromoteConfig, measured: dict[str, float]) -> tuple[Gate, ...]:
-    limits = [
-        (names.F1_RETAINED, config.min_f1_retained, True),
-        (names.LATENCY_P95_MS, config.max_latency_p95_ms, False),
-        (names.RAM_PEAK_MB, config.max_ram_mb, False),
-        (names.STORAGE_MB, config.max_storage_mb, False),
-    ]
-    return tuple(
-        Gate(metric, limit, at_least, measured.get(metric)) for metric, limit, at_least in limits if limit is not None
+def _back(corpus: Corpus, before: Version | None) -> Decision:
+    """Going back to the previous champion, if it still serves."""
+    model = names.registered_model_name(corpus.name)
+    previous = registry.find_version(corpus.name, names.PREVIOUS_CHAMPION)
+    if before is None or previous is None:
+        lacking = names.CHAMPION if before is None else names.PREVIOUS_CHAMPION
+        raise UserError(f"nothing to go back to: {model} has no version with the alias {lacking!r}")
+    if previous.number == before.number:
+        raise UserError(f"nothing to go back to: version {before.number} of {model} is the previous champion too")
+    registry.try_out(previous, _one_text(corpus))
+    reason = f"rollback from version {before.number}"
+    return Decision(
+        approved=True, promoted=False, proposed=previous, champion=before, reason=reason, main_metric=corpus.main_metric
     )
 
 
-def _judge(corpus: Corpus, challenger: Version, champion: Version | None, gates: tuple[Gate, ...]) -> tuple[bool, str]:
-    """Whether the challenger should serve, and why."""
-    if champion and champion.number == challenger.number:
-        return False, "it is the champion already, there is nothing to do"
-    failing = [str(gate) for gate in gates if not gate.holds]
-    if failing:
-        return False, "; ".join(failing)
-    try:
-        predicted = _predict(challenger, corpus)
-    except Exception as error:  # whatever is wrong with it, it must not serve
-        _log.debug("the challenger cannot be used", exc_info=True)
-        return False, f"its bundle cannot be used: {error}"
-    if champion is None:
-        return True, "all limits hold and there was no champion"
-    try:
-        champion_predicted = _predict(champion, corpus)
-    except Exception as error:
-        raise UserError(
-            f"champion version {champion.number} of {champion.model} cannot be compared with: {error} "
-            f"(remove the alias {names.CHAMPION!r} from it to promote without a comparison)"
-        ) from error
-    result = paired_bootstrap(corpus.task, corpus.labels, corpus.gold(_SPLIT), predicted, champion_predicted)
-    return _compare(corpus, result, challenger, champion)
+def _carry_out(decision: Decision, run: runs.Run, *, rollback: bool) -> None:
+    """Move the alias, and say on both versions when, by whom and why; the winner keeps the loser's numbers."""
+    to, before = decision.proposed, decision.champion
+    assert to is not None
+    now, user = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), runs.user()
+    lost = _numbers(decision, before) if before else {}
+    tags: dict[str, object] = {
+        names.PROMOTED_OVER: before.number if before else "none",
+        names.PROMOTED_AT: now,
+        names.PROMOTED_BY: user,
+        names.PROMOTION_REASON: decision.reason,
+        names.PROMOTION_RUN: run.run_id,
+        names.WITHDRAWN: "",
+        **{names.REPLACED_PREFIX + name: f"{value:.6g}" for name, value in lost.items()},
+    }
+    farewell: dict[str, object] = {names.REPLACED_BY: to.number}
+    if rollback:
+        # So that the next promotion does not choose it again, for the scores that it was chosen for before.
+        farewell[names.WITHDRAWN] = f"{now} by {user}: {decision.reason}"
+    description = with_promotion(to.description, tags, _numbers(decision, to), lost)
+    serving.move(to, expected=before, tags=tags, description=description, farewell=farewell)
 
 
-def _compare(corpus: Corpus, result: BootstrapResult, challenger: Version, champion: Version) -> tuple[bool, str]:
-    """Better wins, worse loses, and between equals the faster one."""
-    numbers = (
-        f"{_SPLIT} {corpus.main_metric} {result.difference:+.4f} "
-        f"(95 % between {result.low:+.4f} and {result.high:+.4f}) against champion version {champion.number}"
-    )
-    if result.low > 0:
-        return True, f"better: {numbers}"
-    if result.high < 0:
-        return False, f"worse: {numbers}"
-    latencies = [registry.measured(version).get(names.LATENCY_P95_MS) for version in (challenger, champion)]
-    now, before = latencies
-    if now is None or before is None:
-        return False, f"no clear difference: {numbers}, and {names.LATENCY_P95_MS} is not known of both"
-    costs = f"{names.LATENCY_P95_MS} {now:.4g} against {before:.4g}"
-    return now < before, f"no clear difference: {numbers}; {'faster' if now < before else 'not faster'}: {costs}"
+def _numbers(decision: Decision, version: Version) -> dict[str, float]:
+    """The figures of a version that decide: as this decision saw them, else as they were registered."""
+    seen: Mapping[str, float] = registry.record(version).metrics
+    for one in decision.candidates:
+        if one.number == version.number:
+            seen = {**seen, **one.metrics}
+    scores = (names.VALIDATION_PREFIX + decision.main_metric, names.TEST_PREFIX + decision.main_metric)
+    return {name: seen[name] for name in (*scores, names.F1_RETAINED, *COSTS) if name in seen}
 
 
-def _predict(version: Version, corpus: Corpus) -> Gold:
-    """The labels that a version gives to the validation data."""
-    predictor = Predictor.load(registry.download_bundle(version.uri))
-    info = predictor.info
-    if info.task != corpus.task or set(info.labels) != set(corpus.labels):
-        raise UserError(
-            f"it predicts {', '.join(info.labels)} ({info.task}), but {corpus.name} has now "
-            f"{', '.join(corpus.labels)} ({corpus.task})"
-        )
-    predictions = predictor.predict(corpus.inputs(_SPLIT))
-    return cast(Gold, [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions])
+def _one_text(corpus: Corpus) -> str:
+    first = corpus.inputs(SPLIT)[0]
+    return first if isinstance(first, str) else " ".join(first)

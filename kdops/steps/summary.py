@@ -1,10 +1,10 @@
 """What a distillation came to, in words and figures for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8
+from kdops.steps.tables import aligned
 from kdops.tracking import names
 from kdops.tracking.places import how_to_look
 
@@ -85,29 +85,3 @@ class Distilled:
         gain = self.student.get(names.KD_GAIN)
         brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"
         return f"{aligned(rows)}\n\n{kept}{brought}."
-
-
-def version_card(corpus: Corpus, student: str, recipe: str, teacher: str, metrics: Mapping[str, float]) -> str:
-    """The description of a registered version, in Markdown."""
-    shown = {
-        f"test {corpus.main_metric}": f"{metrics[names.TEST_PREFIX + corpus.main_metric]:.4f}",
-        f"validation {corpus.main_metric}": f"{metrics[names.VALIDATION_PREFIX + corpus.main_metric]:.4f}",
-        "kept of the teacher": f"{metrics[names.F1_RETAINED]:.1%}",
-        "latency p50 / p95": f"{metrics['cost.latency_p50_ms']:.3f} / {metrics[names.LATENCY_P95_MS]:.3f} ms",
-        "RAM peak": f"{metrics[names.RAM_PEAK_MB]:.0f} MB",
-        "storage": f"{metrics[names.STORAGE_MB]:.1f} MB",
-    }
-    lines = [f"**{student}** distilled by `{recipe}` from `{teacher}` on `{corpus.name}` ({corpus.licence})", ""]
-    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in shown.items())])
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as lines of a table, the first one its head."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

@@ -21,7 +21,7 @@ from kdops.models.teacher import SCRATCH, Teacher, check_teacher, load_teacher, 
 from kdops.steps.evaluation import labeled, log_epoch, prefixed
 from kdops.steps.figures import confusion_matrix, curves
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, gold_classes, identifying_tags
-from kdops.tracking import names, runs
+from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import Epoch, Fit, LoopConfig, fit
@@ -126,7 +126,7 @@ def _reused(run_id: str, corpus: Corpus, source: str, folder: Path, mark_reuse: 
         with runs.tracked(Role.TEACHER, f"teacher {corpus.name} (reused)", tags=identifying_tags(corpus)) as run:
             run.tags({names.REUSED_RUN: run_id})
             run.metrics(runs.get_metrics(run_id))
-    model = load_teacher(str(runs.fetch_folder(run_id, ARTIFACT, folder / _MODEL)), corpus.task, corpus.labels)
+    model = load_teacher(str(artifacts.fetch_folder(run_id, ARTIFACT, folder / _MODEL)), corpus.task, corpus.labels)
     return _ready(model, source, run_id, folder, reused=True)
 
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import socket
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def facts() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return tags
+
+
+def kind(facts: Mapping[str, str]) -> str | None:
+    """The kind of host that facts, or the tags of a run, describe: times on one kind compare. None: they do not say."""
+    if names.HOST_CPU not in facts or names.HOST_CORES not in facts:
+        return None
+    return f"{facts[names.HOST_CPU]}, {facts[names.HOST_CORES]} cores"
 
 
 def _cpu_model() -> str:

@@ -50,6 +50,9 @@ REUSED_RUN = "kdops.reused_run"
 # The status as kdops set it: `mlflow run` overwrites KILLED by FAILED, and this is what it is restored from.
 STATUS = "kdops.status"
 
+# Who works: MLflow's own tag, which its UI shows in the column "Created by".
+USER = "mlflow.user"
+
 HOST_NAME = "host.name"
 HOST_CPU = "host.cpu"
 HOST_CORES = "host.cores"
@@ -81,16 +84,26 @@ LATENCY_P95_MS = "cost.latency_p95_ms"
 RAM_PEAK_MB = "cost.ram_peak_mb"
 STORAGE_MB = "cost.storage_mb"
 
-# Registry: aliases, and the tags of a version that was promoted.
+# Registry: aliases.
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+PREVIOUS_CHAMPION = "previous-champion"
+
+# Tags of a version that is, or was, the champion.
 PROMOTED_OVER = "kdops.promoted_over"
 PROMOTED_AT = "kdops.promoted_at"
+PROMOTED_BY = "kdops.promoted_by"
 PROMOTION_REASON = "kdops.promotion_reason"
+PROMOTION_RUN = "kdops.promotion_run"
+# The numbers of the champion that it replaced, by the names of their metrics.
+REPLACED_PREFIX = "replaced."
+REPLACED_BY = "kdops.replaced_by"
+# When and by whom a champion was taken back; empty once somebody has gone back to it.
+WITHDRAWN = "kdops.withdrawn"
 
 # Tags of a promotion run.
 PROMOTED = "kdops.promoted"
-CHALLENGER_VERSION = "kdops.challenger_version"
+PROPOSED_VERSION = "kdops.proposed_version"
 CHAMPION_VERSION = "kdops.champion_version"
 
 DEFAULT_EXPERIMENT = "kdops"

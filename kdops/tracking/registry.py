@@ -1,7 +1,6 @@
-"""The model registry: bundles in as served models, versions found by alias, the champion moved."""
+"""The model registry: bundles in as served models, versions found, what is known of them, bundles out."""
 
 import contextlib
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 from kdops.errors import UserError
 from kdops.home import home
 from kdops.task import Task
-from kdops.tracking import names, runs, store
+from kdops.tracking import host, names, runs, store
 
 if TYPE_CHECKING:
+    import mlflow.entities.model_registry as entities
     from mlflow.models import ModelSignature
 
 # What the served model imports; MLflow adds itself.
@@ -21,6 +21,8 @@ _SERVING_PACKAGES = ("numpy", "onnxruntime", "tokenizers")
 _BUNDLE = "bundle"
 _PREDICTOR = "predictor"
 _EXAMPLE = "Pelayanannya ramah dan makanannya enak"
+_VERSIONS_A_PAGE = 100
+_LONGEST_DESCRIPTION = 5000  # of MLflow's database
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,27 @@ class Version:
     number: int
     run_id: str | None
     tags: Mapping[str, str]
+    description: str = ""
 
     @property
     def uri(self) -> str:
         """The address that MLflow loads it from."""
         return f"models:/{self.model}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a version: from its run, and from its own tags where they say otherwise.
+
+    Attributes:
+        metrics: The latest value of each.
+        host: The kind of host that its costs were measured on, None when nobody knows.
+        threads: CPU threads that it was measured with.
+    """
+
+    metrics: Mapping[str, float]
+    host: str | None
+    threads: int
 
 
 def register(bundle: Path, *, run: runs.Run, corpus_name: str, tags: Mapping[str, object], description: str) -> int:
@@ -67,50 +85,85 @@ def register(bundle: Path, *, run: runs.Run, corpus_name: str, tags: Mapping[str
         input_example=pd.DataFrame({"text": [_EXAMPLE]}),
     )
     version = mlflow.register_model(info.model_uri, model, tags={key: str(value) for key, value in tags.items()})
-    client.update_model_version(model, version.version, description)
+    client.update_model_version(model, version.version, description[:_LONGEST_DESCRIPTION])
     client.set_registered_model_alias(model, names.CHALLENGER, version.version)
     return int(version.version)
 
 
 def find_version(corpus_name: str, alias: str) -> Version | None:
     """Find the version that an alias names; None when there is no such alias, or no model of this dataset."""
+    model = names.registered_model_name(corpus_name)
+    number = alias_of(model, alias)
+    return None if number is None else _version(store.client().get_model_version(model, str(number)))
+
+
+def alias_of(model: str, alias: str) -> int | None:
+    """The number of the version that an alias of a registered model names; None when there is no such alias."""
     from mlflow.exceptions import MlflowException
 
-    client = store.client()
-    model = names.registered_model_name(corpus_name)
     try:
-        number = client.get_registered_model(model).aliases.get(alias)
+        number = store.client().get_registered_model(model).aliases.get(alias)
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return None
         raise
-    if number is None:
-        return None
-    version = client.get_model_version(model, str(number))
-    return Version(model, int(version.version), version.run_id, dict(version.tags))
+    return None if number is None else int(number)
 
 
-def measured(version: Version) -> dict[str, float]:
-    """Read what is known about a version: the metrics of its run, and its own tags where they say otherwise."""
-    values = runs.get_metrics(version.run_id) if version.run_id else {}
+def versions(corpus_name: str) -> list[Version]:
+    """All versions of a dataset's model, oldest first."""
+    wanted = f"name = '{names.registered_model_name(corpus_name)}'"
+    found: list[Version] = []
+    token: str | None = None
+    while token != "":
+        page = store.client().search_model_versions(wanted, max_results=_VERSIONS_A_PAGE, page_token=token)
+        found += map(_version, page)
+        token = page.token or ""
+    return sorted(found, key=lambda version: version.number)
+
+
+def record(version: Version) -> Record:
+    """Read what is known of a version; its run may have been deleted since."""
+    from mlflow.exceptions import MlflowException
+
+    values: dict[str, float] = {}
+    tags: dict[str, str] = {}
+    threads = "1"
+    if version.run_id:
+        try:
+            data = store.client().get_run(version.run_id).data
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+        else:
+            values, tags = dict(data.metrics), dict(data.tags)
+            threads = data.params.get(f"{names.CONFIG_PREFIX}threads", threads)
     for name, value in version.tags.items():
         with contextlib.suppress(ValueError):
             values[name] = float(value)
-    return values
+    return Record(values, host.kind(tags), int(threads))
 
 
-def set_champion(version: Version, *, over: Version | None, reason: str) -> None:
-    """Make a version the champion, and say on it since when, in whose place and why."""
+def describe(version: Version, tags: Mapping[str, object], description: str) -> None:
+    """Set tags of a version, and its description, which is Markdown and cut where MLflow's database would refuse it."""
     client = store.client()
-    tags = {
-        names.PROMOTED_OVER: str(over.number) if over else "none",
-        names.PROMOTION_REASON: reason,
-        names.PROMOTED_AT: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
     for key, value in tags.items():
-        client.set_model_version_tag(version.model, str(version.number), key, value)
-    # Last, so that a champion always has its tags.
-    client.set_registered_model_alias(version.model, names.CHAMPION, str(version.number))
+        client.set_model_version_tag(version.model, str(version.number), key, str(value))
+    client.update_model_version(version.model, str(version.number), description[:_LONGEST_DESCRIPTION])
+
+
+def try_out(version: Version, text: str) -> None:
+    """Load a version from the registry as a server does, past everything kept on this machine, and ask it a text.
+
+    Raises:
+        UserError: It does not load, or does not answer.
+    """
+    import mlflow
+
+    try:
+        mlflow.pyfunc.load_model(version.uri).predict([text])
+    except Exception as error:  # it runs the model's own code
+        raise UserError(f"version {version.number} does not serve: {store.one_line(error)}") from error
 
 
 def download_bundle(model_uri: str) -> Path:
@@ -135,8 +188,12 @@ def download_bundle(model_uri: str) -> Path:
     artifacts = info.flavors.get("python_function", {}).get("artifacts", {})
     if _BUNDLE not in artifacts:
         raise UserError(f"model {model_uri} carries no kdops bundle")
-    folder = runs.download(model_uri, home() / "registry" / info.model_id)
+    folder = artifacts.download(model_uri, home() / "registry" / info.model_id)
     return folder / str(artifacts[_BUNDLE]["path"])
+
+
+def _version(found: "entities.ModelVersion") -> Version:
+    return Version(found.name, int(found.version), found.run_id, dict(found.tags), found.description or "")
 
 
 def _signature(task: Task) -> "ModelSignature":

@@ -7,11 +7,10 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kdops import process
-from kdops.errors import UserError
+from kdops.errors import Stopped, UserError
 from kdops.tracking import host, names, server, store
 from kdops.tracking.names import Role, Status
 
@@ -40,35 +39,41 @@ class Run:
         from mlflow.entities import Metric
 
         now_ms = int(time.time() * 1000)
-        store.client().log_batch(
-            self.run_id, metrics=[Metric(name, float(value), now_ms, step or 0) for name, value in values.items()]
-        )
+        metrics = [Metric(name, float(value), now_ms, step or 0) for name, value in values.items()]
+        with store.answering():
+            store.client().log_batch(self.run_id, metrics=metrics)
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters by name; a parameter is written once and never changed."""
         from mlflow.entities import Param
 
         params = [Param(name, str(value)) for name, value in values.items()]
-        for start in range(0, len(params), _PARAMS_A_BATCH):
-            store.client().log_batch(self.run_id, params=params[start : start + _PARAMS_A_BATCH])
+        with store.answering():
+            for start in range(0, len(params), _PARAMS_A_BATCH):
+                store.client().log_batch(self.run_id, params=params[start : start + _PARAMS_A_BATCH])
 
     def tags(self, values: Mapping[str, object]) -> None:
         """Set tags by name."""
         from mlflow.entities import RunTag
 
-        store.client().log_batch(self.run_id, tags=[RunTag(name, str(value)) for name, value in values.items()])
+        tags = [RunTag(name, str(value)) for name, value in values.items()]
+        with store.answering():
+            store.client().log_batch(self.run_id, tags=tags)
 
     def folder(self, path: Path, artifact_path: str) -> None:
         """Log a folder with everything in it."""
-        store.client().log_artifacts(self.run_id, str(path), artifact_path)
+        with store.answering():
+            store.client().log_artifacts(self.run_id, str(path), artifact_path)
 
     def figure(self, figure: "Figure", name: str) -> None:
         """Log a figure as an image; `name` ends in its format, as in `curves.png`."""
-        store.client().log_figure(self.run_id, figure, name)
+        with store.answering():
+            store.client().log_figure(self.run_id, figure, name)
 
     def text(self, text: str, name: str) -> None:
         """Log a text file."""
-        store.client().log_text(self.run_id, text, name)
+        with store.answering():
+            store.client().log_text(self.run_id, text, name)
 
     def dataset(self, corpus: "Corpus") -> None:
         """Log the splits of a dataset as inputs of this run; their digests begin with the corpus's fingerprint."""
@@ -84,7 +89,8 @@ class Run:
             digest = f"{corpus.fingerprint}-{split}"
             dataset = from_pandas(frame, targets="label", name=corpus.name, digest=digest)
             inputs.append(DatasetInput(dataset._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, context)]))
-        store.client().log_inputs(self.run_id, inputs)
+        with store.answering():
+            store.client().log_inputs(self.run_id, inputs)
         self.tags({names.DATASET: corpus.name, names.TASK: corpus.task})
 
     def finish(self, status: Status) -> None:
@@ -105,6 +111,7 @@ def connect() -> None:
 
     uri = mlflow.get_tracking_uri()
     server.check(uri)
+    store.be_patient()
     try:
         store.close_orphans()
         store.restore_statuses()
@@ -135,18 +142,29 @@ def tracked(
         tags: More tags.
         config: The configuration, logged as parameters `cfg.<key>`: the plain names belong to `mlflow run`.
         parent_run_id: The parent in another process, for workers.
+
+    Raises:
+        Stopped: The tracking server went away; what is finished is kept.
     """
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     outermost = mlflow.active_run() is None
-    run = Run(_start(name, parent_run_id))
+    with store.answering():
+        run = Run(_start(name, parent_run_id))
     try:
-        described: dict[str, object] = {names.ROLE: role, names.PROCESS: process.identity()}
+        described: dict[str, object] = {names.ROLE: role, names.PROCESS: process.identity(), names.USER: user()}
         if fingerprint:
             described[names.FINGERPRINT] = fingerprint
         run.tags(host.facts() | described | dict(tags or {}))
         run.params({names.CONFIG_PREFIX + key: value for key, value in (config or {}).items()})
-        yield run
+        with store.answering():
+            yield run
+    except Stopped:
+        # The next start finds it open and closes it.
+        with contextlib.suppress(MlflowException):
+            mlflow.end_run(Status.KILLED)
+        raise
     except Exception as error:
         _end(run, run.status or Status.FAILED, None if run.status else error, outermost)
         raise
@@ -154,6 +172,19 @@ def tracked(
         _end(run, Status.KILLED, error, outermost)
         raise
     _end(run, run.status or Status.FINISHED, None, outermost)
+
+
+def user() -> str:
+    """Who is working: the name that the tracking server knows the user by, else the one that this machine does."""
+    import getpass
+
+    from mlflow.utils.credentials import read_mlflow_creds
+
+    try:
+        return read_mlflow_creds().username or getpass.getuser()
+    except KeyError:
+        # A container may run under a number that has no name.
+        return str(os.getuid())
 
 
 def find_finished(role: Role, fingerprint: str) -> str | None:
@@ -191,45 +222,6 @@ def get_params(run_id: str) -> dict[str, str]:
         return dict(store.client().get_run(run_id).data.params)
     except MlflowException as error:
         raise UserError(f"no run {run_id!r}: {store.one_line(error)}") from error
-
-
-def fetch_folder(run_id: str, artifact_path: str, target: Path) -> Path:
-    """Copy a logged folder to this machine: all of it or nothing.
-
-    Args:
-        run_id: The run that logged it.
-        artifact_path: The name it was logged under.
-        target: Where to put it; when that is there already, it is used as it is.
-
-    Returns:
-        The target.
-
-    Raises:
-        UserError: The run has no such folder, or no longer.
-    """
-    return download(f"runs:/{run_id}/{artifact_path}", target)
-
-
-def download(uri: str, target: Path) -> Path:
-    """Copy an artifact folder to `target`, all of it or nothing, unless it is there already; see `fetch_folder`."""
-    import mlflow.artifacts
-    from mlflow.exceptions import MlflowException
-
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
-        try:
-            fetched = Path(mlflow.artifacts.download_artifacts(uri, dst_path=temporary))
-        except (MlflowException, OSError) as error:
-            raise UserError(f"cannot fetch {uri}: {store.one_line(error)}") from error
-        try:
-            fetched.rename(target)
-        except OSError:
-            # Another process was faster.
-            if not target.exists():
-                raise
-    return target
 
 
 def _start(name: str, parent_run_id: str | None) -> str:

@@ -1,13 +1,15 @@
 """What kdops asks of the tracking store: runs by filter, the experiment of new runs, runs left open."""
 
+import contextlib
 import logging
 import os
 import socket
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kdops import process
-from kdops.errors import UserError
-from kdops.tracking import names
+from kdops.errors import Stopped, UserError
+from kdops.tracking import names, server
 from kdops.tracking.names import Status
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ _log = logging.getLogger(__name__)
 _PARENT = "mlflow.parentRunId"
 _EXPERIMENT_ID = "MLFLOW_EXPERIMENT_ID"
 _EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_PATIENCE_RETRIES = "5"  # about a minute, in which a server can be started again; MLflow's 7 are four
 _MAX_ERROR_LENGTH = 500
 
 
@@ -27,6 +31,35 @@ def client() -> "MlflowClient":
     from mlflow import MlflowClient
 
     return MlflowClient()
+
+
+def be_patient() -> None:
+    """Let MLflow ask a server that does not answer for about a minute, unless the user has said how often."""
+    os.environ.setdefault(_RETRIES, _PATIENCE_RETRIES)
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Around what needs the tracking store: tells an error of the work from a server that went away.
+
+    Raises:
+        Stopped: The store failed, and does not answer any more.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        try:
+            server.check(mlflow.get_tracking_uri())
+        except UserError as gone:
+            # Nobody waits for it again while everything is closed.
+            os.environ[_RETRIES] = "0"
+            raise Stopped(
+                f"{gone} (what is finished is kept, and the same command goes on from there once it answers)"
+            ) from error
+        raise
 
 
 def search(filter_string: str) -> "list[mlflow.entities.Run]":

@@ -1,4 +1,3 @@
-import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from mlflow import MlflowClient
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.task import Task
-from kdops.tracking import names, registry, runs
+from kdops.tracking import host, names, registry, runs
 from kdops.tracking.names import CHALLENGER, CHAMPION, Role
 
 MODEL = "kdops-sample"
@@ -41,43 +40,73 @@ def test_each_registration_is_a_new_version_and_the_challenger(run: runs.Run, ma
         == 2
     )
     challenger = registry.find_version("sample", CHALLENGER)
-    assert challenger == registry.Version(MODEL, 2, run.run_id, {"kdops.student": "bilstm", "cost.storage_mb": "1.5"})
+    assert challenger == registry.Version(
+        MODEL, 2, run.run_id, {"kdops.student": "bilstm", "cost.storage_mb": "1.5"}, "int8"
+    )
     assert registry.find_version("sample", CHAMPION) is None
     assert MlflowClient().get_model_version(MODEL, "2").description == "int8"
 
 
-def test_costs_of_a_version_come_from_its_run_unless_its_own_tags_say_otherwise(
+def test_all_versions_come_back_in_order_over_pages(
+    run: runs.Run, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert registry.versions("sample") == []
+    register(make_bundle(), run, **{names.STUDENT: "cnn"})
+    source = MlflowClient().get_model_version(MODEL, "1").source
+    for _ in range(4):
+        MlflowClient().create_model_version(MODEL, source)
+    MlflowClient().create_registered_model("kdops-sample-2")
+    MlflowClient().create_model_version("kdops-sample-2", source)
+    monkeypatch.setattr(registry, "_VERSIONS_A_PAGE", 2)
+    found = registry.versions("sample")
+    assert [version.number for version in found] == [1, 2, 3, 4, 5]
+    assert found[0] == registry.Version(MODEL, 1, run.run_id, {names.STUDENT: "cnn"}, "a student")
+
+
+class TestRecord:
+    def test_it_comes_from_the_run_unless_the_version_says_otherwise(
+        self, run: runs.Run, make_bundle: Callable[..., Path]
+    ) -> None:
+        register(make_bundle(), run, **{"cost.latency_p95_ms": 0.5})
+        (version,) = registry.versions("sample")
+        facts = registry.record(version)
+        assert facts.metrics == {"cost.latency_p95_ms": 0.5, "test.f1_macro": 0.9}
+        assert facts.host == host.kind(host.facts())
+        assert facts.threads == 1
+
+    def test_threads_are_those_of_the_run(self, connected: str, make_bundle: Callable[..., Path]) -> None:
+        with runs.tracked(Role.STUDENT, "bilstm", config={"threads": 4}) as run:
+            register(make_bundle(), run)
+        assert registry.record(registry.versions("sample")[0]).threads == 4
+
+    def test_a_run_that_is_gone_leaves_the_tags(self, connected: str) -> None:
+        version = registry.Version(MODEL, 1, "0" * 32, {"cost.latency_p95_ms": "0.5", "kdops.student": "cnn"})
+        assert registry.record(version) == registry.Record({"cost.latency_p95_ms": 0.5}, None, 1)
+
+
+def test_descriptions_are_cut_where_a_database_would_refuse_them(
     run: runs.Run, make_bundle: Callable[..., Path]
 ) -> None:
-    bundle = make_bundle()
-    registry.register(bundle, run=run, corpus_name="sample", tags={"cost.latency_p95_ms": 0.5}, description="")
-    version = registry.find_version("sample", CHALLENGER)
-    assert version is not None
-    assert registry.measured(version) == {"cost.latency_p95_ms": 0.5, "test.f1_macro": 0.9}
+    registry.register(make_bundle(), run=run, corpus_name="sample", tags={}, description="x" * 6000)
+    (version,) = registry.versions("sample")
+    assert version.description == "x" * 5000
+    registry.describe(version, {"a": 1}, "y" * 6000)
+    (version,) = registry.versions("sample")
+    assert (version.tags, version.description) == ({"a": "1"}, "y" * 5000)
 
 
-def test_the_champion_says_whom_it_replaced_when_and_why(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
-    bundle = make_bundle()
-    register(bundle, run)
-    first = registry.find_version("sample", CHALLENGER)
-    assert first is not None
-    registry.set_champion(first, over=None, reason="the first")
-    champion = registry.find_version("sample", CHAMPION)
-    assert champion is not None
-    assert champion.number == 1
-    assert champion.tags[names.PROMOTED_OVER] == "none"
+class TestTryOut:
+    def test_what_serves_passes(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
+        register(make_bundle(), run)
+        registry.try_out(registry.versions("sample")[0], "bagus")
 
-    register(bundle, run)
-    second = registry.find_version("sample", CHALLENGER)
-    assert second is not None
-    registry.set_champion(second, over=champion, reason="better")
-    champion = registry.find_version("sample", CHAMPION)
-    assert champion is not None
-    assert champion.number == 2
-    assert champion.tags[names.PROMOTED_OVER] == "1"
-    assert champion.tags[names.PROMOTION_REASON] == "better"
-    promoted_at = datetime.datetime.fromisoformat(champion.tags[names.PROMOTED_AT])
-    assert abs(datetime.datetime.now(datetime.UTC) - promoted_at) < datetime.timedelta(minutes=5)
+    def test_what_does_not_is_named(self, run: runs.Run, make_bundle: Callable[..., Path], tmp_path: Path) -> None:
+        register(make_bundle(), run)
+        registry.download_bundle(f"models:/{MODEL}/1")
+        for tokenizer in (tmp_path / "mlruns").rglob("tokenizer.json"):
+            tokenizer.unlink()
+        with pytest.raises(UserError, match="version 1 does not serve: "):
+            registry.try_out(registry.versions("sample")[0], "bagus")
 
 
 def test_bundles_come_back_whole_and_are_fetched_once(

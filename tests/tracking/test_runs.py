@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from kdops import process
 from kdops.data.corpus import load_corpus
 from kdops.errors import UserError
-from kdops.tracking import names, runs
+from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role, Status
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 WORKER = """
 import time
 from entrypoints import cli
-from kdops.tracking import runs
+from kdops.tracking import artifacts, runs
 from kdops.tracking.names import Role
 
 def work() -> None:
@@ -202,12 +202,12 @@ def test_folders_come_back_as_they_were(tmp_path: Path) -> None:
     with runs.tracked(Role.TEACHER, "teacher") as run:
         run.folder(source, "teacher")
     target = tmp_path / "fetched" / "teacher"
-    assert runs.fetch_folder(run.run_id, "teacher", target) == target
+    assert artifacts.fetch_folder(run.run_id, "teacher", target) == target
     assert (target / "inner" / "weights.bin").read_bytes() == b"123"
     assert list(target.parent.iterdir()) == [target]
 
     (target / "kept").touch()
-    runs.fetch_folder(run.run_id, "teacher", target)
+    artifacts.fetch_folder(run.run_id, "teacher", target)
     assert (target / "kept").exists()
 
 
@@ -216,7 +216,7 @@ def test_a_folder_that_is_not_there_leaves_nothing_behind(tmp_path: Path) -> Non
         pass
     target = tmp_path / "fetched" / "teacher"
     with pytest.raises(UserError, match=f"cannot fetch runs:/{run.run_id}/teacher"):
-        runs.fetch_folder(run.run_id, "teacher", target)
+        artifacts.fetch_folder(run.run_id, "teacher", target)
     assert list(target.parent.iterdir()) == []
 
 

@@ -1,0 +1,262 @@
+"""Two people, one server on PostgreSQL that dies in the middle of a training: everything works against it."""
+
+import base64
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mlflow
+import optuna
+import pytest
+from mlflow.entities import Run
+from place import ROOT, options, write_reviews
+from promised import check_student, only
+from team import Team, team_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+TRIALS = 3
+PATIENCE_S = 400
+ALICE, BOB = "alice", "bob"
+MODEL = "kdops-reviews"
+# As in tests/tracking/test_champion.py, here by way of the server.
+MOVER = """
+import sys
+from kdops.errors import UserError
+from kdops.tracking import champion, registry, runs
+
+runs.connect()
+to = registry.versions("reviews")[int(sys.argv[1]) - 1]
+before = registry.find_version("reviews", "champion")
+print("decided", flush=True)
+sys.stdin.readline()
+try:
+    champion.move(to, expected=before, tags={}, description="", farewell={})
+    print("won", flush=True)
+except UserError as error:
+    print(f"lost: {error}", flush=True)
+"""
+
+
+@dataclass
+class Done:
+    """How a command ended, what it said, and how long it took."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass
+class Story:
+    """What people did, in this order."""
+
+    team: Team
+    folder: Path
+    said: dict[str, Done] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> list[str]:
+        budget = {"trials": TRIALS, "epochs": 2, "teacher_epochs": 2, "storage": self.team.storage}
+        return ["distill", *options(dataset=self.folder / "reviews", teacher="scratch", recipe="kd", **budget)]
+
+    def settings(self, person: str, **more: str) -> dict[str, str]:
+        home = {"KDOPS_HOME": str(self.folder / "home"), "PYTHONPATH": _pythonpath()}
+        return {**self.team.environment, **home, **self.team.people[person], **more}
+
+    def run(self, name: str, person: str, command: list[str], **more: str) -> Done:
+        """`python -m entrypoints.COMMAND`, to its end."""
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", f"entrypoints.{command[0]}", *command[1:]],
+            cwd=self.folder, env=self.settings(person, **more), capture_output=True, text=True, timeout=PATIENCE_S,
+        )  # fmt: skip
+        self.said[name] = Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        return self.said[name]
+
+    def run_until_the_server_dies(self) -> None:
+        """Start to distill, and kill the server once a trial is finished."""
+        # The minute of patience, made shorter.
+        environment = self.settings(ALICE, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
+        with (self.folder / "out").open("w") as out, (self.folder / "err").open("w") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"entrypoints.{self.asked[0]}", *self.asked[1:]],
+                cwd=self.folder, env=environment, stdout=out, stderr=err,
+            )  # fmt: skip
+        give_up = time.monotonic() + PATIENCE_S
+        while "trial 0 kd: " not in (self.folder / "err").read_text(encoding="utf-8"):
+            assert process.poll() is None, (self.folder / "err").read_text(encoding="utf-8")
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        self.team.kill()
+        started = time.monotonic()
+        process.wait(PATIENCE_S)
+        told = [(self.folder / name).read_text(encoding="utf-8") for name in ("out", "err")]
+        self.said["cut off"] = Done(process.returncode, told[0], told[1], time.monotonic() - started)
+
+    def runs(self, role: str) -> list[Run]:
+        client = mlflow.MlflowClient()
+        everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+        wanted = f"tags.`kdops.role` = '{role}'"
+        return list(client.search_runs(everywhere, wanted, order_by=["attributes.start_time ASC"]))
+
+
+def _pythonpath() -> str:
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    with team_server() as team:
+        story = Story(team, tmp_path_factory.mktemp("team"))
+        write_reviews(story.folder / "reviews")
+        for name in (ALICE, BOB):
+            team.add(name)
+        promote = ["promote", *options(dataset=story.folder / "reviews")]
+        story.run("wrong password", ALICE, promote, MLFLOW_TRACKING_PASSWORD="guessed")
+        story.run("wrong port", ALICE, promote, MLFLOW_TRACKING_URI="http://127.0.0.1:1")
+        story.run_until_the_server_dies()
+        story.run("server gone", ALICE, story.asked)
+        team.start()
+        story.run("again", ALICE, story.asked)
+        story.run("promote", BOB, [*promote, "--min-f1-retained", "0.01"])
+        yield story
+
+
+@pytest.fixture(autouse=True)
+def _as_bob(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in story.team.people[BOB].items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("wrong password", "401"), ("wrong port", "does not answer"), ("server gone", "does not answer")],
+)
+def test_what_cannot_work_is_said_in_one_line_at_once(name: str, words: str, story: Story) -> None:
+    done = story.said[name]
+    assert done.code == 2
+    (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert words in line
+    assert "Traceback" not in done.err
+    assert done.seconds < 60  # most of it imports, on a busy machine
+
+
+def test_a_server_that_dies_ends_the_work_with_one_line(story: Story) -> None:
+    done = story.said["cut off"]
+    assert done.code == os.EX_TEMPFAIL
+    last = done.err.splitlines()[-1]
+    assert last.startswith(f"error: tracking server {story.team.uri} does not answer")
+    assert last.endswith("(what is finished is kept, and the same command goes on from there once it answers)")
+    assert "Traceback" not in done.err
+
+
+def test_the_same_command_goes_on_and_logs_nothing_twice(story: Story) -> None:
+    done = story.said["again"]
+    assert done.code == 0, done.err
+    assert "teacher: reusing run" in done.err
+    assert "registered: kdops-reviews version 1" in done.out
+    assert [run.info.status for run in story.runs("teacher")] == ["FINISHED"]
+    students = story.runs("student")
+    assert [run.info.status for run in students] == ["KILLED", "FINISHED"]
+    check_student(students[1], "text-classification", "reviews", recipe="kd")
+    ended = Counter(run.info.run_name for run in story.runs("trial") if run.info.status == "FINISHED")
+    assert ended["trial 0 kd"] == 1
+    assert set(ended.values()) == {1}
+
+
+def test_the_study_lives_in_the_same_postgresql(story: Story) -> None:
+    studies = optuna.get_all_study_summaries(story.team.storage)
+    states = {study.study_name.split("-")[2]: optuna.load_study(
+        study_name=study.study_name, storage=story.team.storage).trials for study in studies}  # fmt: skip
+    for trials in states.values():
+        assert len([trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]) == TRIALS
+    assert set(states) == {"kd", "vanilla"}
+    password = story.team.storage.partition("kdops:")[2].partition("@")[0]
+    for run in story.runs("student"):
+        assert password not in str(run.data.to_dictionary())
+
+
+def test_runs_of_two_people_stay_apart(story: Story) -> None:
+    people = {role: {run.data.tags["mlflow.user"] for run in story.runs(role)} for role in ("student", "promote")}
+    assert people == {"student": {ALICE}, "promote": {BOB}}
+
+
+def test_bob_promotes_what_alice_made_and_it_serves(story: Story) -> None:
+    done = story.said["promote"]
+    assert done.code == 0, done.err
+    assert "version 1 promoted: all limits hold" in done.out
+    version = mlflow.MlflowClient().get_model_version_by_alias(MODEL, "champion")
+    assert version.tags["kdops.promoted_by"] == BOB
+    assert "promoted by bob" in version.description
+    answers = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion").predict(["makanan enak"])
+    assert answers[0]["label"] in ("negative", "positive")
+    artifacts = mlflow.MlflowClient().list_artifacts(only(story.runs("teacher")).info.run_id, "teacher")
+    assert "teacher/model.safetensors" in {file.path for file in artifacts}
+
+
+def test_of_promotions_at_once_one_wins(story: Story) -> None:
+    client = mlflow.MlflowClient()
+    first = client.get_model_version(MODEL, "1")
+    for _ in range(2):
+        client.create_model_version(
+            MODEL, first.source, run_id=first.run_id, model_id=first.source.removeprefix("models:/")
+        )
+    movers = [
+        subprocess.Popen(
+            [sys.executable, "-c", MOVER, str(number)], env=story.settings(person),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for number, person in ((2, ALICE), (3, BOB))
+    ]  # fmt: skip
+    for mover in movers:
+        assert mover.stdout is not None
+        assert mover.stdout.readline() == "decided\n"
+    for mover in movers:
+        assert mover.stdin is not None
+        mover.stdin.write("go\n")
+        mover.stdin.flush()
+    said = [mover.communicate(timeout=120)[0] for mover in movers]
+    winner = 2 + [text == "won\n" for text in said].index(True)
+    assert sorted(text.split(":")[0].strip() for text in said) == ["lost", "won"]
+    assert int(client.get_model_version_by_alias(MODEL, "champion").version) == winner
+    assert [model.name for model in client.search_registered_models()] == [MODEL]
+
+
+class TestWhoMayAsk:
+    PATH = "/api/2.0/mlflow/experiments/get?experiment_id=0"
+
+    def test_nobody_without_a_password(self, story: Story) -> None:
+        assert story.team.status(self.PATH, {}) == 401
+        assert story.team.status(self.PATH, self.basic(story, ALICE)) == 200
+
+    def test_nobody_by_a_name_that_is_not_its_own(self, story: Story) -> None:
+        alice = self.basic(story, ALICE)
+        assert story.team.status(self.PATH, alice | {"Host": "mlflow.example.org"}) == 200
+        assert story.team.status(self.PATH, alice | {"Host": "evil.example.com"}) == 403
+
+    def test_a_name_is_given_once(self, story: Story) -> None:
+        done = subprocess.run(
+            [sys.executable, ROOT / "server" / "add_user.py", ALICE],
+            env=story.team.environment | {"MLFLOW_TRACKING_URI": story.team.uri}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert done.stderr.endswith(f"error: there is a user {ALICE} already\n")
+
+    def test_passwords_are_no_arguments_that_everybody_sees(self, story: Story) -> None:
+        secrets = [(story.team.folder / name).read_text(encoding="utf-8") for name in
+                   ("database/password", "admin-password", "secret-key")]  # fmt: skip
+        seen = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert all(secrets)
+        assert not [secret for secret in secrets if secret in seen]
+
+    @staticmethod
+    def basic(story: Story, person: str) -> dict[str, str]:
+        password = story.team.people[person]["MLFLOW_TRACKING_PASSWORD"]
+        return {"Authorization": "Basic " + base64.b64encode(f"{person}:{password}".encode()).decode()}

@@ -1,0 +1,157 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from kdops import process
+from kdops.errors import UserError
+from kdops.tracking import champion, names, registry, runs
+from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role
+from kdops.tracking.registry import Version
+
+ROOT = Path(__file__).parents[2]
+MODEL = "kdops-sample"
+# Decides against the champion that there is, waits for the starting gun, and moves.
+MOVER = """
+import sys, time
+from pathlib import Path
+from kdops.errors import UserError
+from kdops.tracking import champion, registry, runs
+
+number, gun = int(sys.argv[1]), Path(sys.argv[2])
+runs.connect()
+(to,) = [version for version in registry.versions("sample") if version.number == number]
+before = registry.find_version("sample", "champion")
+print("decided", flush=True)
+while not gun.exists():
+    time.sleep(0.01)
+try:
+    champion.move(to, expected=before, tags={"kdops.promoted_by": f"process {number}"}, description="", farewell={})
+    print("won", flush=True)
+except UserError as error:
+    print(f"lost: {error}", flush=True)
+"""
+
+
+@pytest.fixture
+def registered(connected: str, make_bundle: Callable[..., Path]) -> list[Version]:
+    """Three versions of one model, which share their files: making one takes a second, registering none."""
+    with runs.tracked(Role.STUDENT, "bilstm") as run:
+        registry.register(make_bundle(), run=run, corpus_name="sample", tags={}, description="first")
+    client = MlflowClient()
+    source = client.get_model_version(MODEL, "1").source
+    for _ in range(2):
+        client.create_model_version(MODEL, source, run_id=run.run_id)
+    return registry.versions("sample")
+
+
+def move(to: Version, expected: Version | None) -> None:
+    champion.move(to, expected=expected, tags={"why": "better"}, description="now", farewell={"since": "then"})
+
+
+def alias(name: str) -> int | None:
+    return registry.alias_of(MODEL, name)
+
+
+def test_the_one_before_becomes_the_previous_champion(registered: list[Version]) -> None:
+    first, second, _ = registered
+    move(first, None)
+    assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (1, None)
+    move(second, first)
+    assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (2, 1)
+    now, before = (MlflowClient().get_model_version(MODEL, number) for number in ("2", "1"))
+    assert (now.tags["why"], now.description) == ("better", "now")
+    assert before.tags["since"] == "then"
+    assert before.description == "first"
+
+
+def test_nothing_moves_that_was_decided_against_another_champion(registered: list[Version]) -> None:
+    first, second, third = registered
+    move(first, None)
+    move(second, first)
+    with pytest.raises(UserError, match="changed from version 1 to version 2 while this was decided"):
+        move(third, first)
+    with pytest.raises(UserError, match="changed from none to version 2"):
+        move(third, None)
+    assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (2, 1)
+    assert "why" not in MlflowClient().get_model_version(MODEL, "3").tags
+
+
+def test_no_claim_is_left_behind(registered: list[Version]) -> None:
+    first, second, _ = registered
+    move(first, None)
+    with pytest.raises(UserError):
+        move(second, None)
+    assert [model.name for model in MlflowClient().search_registered_models()] == [MODEL]
+
+
+def test_of_promotions_at_once_one_wins(registered: list[Version], tmp_path: Path) -> None:
+    move(registered[0], None)
+    gun = tmp_path / "gun"
+    movers = [
+        subprocess.Popen(
+            [sys.executable, "-c", MOVER, str(number), str(gun)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        for number in (2, 3)
+    ]
+    for mover in movers:
+        assert mover.stdout is not None
+        assert mover.stdout.readline() == "decided\n"
+    gun.touch()
+    said = {number: mover.communicate(timeout=60)[0] for number, mover in zip((2, 3), movers, strict=True)}
+    (winner,) = [number for number, text in said.items() if text == "won\n"]
+    (loser,) = set(said) - {winner}
+    assert said[loser].startswith(f"lost: {MODEL}: the champion changed from version 1 to version {winner} while")
+    assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (winner, 1)
+    assert MlflowClient().get_model_version(MODEL, str(winner)).tags[names.PROMOTED_BY] == f"process {winner}"
+    assert names.PROMOTED_BY not in MlflowClient().get_model_version(MODEL, str(loser)).tags
+
+
+def test_a_claim_whose_holder_died_is_named_with_the_way_out(
+    registered: list[Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(champion, "_PATIENCE_S", 0.2)
+    dead = subprocess.run(
+        [sys.executable, "-c", "from kdops.process import identity; print(identity())"],
+        stdout=subprocess.PIPE, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    assert process.is_dead(dead)
+    MlflowClient().create_registered_model(f"claim.{MODEL}", {names.PROCESS: dead, names.USER: "bob"})
+    with pytest.raises(UserError) as caught:
+        move(registered[0], None)
+    said = str(caught.value)
+    assert said.startswith(f"another promotion by bob (process {dead}) has ended without finishing it")
+    assert "\n" not in said
+    code = said.partition("python -c ")[2].strip('"')
+    subprocess.run([sys.executable, "-c", code], check=True)
+    move(registered[0], None)
+    assert alias(CHAMPION) == 1
+
+
+def test_a_claim_that_was_sent_twice_is_the_senders_own(registered: list[Version]) -> None:
+    tags = {"kdops.token": "mine"}
+    assert champion._claim("claim.x", tags)
+    assert champion._claim("claim.x", tags)
+    assert not champion._claim("claim.x", {"kdops.token": "another's"})
+
+
+def test_an_alias_that_was_set_by_hand_meanwhile_is_noticed(
+    registered: list[Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_alias = MlflowClient.set_registered_model_alias
+
+    def by_hand_too(client: MlflowClient, name: str, alias: str, version: str) -> None:
+        set_alias(client, name, alias, version)
+        set_alias(client, name, alias, "3")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_registered_model_alias", by_hand_too)
+    with pytest.raises(UserError, match="somebody set the champion to version 3 by other means"):
+        move(registered[0], None)

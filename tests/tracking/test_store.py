@@ -1,0 +1,91 @@
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import mlflow
+import pytest
+from mlflow.exceptions import MlflowException
+
+from kdops.errors import Stopped
+from kdops.tracking import runs, store
+
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+
+
+@pytest.fixture
+def gone(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a server that is not there any more."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv(RETRIES, "1")
+    return uri
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.send_error(400)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server that answers, but not as wished."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refuses) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        yield uri
+        server.shutdown()
+
+
+def test_a_server_that_went_away_stops_the_work_and_everything_after_that_is_quick(gone: str) -> None:
+    run = runs.Run("0" * 32)
+    with pytest.raises(Stopped, match=f"tracking server {gone} does not answer .*the same command goes on from there"):
+        run.metrics({"loss": 1.0})
+    started = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(Stopped):
+            run.tags({"state": "failed"})
+    assert time.monotonic() - started < 5
+
+
+def test_what_a_server_refuses_is_no_reason_to_stop(refusing: str) -> None:
+    with pytest.raises(MlflowException):
+        runs.Run("0" * 32).metrics({"loss": 1.0})
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("notes.txt"), ValueError("no")])
+def test_errors_of_the_work_itself_stay_what_they_are(error: Exception, tracking_uri: str) -> None:
+    with pytest.raises(type(error)), store.answering():
+        raise error
+
+
+def test_work_within_a_run_stops_too(tracking_uri: str, gone: str) -> None:
+    def work() -> None:
+        with runs.tracked(runs.Role.STUDENT, "student"):
+            mlflow.set_tracking_uri(gone)
+            mlflow.MlflowClient().search_registered_models()
+
+    mlflow.set_tracking_uri(tracking_uri)
+    with pytest.raises(Stopped, match="does not answer"):
+        work()
+    assert mlflow.active_run() is None
+
+
+def test_the_users_own_patience_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RETRIES, "3")
+    store.be_patient()
+    assert store.os.environ[RETRIES] == "3"
+    monkeypatch.delenv(RETRIES)
+    store.be_patient()
+    assert store.os.environ[RETRIES] == "5"
