@@ -1,16 +1,19 @@
-"""Text in, labels out: everything a bundle needs in production.
+"""Text in, labels out: one file with all that a bundle needs, also as a command: `python predictor.py BUNDLE`."""
 
-Needs numpy, onnxruntime and tokenizers and nothing of kdops, so this one file can be copied beside a bundle and used.
-"""
-
+import argparse
 import hashlib
 import json
+import math
 import os
 import re
+import signal
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+from dataclasses import dataclass, field, fields
+from functools import partial
+from itertools import accumulate, islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -18,18 +21,16 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 FORMAT_VERSION = 1
-INFO_FILE = "bundle.json"
-GRAPH_FILE = "model.onnx"
-TOKENIZER_FILE = "tokenizer.json"
-
-_TEXT = "text-classification"
-_TOKEN = "token-classification"
-_INPUT_NAMES = ["input_ids", "attention_mask"]
+INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.json"
+_TEXT, _TOKEN = "text-classification", "token-classification"
 _WORD = re.compile(r"\w+|[^\w\s]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_clean = partial(re.compile(r"[\ud800-\udfff]").sub, "\ufffd")  # lone surrogates have no UTF-8 form; offsets stay
+_READ_FIRST = 50  # characters, or words, for each piece that the model reads; more of them only when these are too few
+_BATCH_PIECES = 1024  # through the graph together, padding included: it bounds memory and costs no speed
 
 FloatArray = NDArray[np.float32]
 Inputs = Sequence[str] | Sequence[Sequence[str]]
+Predictions = list["TextPrediction"] | list["TokenPrediction"]
 
 
 class BundleError(ValueError):
@@ -86,16 +87,15 @@ class TokenPrediction:
     truncated: bool
 
 
-@dataclass(frozen=True)
-class EncodedText:
+class EncodedText(NamedTuple):
     """One text as the graph reads it; the last three are for token tasks."""
 
     ids: list[int]  # pieces, special ones included, cut at the bundle's length
     truncated: bool
     text: str
-    words: tuple[str, ...] = ()
-    offsets: tuple[tuple[int, int], ...] = ()  # of each word in `text`, in characters
-    first_pieces: Mapping[int, int] = field(default_factory=dict)  # word index: position of its first piece, if any
+    words: tuple[str, ...]
+    offsets: tuple[tuple[int, int], ...]  # of each word in `text`, in characters
+    first_pieces: Mapping[int, int]  # word index: position of its first piece, if any
 
 
 def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
@@ -104,16 +104,17 @@ def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
     Raises:
         BundleError: The folder holds no `bundle.json` of this format.
     """
-    path = Path(folder) / INFO_FILE
     try:
-        content = json.loads(path.read_bytes())
-        info = BundleInfo(**{**content, "labels": tuple(content["labels"])})
-    except OSError as error:
-        raise BundleError(f"{folder} is not a bundle: {INFO_FILE} cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"{path}: not a valid description of a bundle ({error})") from error
-    if (info.format_version, info.task in (_TEXT, _TOKEN)) != (FORMAT_VERSION, True):
-        raise BundleError(f"{path}: format {info.format_version!r}, task {info.task!r}: not for this predictor")
+        given = json.loads(_path(Path(folder), INFO_FILE).read_bytes())
+        if given["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format {given['format_version']!r:.50}, but this predictor reads {FORMAT_VERSION}")
+        info = BundleInfo(**{**given, "labels": tuple(given["labels"]), "files": dict(given["files"])})
+        wrong = [one.name for one in fields(info) if one.type in (str, int) and type(given[one.name]) is not one.type]
+        texts = {*map(type, (*info.labels, *info.files, *info.files.values()))}
+        if wrong or texts != {str} or info.task not in (_TEXT, _TOKEN) or min(info.pad_id, info.max_length - 1) < 0:
+            raise ValueError(f"{', '.join(wrong) or 'labels, files, pad_id or max_length'} for {info.task!r:.50}")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BundleError(f"{folder} is not a bundle that can be read: {INFO_FILE}: {error}") from error
     return info
 
 
@@ -121,40 +122,44 @@ class Predictor:
     """A loaded bundle, made by `load`. Safe to share between threads."""
 
     def __init__(self, info: BundleInfo, tokenizer: Tokenizer, session: onnxruntime.InferenceSession) -> None:
-        self.info = info
-        self._tokenizer = tokenizer
-        self._session = session
+        self.info, self._tokenizer, self._session = info, tokenizer, session
+        self._is_text = info.task == _TEXT
         self._outside = "O" if "O" in info.labels else info.labels[0]
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Predictor":
-        """Load a bundle, after checking that its files are the ones it was written with.
-
-        One prediction uses at most `threads` CPU threads.
+        """Load a bundle whose files are those it was written with; `threads` CPU threads answer, at most.
 
         Raises:
-            BundleError: A file is missing or changed, or does not fit the description.
+            BundleError: A file is missing or changed, lies elsewhere, or does not fit the description.
         """
-        folder = Path(folder)
-        info = read_info(folder)
-        _verify_files(folder, info)
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(info.max_length)
+        info, folder = read_info(folder), Path(folder)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        session = onnxruntime.InferenceSession(str(folder / GRAPH_FILE), options, providers=["CPUExecutionProvider"])
-        _verify_graph(folder, info, session)
-        return cls(info, tokenizer, session)
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 4  # what goes wrong is raised, and need not be printed too
+        try:
+            for name in (GRAPH_FILE, TOKENIZER_FILE, *info.files):
+                with _path(folder, name).open("rb") as file:  # not read whole: the memory would not all come back
+                    actual = hashlib.file_digest(file, "sha256").hexdigest()
+                if actual != info.files.get(name):
+                    raise BundleError(f"{name}: sha256 is {actual}, not the {info.files.get(name)} of {INFO_FILE}")
+            tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(info.max_length)
+            # Data of the graph in other files is refused by onnxruntime where it lies outside the folder.
+            session = onnxruntime.InferenceSession(str(folder / GRAPH_FILE), options, ["CPUExecutionProvider"])
+            predictor = cls(info, tokenizer, session)  # tried with the highest piece, to find too short a table
+            shape = predictor._forward([[max(info.pad_id, tokenizer.get_vocab_size() - 1)]]).shape
+            if shape != ((1,) if predictor._is_text else (1, 1)) + (len({*info.labels}),):
+                raise BundleError(f"logits {shape} do not fit {info.task} with labels {', '.join(info.labels)}")
+        except Exception as error:  # what the two libraries raise has no type in common
+            raise BundleError(f"{folder} cannot be used: {' '.join(str(error).split()):.400}") from error
+        return predictor
 
-    def predict(self, inputs: Inputs, batch_size: int = 32) -> list[TextPrediction] | list[TokenPrediction]:
-        """Predict labels, in the order of the inputs.
+    def predict(self, inputs: Inputs, batch_size: int = 32) -> Predictions:
+        """Predict labels, in the order of the inputs: texts, or for a token task also lists of words.
 
-        Args:
-            inputs: Texts; for a token task texts or lists of words.
-            batch_size: Texts that go through the graph together. It changes speed and memory, not results.
+        At most `batch_size` of them go through the graph together, which changes speed and memory, not results.
 
         Raises:
             TypeError: An input is not text (or a list of words).
@@ -163,20 +168,14 @@ class Predictor:
         return self.decode(encoded, self.run(encoded, batch_size))
 
     def logits(self, inputs: Inputs, batch_size: int = 32) -> list[FloatArray]:
-        """Compute raw scores, in the order of the inputs.
-
-        Returns:
-            For each text an array (classes,), or for a token task (kept words, classes): kept are the words that have a
-            piece within the model's length.
-        """
+        """Compute raw scores, in input order: (classes,), or for a token task (words that kept a piece, classes)."""
         return self.run(self.encode(inputs), batch_size)
 
     def encode(self, inputs: Inputs) -> list[EncodedText]:
         """Turn inputs into piece ids."""
         if isinstance(inputs, str):
             raise TypeError("a single text was given; put it into a list")
-        one = self._encode_text if self.info.task == _TEXT else self._encode_words
-        return [one(index, given) for index, given in enumerate(inputs)]
+        return [self._encode(index, given) for index, given in enumerate(inputs)]
 
     def run(self, encoded: Sequence[EncodedText], batch_size: int = 32) -> list[FloatArray]:
         """Compute the logits of encoded texts; see `logits`."""
@@ -185,115 +184,116 @@ class Predictor:
         # Longest first: the runtime reserves its largest buffers once and reuses them.
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))
         by_row: dict[int, FloatArray] = {}
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            for row, values in zip(rows, self._forward([encoded[row].ids for row in rows]), strict=True):
-                is_text = self.info.task == _TEXT
-                by_row[row] = values if is_text else values[list(encoded[row].first_pieces.values())]
-        return [by_row[row] for row in range(len(encoded))]
+        while rows := order[len(by_row) : len(by_row) + batch_size]:
+            rows = rows[: max(1, _BATCH_PIECES // len(encoded[rows[0]].ids))]
+            by_row.update(zip(rows, self._forward([encoded[row].ids for row in rows]), strict=True))
+        if self._is_text:
+            return [by_row[row] for row in range(len(encoded))]
+        return [by_row[row][list(text.first_pieces.values())] for row, text in enumerate(encoded)]
 
-    def decode(
-        self, encoded: Sequence[EncodedText], logits: Sequence[FloatArray]
-    ) -> list[TextPrediction] | list[TokenPrediction]:
+    def decode(self, encoded: Sequence[EncodedText], logits: Sequence[FloatArray]) -> Predictions:
         """Turn logits into predictions."""
-        pairs = list(zip(encoded, logits, strict=True))
-        if self.info.task == _TEXT:
-            return [self._decode_text(text, values) for text, values in pairs]
-        return [self._decode_words(text, values) for text, values in pairs]
+        decode: Any = self._decode_text if self._is_text else self._decode_words
+        return [decode(text, values) for text, values in zip(encoded, logits, strict=True)]
 
-    def _encode_text(self, index: int, given: object) -> EncodedText:
-        if not isinstance(given, str):
-            raise TypeError(f"input {index}: {_TEXT} takes texts, not {given!r:.50}")
-        encoding = self._tokenizer.encode(_clean(given))
-        return EncodedText(encoding.ids or [self.info.pad_id], bool(encoding.overflowing), given)
-
-    def _encode_words(self, index: int, given: object) -> EncodedText:
+    def _encode(self, index: int, given: object) -> EncodedText:
+        words: tuple[str, ...] = ()
         if isinstance(given, str):
-            text, matches = given, [*_WORD.finditer(given)]
+            text, matches = given, [] if self._is_text else [*_WORD.finditer(given)]
             words, offsets = tuple(match.group() for match in matches), tuple(match.span() for match in matches)
-        elif isinstance(given, Iterable) and all(isinstance(word, str) for word in given):
-            words = tuple(given)
-            text, offsets = " ".join(words), _joined_offsets(words)
         else:
-            raise TypeError(f"input {index}: {_TOKEN} takes texts or lists of words, not {given!r:.50}")
-        encoding = self._tokenizer.encode([_clean(word) for word in words], is_pretokenized=True)
-        first_pieces: dict[int, int] = {}
-        for position, word in enumerate(encoding.word_ids):
+            words = tuple(given) if isinstance(given, Iterable) else ()
+            if self._is_text or not isinstance(given, Iterable) or not all(isinstance(word, str) for word in words):
+                takes = f"{self.info.task} takes texts{'' if self._is_text else ' or lists of words'}"
+                raise TypeError(f"input {index}: {takes}, not {given!r:.50}")
+            text, ends = " ".join(words), accumulate(len(word) + 1 for word in words)
+            offsets = tuple((end - 1 - len(word), end - 1) for word, end in zip(words, ends, strict=True))
+        whole: Any = _clean(text) if self._is_text else [_clean(word) for word in words]
+        limit, words_given = _READ_FIRST * self.info.max_length, not self._is_text
+        while not (encoding := self._tokenizer.encode(whole[:limit], is_pretokenized=words_given)).overflowing:
+            if limit >= len(whole):
+                break
+            limit *= 8
+        first: dict[int, int] = {}
+        for position, word in enumerate(encoding.word_ids if words else ()):
             if word is not None:
-                first_pieces.setdefault(word, position)
-        ids, truncated = encoding.ids or [self.info.pad_id], bool(encoding.overflowing)
-        return EncodedText(ids, truncated, text, words, offsets, first_pieces)
+                first.setdefault(word, position)
+        return EncodedText(encoding.ids or [self.info.pad_id], bool(encoding.overflowing), text, words, offsets, first)
 
     def _forward(self, batch: Sequence[list[int]]) -> FloatArray:
-        shape = len(batch), max(map(len, batch))
-        input_ids = np.full(shape, self.info.pad_id, dtype=np.int64)
-        attention_mask = np.zeros(shape, dtype=np.int64)
-        for row, ids in enumerate(batch):
-            input_ids[row, : len(ids)] = ids
-            attention_mask[row, : len(ids)] = 1
-        feed = {"input_ids": input_ids, "attention_mask": attention_mask}
-        output: FloatArray = self._session.run(["logits"], feed)[0]
+        length, pad = max(map(len, batch)), self.info.pad_id
+        input_ids = np.array([ids + [pad] * (length - len(ids)) for ids in batch], dtype=np.int64)
+        mask = np.array([[1] * len(ids) + [0] * (length - len(ids)) for ids in batch], dtype=np.int64)
+        output: FloatArray = self._session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})[0]
         return output
 
     def _decode_text(self, encoded: EncodedText, values: FloatArray) -> TextPrediction:
-        powers = np.exp(values.astype(np.float64) - values.max())
-        probabilities = dict(zip(self.info.labels, (powers / powers.sum()).tolist(), strict=True))
-        return TextPrediction(self.info.labels[int(values.argmax())], probabilities, encoded.truncated)
+        scores = values.tolist()  # a handful of numbers: numpy would take three times as long
+        highest = max(scores)
+        powers = [math.exp(score - highest) for score in scores]
+        total = sum(powers)
+        probabilities = {label: power / total for label, power in zip(self.info.labels, powers, strict=True)}
+        return TextPrediction(self.info.labels[scores.index(highest)], probabilities, encoded.truncated)
 
     def _decode_words(self, encoded: EncodedText, values: FloatArray) -> TokenPrediction:
         tags = [self._outside] * len(encoded.words)
         for word, label in zip(encoded.first_pieces, values.argmax(axis=-1).tolist(), strict=True):
             tags[word] = self.info.labels[label]
-        spans = _spans(tags, encoded.offsets, encoded.text)
-        return TokenPrediction(encoded.words, tuple(tags), spans, encoded.truncated)
+        return TokenPrediction(encoded.words, (*tags,), _spans(tags, encoded.offsets, encoded.text), encoded.truncated)
 
 
-def _verify_files(folder: Path, info: BundleInfo) -> None:
-    for name in (GRAPH_FILE, TOKENIZER_FILE):
-        if name not in info.files:
-            raise BundleError(f"{folder / INFO_FILE} lists no sha256 of {name}")
-    for name, expected in info.files.items():
-        try:
-            with (folder / name).open("rb") as file:
-                actual = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise BundleError(f"{folder / name}: cannot be read ({error.strerror})") from error
-        if actual != expected:
-            raise BundleError(f"{folder / name}: sha256 is {actual}, but {INFO_FILE} says {expected}")
-
-
-def _verify_graph(folder: Path, info: BundleInfo, session: onnxruntime.InferenceSession) -> None:
-    names = [given.name for given in session.get_inputs()]
-    shape = session.get_outputs()[0].shape
-    rank = 2 if info.task == _TEXT else 3
-    if sorted(names) != sorted(_INPUT_NAMES) or len(shape) != rank or shape[-1] != len(info.labels):
-        raise BundleError(
-            f"{folder / GRAPH_FILE}: inputs {names} and output shape {shape} do not fit "
-            f"{info.task} with {len(info.labels)} labels"
-        )
-
-
-def _clean(text: str) -> str:
-    # A lone surrogate has no UTF-8 form, which the tokenizer needs; one character for one keeps all offsets.
-    return _SURROGATE.sub("\ufffd", text)
-
-
-def _joined_offsets(words: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    starts = accumulate((len(word) + 1 for word in words), initial=0)
-    return tuple((start, start + len(word)) for start, word in zip(starts, words, strict=False))
+def _path(folder: Path, name: str) -> Path:
+    path = (folder := folder.resolve()) / name
+    if path.parent != folder or os.path.realpath(path) != str(path) or (path.exists() and not path.is_file()):
+        raise BundleError(f"{name!r:.99} is not an ordinary file in the bundle's own folder")
+    return path
 
 
 def _spans(tags: Sequence[str], offsets: Sequence[tuple[int, int]], text: str) -> tuple[Span, ...]:
     """Read IOB2 tags; an `I-` that continues nothing of its type opens a span, as in the CoNLL scorer."""
     found: list[tuple[str, int, int]] = []
-    open_type = None
+    open_type = ""
     for tag, (start, end) in zip(tags, offsets, strict=True):
         prefix, _, type_ = tag.partition("-")
         if prefix == "I" and type_ and type_ == open_type:
             found[-1] = (type_, found[-1][1], end)
         elif prefix in ("B", "I") and type_:
             found.append((type_, start, end))
-            open_type = type_
-        else:
-            open_type = None
+        open_type = type_ if prefix in ("B", "I") else ""
     return tuple(Span(type_, text[start:end], start, end) for type_, start, end in found)
+
+
+def _parse(line: bytes, number: int, task: str) -> Any:
+    try:
+        text = line.rstrip(b"\r\n").decode("utf-8")
+        return json.loads(text) if task == _TOKEN and re.match(r'\[\s*"', text) else text
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"line {number}: {error}") from error
+
+
+def main() -> None:
+    """Predict line by line, as a command."""
+    parser = argparse.ArgumentParser(description="Read a text a line, write a prediction a line, as JSON.")
+    parser.add_argument("bundle", help="folder of the bundle")
+    parser.add_argument("file", nargs="?", default=0, help="UTF-8; for a token task a line may be a JSON list of words")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of a prediction (default: 1)")
+    parser.add_argument("--batch-size", type=int, default=32, help="lines that are answered together (default: 32)")
+    given = parser.parse_args()
+    if min(given.threads, given.batch_size) < 1:
+        parser.error("--threads and --batch-size must be at least 1")
+    for number in (signal.SIGPIPE, signal.SIGINT):  # a reader that has seen enough, and Ctrl-C, end it quietly
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        predictor = Predictor.load(given.bundle, threads=given.threads)
+        with open(given.file, "rb") as file:  # noqa: PTH123 - a path, or 0 for standard input
+            inputs = (_parse(line, number, predictor.info.task) for number, line in enumerate(file, start=1))
+            while batch := list(islice(inputs, given.batch_size)):
+                for prediction in predictor.predict(batch, given.batch_size):
+                    sys.stdout.write(json.dumps(prediction, default=vars) + "\n")
+                sys.stdout.flush()
+    except (ValueError, TypeError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kdops.errors import UserError
 from kdops.home import home
 from kdops.task import Task
-from kdops.tracking import host, names, runs, store
+from kdops.tracking import artifacts, host, names, runs, store
 
 if TYPE_CHECKING:
     import mlflow.entities.model_registry as entities
@@ -185,11 +185,11 @@ def download_bundle(model_uri: str) -> Path:
         info = mlflow.models.get_model_info(model_uri)
     except (MlflowException, OSError) as error:
         raise UserError(f"no model {model_uri}: {store.one_line(error)}") from error
-    artifacts = info.flavors.get("python_function", {}).get("artifacts", {})
-    if _BUNDLE not in artifacts:
+    carried = info.flavors.get("python_function", {}).get("artifacts", {})
+    if _BUNDLE not in carried:
         raise UserError(f"model {model_uri} carries no kdops bundle")
     folder = artifacts.download(model_uri, home() / "registry" / info.model_id)
-    return folder / str(artifacts[_BUNDLE]["path"])
+    return folder / str(carried[_BUNDLE]["path"])
 
 
 def _version(found: "entities.ModelVersion") -> Version:

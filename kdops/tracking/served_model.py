@@ -20,6 +20,10 @@ from mlflow.pyfunc.model import PythonModel
 
 THREADS = "KDOPS_THREADS"  # environment variable: CPU threads of one prediction, by default 1
 
+# A worker answers one request after another, and these take it some seconds.
+MAX_TEXTS = 10_000
+MAX_CHARACTERS = 5_000_000
+
 
 class ServedModel(PythonModel):
     """Answers each text with one row: label and probabilities, or words, tags and spans."""
@@ -31,12 +35,27 @@ class ServedModel(PythonModel):
         self.predictor = predictor.Predictor.load(context.artifacts["bundle"], threads=threads)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[Any]:
-        """Predict texts: a list of them, of which MLflow makes a table too, or the column `text` of a table."""
+        """Predict texts: a list of them, of which MLflow makes a table too, or the column `text` of a table.
+
+        Raises:
+            MlflowException: The request is not texts, or too large for one; the server answers 400 and says so.
+        """
         # By the model's signature MLflow passes on the first column only, so a wrong one must not go unnoticed.
         column = model_input.columns[0]
         if isinstance(column, str) and column != "text":
             raise MlflowException.invalid_parameter_value(f"the first column must be 'text', not {column!r}")
-        return [dataclasses.asdict(prediction) for prediction in self.predictor.predict(model_input[column].tolist())]
+        texts = model_input[column].tolist()
+        characters = sum(len(text) for text in texts if isinstance(text, str))
+        if len(texts) > MAX_TEXTS or characters > MAX_CHARACTERS:
+            raise MlflowException.invalid_parameter_value(
+                f"{len(texts)} texts of {characters} characters: "
+                f"a request may have {MAX_TEXTS} texts and {MAX_CHARACTERS} characters at most"
+            )
+        try:
+            predictions = self.predictor.predict(texts)
+        except TypeError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+        return [dataclasses.asdict(prediction) for prediction in predictions]
 
 
 def _load_module(path: Path) -> ModuleType:

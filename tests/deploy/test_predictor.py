@@ -217,7 +217,7 @@ def test_a_changed_or_missing_file_is_noticed(copy: Path, name: str) -> None:
     with pytest.raises(BundleError, match=f"{name}: sha256 is"):
         Predictor.load(copy)
     (copy / name).unlink()
-    with pytest.raises(BundleError, match=f"{name}: cannot be read"):
+    with pytest.raises(BundleError, match=f"cannot be used: .*No such file.*{name}"):
         Predictor.load(copy)
 
 
@@ -226,11 +226,11 @@ def test_a_changed_or_missing_file_is_noticed(copy: Path, name: str) -> None:
     [
         ({"format_version": 2}, "format 2"),
         ({"task": "translation"}, "translation"),
-        ({"labels": ["positive", "negative"]}, "do not fit text-classification with 2 labels"),
+        ({"labels": ["positive", "negative"]}, "do not fit text-classification with labels positive, negative$"),
         ({"task": "token-classification"}, "do not fit token-classification"),
-        ({"labels": None}, "not a valid description"),
+        ({"labels": None}, "is not a bundle"),
         ({"surprise": 1}, "surprise"),
-        ({"files": {}}, "lists no sha256 of model.onnx"),
+        ({"files": {}}, "model.onnx: sha256 is .*, not the None"),
     ],
 )
 def test_a_description_that_does_not_fit_is_noticed(copy: Path, change: dict[str, object], message: str) -> None:

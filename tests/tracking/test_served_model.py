@@ -1,11 +1,17 @@
+import asyncio
 import json
 import os
+import pickle
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
+from mlflow.pyfunc import scoring_server
 
 from kdops.task import Task
 from kdops.tracking import registry, runs
@@ -80,3 +86,64 @@ def test_text_is_answered_without_kdops(
         ]
     for answer in [*others, *called]:
         assert answer == first[:1]
+
+
+REFUSED: dict[str, object] = {
+    "not JSON": b"{oops",
+    "a list": b'["bagus"]',
+    "null": b"null",
+    "a number": b"3",
+    "nothing": b"",
+    "invalid UTF-8": b'{"inputs": ["\xff"]}',
+    "no texts": {"inputs": []},
+    "a wrong column": {"dataframe_split": {"columns": ["title"], "data": [["bagus"]]}},
+    "null as text": {"dataframe_records": [{"text": "bagus"}, {"text": None}]},
+    "a number as text": {"dataframe_records": [{"text": 3}]},
+    "an object as text": {"inputs": [{"text": "bagus"}]},
+    "a text of 10 MB": {"inputs": ["bagus sekali " * 800_000]},
+    "100,000 texts": {"inputs": ["bagus"] * 100_000},
+}
+
+
+def post(app: Any, body: object) -> tuple[int, str]:
+    """Status and body that a server answers with."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "query_string": b"", "http_version": "1.1"}
+    asyncio.run(app({**scope, "headers": [(b"content-type", b"application/json")]}, receive, send))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent).decode()
+
+
+def test_a_bad_request_is_refused_without_a_traceback(connected: str, make_bundle: Callable[..., Path]) -> None:
+    with runs.tracked(Role.STUDENT, "bilstm") as run:
+        registry.register(make_bundle(), run=run, corpus_name="sample", tags={}, description="")
+    app = scoring_server.init(mlflow.pyfunc.load_model("models:/kdops-sample@challenger"))
+    for what, body in REFUSED.items():
+        status, said = post(app, body)
+        assert status == 400, what
+        assert "Traceback" not in said, what
+        assert json.loads(said)["message"], what
+    assert post(app, {"inputs": ["bagus"]})[0] == 200
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_no_artifact_of_a_version_is_a_pickle(task: Task, connected: str, make_bundle: Callable[..., Path]) -> None:
+    with runs.tracked(Role.STUDENT, "bilstm") as run:
+        registry.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
+    folder = Path(mlflow.artifacts.download_artifacts("models:/kdops-sample@challenger"))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"model.onnx", "tokenizer.json", "bundle.json", "predictor.py", "MLmodel"}
+    for path in files:
+        assert path.suffix in {".onnx", ".json", ".py", ".txt", ".yaml", ".yml", ""}, path
+        assert path.read_bytes()[:1] != pickle.PROTO, path
+        assert not zipfile.is_zipfile(path), path
+    model = mlflow.models.Model.load(str(folder))
+    assert model.signature is not None
+    assert model.saved_input_example_info is not None
