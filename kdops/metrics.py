@@ -99,6 +99,30 @@ def confusion(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) ->
     return cast(Counts, confusion_matrix(flat_gold, flat_predicted, labels=list(labels)).astype(np.int64))
 
 
+def by_class(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dict[str, dict[str, float]]:
+    """Scores of each class that occurs: of labels, or of entity types where tags mark spans.
+
+    Returns:
+        By name `f1`, `precision`, `recall` (fractions) and `gold`, how often it occurs.
+
+    Raises:
+        ValueError: as `score`.
+    """
+    _flat(task, labels, gold, predicted)
+    spans = _has_spans(task, labels)
+    counts = (_span_counts if spans else _label_counts)(labels, gold, predicted).sum(axis=0)
+    scores = {}
+    for name, (right, guessed, wanted) in zip(_types(labels) if spans else labels, counts.tolist(), strict=True):
+        if guessed + wanted:
+            scores[name] = {
+                "f1": 2 * right / (guessed + wanted),
+                "precision": right / guessed if guessed else 0.0,
+                "recall": right / wanted if wanted else 0.0,
+                "gold": wanted,
+            }
+    return scores
+
+
 def paired_bootstrap(
     task: Task, labels: Sequence[str], gold: Gold, first: Gold, second: Gold, *, samples: int = 1000, seed: int = 0
 ) -> BootstrapResult:
@@ -174,7 +198,7 @@ def _label_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
 
 def _span_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
     """(rows, entity types, 3): how many spans of each type are right, predicted, gold in each row."""
-    types = {name: place for place, name in enumerate(sorted({label[2:] for label in labels if label[1:2] == "-"}))}
+    types = {name: place for place, name in enumerate(_types(labels))}
     counts = np.zeros((len(gold), len(types), 3), dtype=np.int64)
     for row, (tags, guesses) in enumerate(zip(gold, predicted, strict=True)):
         wanted, guessed = set(get_entities(list(tags))), set(get_entities(list(guesses)))
@@ -182,6 +206,11 @@ def _span_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
             for name, _, _ in spans:
                 counts[row, types[name], kind] += 1
     return counts
+
+
+def _types(labels: Sequence[str]) -> list[str]:
+    """The entity types that tags mark spans of."""
+    return sorted({label[2:] for label in labels if label[1:2] == "-"})
 
 
 def _macro_f1(counts: NDArray[np.number]) -> NDArray[np.float64]:

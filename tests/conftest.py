@@ -82,6 +82,28 @@ def tracking_uri(tmp_path: Path, tracking_template: Path, monkeypatch: pytest.Mo
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
+@pytest.fixture(scope="session")
+def _store_template(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> Path:
+    """A tracking database with finished runs; making them takes seconds, so each test gets a copy."""
+    import mlflow
+    from finished_runs import fill
+
+    folder = tmp_path_factory.mktemp("store-template")
+    shutil.copyfile(tracking_template, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as monkeypatch, contextlib.chdir(folder):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        fill()
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(_store_template: Path, tracking_uri: str, tmp_path: Path) -> str:
+    """The address of a tracking database of the test's own, with the runs of `finished_runs.fill` in it."""
+    shutil.copyfile(_store_template, tmp_path / "mlflow.db")
+    return tracking_uri
+
+
 def _folder_of(variable: str, what: str) -> Path:
     value = os.environ.get(variable)
     if not value:

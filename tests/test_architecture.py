@@ -19,6 +19,7 @@ FLOORS = [
     {"deploy"},
     {"measure"},
     {"tracking"},
+    {"report"},
     {"steps"},
     {"entrypoints"},
 ]
@@ -37,6 +38,7 @@ HEAVY = {
     "sklearn",
     "pandas",
     "matplotlib",
+    "plotly",
 }
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
 ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.errors", "kdops.steps"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seqeval.metrics import classification_report as span_report
 from sklearn.metrics import classification_report
 
-from kdops.metrics import confusion, main_metric, paired_bootstrap, score
+from kdops.metrics import by_class, confusion, main_metric, paired_bootstrap, score
 from kdops.task import Task
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -267,3 +267,13 @@ def test_bootstrap_of_many_rows_takes_seconds() -> None:
     start = time.perf_counter()
     paired_bootstrap(Task.TEXT, LABELS, gold, gold, random.Random(5).sample(gold, len(gold)))
     assert time.perf_counter() - start < 10
+
+
+def test_scores_by_class_are_of_spans_where_tags_mark_them() -> None:
+    labels = ["O", "B-PER", "I-PER", "B-LOC"]
+    gold = [["B-PER", "I-PER", "O"], ["B-PER", "O", "B-LOC"]]
+    predicted = [["B-PER", "O", "O"], ["B-PER", "O", "B-LOC"]]
+    scores = by_class(Task.TOKEN, labels, gold, predicted)
+    assert scores["PER"] == {"f1": 0.5, "precision": 0.5, "recall": 0.5, "gold": 2}
+    assert scores["LOC"]["f1"] == 1.0
+    assert set(by_class(Task.TEXT, ["a", "b", "c"], ["a", "b"], ["a", "a"])) == {"a", "b"}

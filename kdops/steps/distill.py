@@ -24,6 +24,7 @@ from kdops.models.vectors import check_vector_file
 from kdops.steps.cards import version_card
 from kdops.steps.evaluation import log_final_scores, prefixed
 from kdops.steps.material import material_fingerprint, prepare
+from kdops.steps.report import report_for
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, identifying_tags
 from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, study_fingerprint
 from kdops.steps.summary import Distilled
@@ -171,6 +172,7 @@ class _Job:
         version = self._register(teacher, chosen)
         self.run.metrics(prefixed(names.PHASE_PREFIX, self.phases.seconds))
         self.run.tags({names.FINGERPRINT: work, names.VERSION: version, names.BASELINE_RUN: baseline.run_id})
+        report_for(self.run, self.corpus.name)
         return self._distilled(self.run.run_id, teacher, baseline.run_id, version, reused=False)
 
     @property

@@ -1,5 +1,6 @@
 """Scores on their way from a model to its run."""
 
+import json
 from collections.abc import Mapping
 
 from tokenizers import Tokenizer
@@ -7,7 +8,7 @@ from tokenizers import Tokenizer
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
 from kdops.deploy.predictor import Predictor, TextPrediction
-from kdops.metrics import confusion, score
+from kdops.metrics import Gold, by_class, confusion, score
 from kdops.steps.figures import confusion_matrix
 from kdops.tracking import names, runs
 from kdops.training.loop import Epoch
@@ -33,8 +34,16 @@ def log_final_scores(run: runs.Run, corpus: Corpus, predictor: Predictor) -> Non
         predictions = predictor.predict(corpus.inputs(split))
         predicted = [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions]
         run.metrics(prefixed(prefix, score(corpus.task, corpus.labels, corpus.gold(split), predicted)))
-    counts = confusion(corpus.task, corpus.labels, corpus.gold("test"), predicted)
+    log_classes(run, corpus, predicted)
+
+
+def log_classes(run: runs.Run, corpus: Corpus, predicted: Gold) -> None:
+    """Log how well each class was told from the others on the test split: counts, scores and a picture."""
+    asked = (corpus.task, corpus.labels, corpus.gold("test"), predicted)
+    counts = confusion(*asked)
     run.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
+    told = {"labels": list(corpus.labels), "confusion": counts.tolist(), "classes": by_class(*asked)}
+    run.text(json.dumps(told, ensure_ascii=False), names.BY_CLASS)
 
 
 def prefixed(prefix: str, values: Mapping[str, float]) -> dict[str, float]:

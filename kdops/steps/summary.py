@@ -54,7 +54,7 @@ class Distilled:
                 f"registered: {model} version {self.version}, alias {names.CHALLENGER}",
                 f"precision: {self._precision()}",
                 f"run: {self.run_id}{' (reused)' if self.reused else ''}",
-                f"look at the runs: {how_to_look()}",
+                f"look at the runs: {how_to_look(self.run_id)}",
             ]
         )
 

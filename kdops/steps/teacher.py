@@ -16,10 +16,10 @@ from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.home import home
-from kdops.metrics import confusion, score
+from kdops.metrics import score
 from kdops.models.teacher import SCRATCH, Teacher, check_teacher, load_teacher, scratch_teacher, teacher_identity
-from kdops.steps.evaluation import labeled, log_epoch, prefixed
-from kdops.steps.figures import confusion_matrix, curves
+from kdops.steps.evaluation import labeled, log_classes, log_epoch, prefixed
+from kdops.steps.figures import curves
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, gold_classes, identifying_tags
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role
@@ -219,6 +219,5 @@ def _log(run: runs.Run, corpus: Corpus, teacher: Teacher, result: Fit, max_lengt
     scores = score(corpus.task, corpus.labels, test.gold, predicted)
     run.metrics(prefixed(names.TEST_PREFIX, scores) | {"best_epoch": result.best_epoch})
     run.figure(curves(result.history, corpus.main_metric), "curves.png")
-    counts = confusion(corpus.task, corpus.labels, test.gold, predicted)
-    run.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
+    log_classes(run, corpus, predicted)
     logger.info("teacher: test %s %.4f", corpus.main_metric, scores[corpus.main_metric])

@@ -15,6 +15,7 @@ class Role(StrEnum):
     EXAM = "exam"
     PROMOTE = "promote"
     EXPORT = "export"
+    REPORT = "report"
 
 
 class Status(StrEnum):
@@ -80,9 +81,14 @@ RAM_GROWTH_PREFIX = "ram_growth."
 OTHER_CORES = "measure.other_cores"
 F1_RETAINED = "test.f1_retained"
 KD_GAIN = "test.kd_gain"
+LATENCY_P50_MS = "cost.latency_p50_ms"
 LATENCY_P95_MS = "cost.latency_p95_ms"
 RAM_PEAK_MB = "cost.ram_peak_mb"
 STORAGE_MB = "cost.storage_mb"
+
+# Artifacts: how well each class was told from the others on the test split; page and pictures.
+BY_CLASS = "by_class.json"
+REPORT = "report"
 
 # Registry: aliases.
 CHAMPION = "champion"

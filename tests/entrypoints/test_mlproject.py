@@ -20,7 +20,7 @@ CONFIGS = {"main": DistillConfig, "distill": DistillConfig, "train_teacher": Tea
 
 
 def defaults_in_mlproject(name: str) -> dict[str, str]:
-    return {parameter: str(facts["default"]) for parameter, facts in ENTRY_POINTS[name]["parameters"].items()}
+    return {parameter: str(facts.get("default")) for parameter, facts in ENTRY_POINTS[name]["parameters"].items()}
 
 
 def test_every_program_is_an_entry_point() -> None:

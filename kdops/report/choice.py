@@ -1,0 +1,49 @@
+"""Which of several runs stand for a student: chosen by validation F1, never by test F1."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from kdops.report.style import ALONE, STUDENTS, VANILLA
+from kdops.tracking.results import CELL
+
+_NUMBERS = ["validation", "test", "f1_retained", "kd_gain", "alone"]
+
+
+def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a data set, student and recipe, students in the order in which they are drawn.
+
+    Scores and costs are means over the seeds, `test_spread` and so on their standard deviations (missing with one
+    seed), `seeds` how many there are; everything else is that of the newest run.
+    """
+    keys = CELL[:-1]
+    numbers = rows.select_dtypes("number").columns.difference(["seed", "started"])
+    grouped = rows.sort_values("started").groupby(keys, sort=False)
+    merged = grouped.last()
+    merged[numbers] = grouped[list(numbers)].mean()
+    spread = grouped[_NUMBERS].std().add_suffix("_spread")
+    table = merged.join(spread).assign(seeds=grouped.size()).reset_index()
+    order = {name: place for place, name in enumerate(STUDENTS)}
+    return table.assign(order=table["student"].map(order)).sort_values(["dataset", "order", "recipe"])
+
+
+def best_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each data set and student the recipe with the best mean validation F1; no distillation only where it is all.
+
+    Returns:
+        Rows of `over_seeds`.
+    """
+    table = over_seeds(rows).assign(distilled=lambda found: found["recipe"] != VANILLA)
+    ranked = table.sort_values(["distilled", "validation"], ascending=False)
+    return ranked.drop_duplicates(["dataset", "student"]).sort_index()
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows, each by column."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def title(row: Mapping[str, object]) -> str:
+    """What a student by a recipe is called in legends."""
+    return f"{row['student']} {ALONE if row['recipe'] == VANILLA else row['recipe']}"

@@ -1,0 +1,74 @@
+"""What is told from what: F1 by class or entity type, and the confusion matrix."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
+from kdops.report.choice import best_rows, records
+from kdops.report.style import BLACK, STUDENTS, TEACHER_MARK, VANILLA
+from kdops.task import Task
+from kdops.tracking.results import Results, read_classes
+
+_MOST_CLASSES = 30
+_MOST_LABELS = 15
+
+
+def classes(results: Results) -> Iterator[Chart]:
+    """F1 by class of one data set's best student beside the teacher's, and for texts what it takes for what.
+
+    Nothing where the runs logged no scores by class.
+    """
+    best = best_student(results)
+    told = read_classes(best["newest_run"])
+    if told is None:
+        return
+    student, mark = str(best["student"]), STUDENTS[str(best["student"])]
+    scores: Mapping[str, Any] = told["classes"]  # type: ignore[assignment]
+    shown = sorted(scores, key=lambda name: -scores[name]["gold"])[:_MOST_CLASSES]
+    series = [_series(student, scores, shown, mark.color, mark.shape)]
+    if best["recipe"] != VANILLA:
+        series += _other(f"{student} alone", best["baseline_run"], shown, mark.color, mark.shape, filled=False)
+    series += _other("teacher", best["teacher_run"], shown, BLACK, TEACHER_MARK.shape)
+    spans = best["task"] == Task.TOKEN and best["metric"] != "f1_macro"
+    unit = "entity type" if spans else "class"
+    rest = "" if len(shown) == len(scores) else f" The {len(shown)} most frequent of {len(scores)}."
+    panels: list[Panel | Matrix] = [
+        Panel(
+            f"F1 by {unit}",
+            Axis(f"{unit} (times in the test split)"),
+            Axis("test F1 (0 to 1)", span=(-0.03, 1.03)),
+            series,
+        )
+    ]
+    labels: list[str] = told["labels"]  # type: ignore[assignment]
+    if best["task"] == Task.TEXT and len(labels) <= _MOST_LABELS:
+        panels.append(Matrix("Confusion matrix (texts)", labels, told["confusion"]))  # type: ignore[arg-type]
+    yield Chart(
+        name="classes",
+        title=f"{student} by {unit}",
+        caption=f"The best student by validation F1 ({best['recipe']}) on the test split, frequent ones first.{rest}",
+        panels=panels,
+    )
+
+
+def best_student(results: Results) -> Mapping[str, Any]:
+    """The best student of one data set, by mean validation F1; `newest_run` is the newest of its runs."""
+    best = max(records(best_rows(results.students)), key=lambda row: float(row["validation"]))
+    cell = results.students[(results.students["student"] == best["student"])]
+    cell = cell[cell["recipe"] == best["recipe"]]
+    return best | {"newest_run": str(cell["started"].idxmax())}
+
+
+def _other(
+    name: str, run_id: str | None, shown: list[str], color: str, shape: str, *, filled: bool = True
+) -> list[Series]:
+    told = read_classes(run_id) if run_id and not pd.isna(run_id) else None
+    return [_series(name, told["classes"], shown, color, shape, filled=filled)] if told else []
+
+
+def _series(name: str, scores: Any, shown: list[str], color: str, shape: str, *, filled: bool = True) -> Series:
+    present = [label for label in shown if label in scores]
+    x = [f"{label} ({scores[label]['gold']})" for label in present]
+    return Series(name, x, [scores[label]["f1"] for label in present], color, shape, filled=filled)

@@ -1,0 +1,35 @@
+"""What a report has in it."""
+
+from collections.abc import Iterator
+
+from kdops.report.chart import Chart
+from kdops.report.classes import classes
+from kdops.report.ladder import ladder
+from kdops.report.page import Section
+from kdops.report.quality_cost import quality_cost
+from kdops.report.study import study_table
+from kdops.report.tables import best_table, budget_table, dataset_table, gains_table
+from kdops.report.training import training
+from kdops.report.tuning import tuning
+from kdops.tracking.results import Results, read_trials
+
+
+def sections(results: Results) -> Iterator[Section]:
+    """A part over all data sets where there are several, and one for each."""
+    if len(results.datasets) > 1:
+        yield Section("All data sets", tables=[best_table(results), gains_table(results)], charts=[ladder(results)])
+    for name in results.datasets:
+        yield _section(results.of(name))
+
+
+def _section(results: Results) -> Section:
+    trials = read_trials(results)
+    charts: list[Chart] = [
+        quality_cost(results),
+        ladder(results),
+        *tuning(results, trials),
+        *training(results, trials),
+        *classes(results),
+    ]
+    tables = [dataset_table(results), *study_table(results), budget_table(results)]
+    return Section(results.datasets[0], tables, charts)

@@ -1,0 +1,127 @@
+"""Results as tables of text."""
+
+import pandas as pd
+
+from kdops.report.chart import Table
+from kdops.report.choice import best_rows, over_seeds, records
+from kdops.report.style import TEACHER, VANILLA
+from kdops.tracking.results import Results
+
+_COSTS = {
+    "latency p50, ms": "latency_p50_ms",
+    "CPU a text, ms": "cpu_ms_per_text",
+    "RAM peak, MB": "ram_peak_mb",
+    "storage, MB": "storage_mb",
+}
+_BUDGET = ("trials", "epochs", "patience", "batch_size", "max_length", "unlabeled_max", "embeddings", "init")
+
+
+def dataset_table(results: Results) -> Table:
+    """One data set: its teachers, and a line a student and recipe."""
+    rows = [
+        {
+            "student": TEACHER,
+            "validation F1": f"{row['validation']:.3f}",
+            "test F1": f"{row['test']:.3f}",
+            **_costs(row),
+        }
+        for row in records(results.teachers)
+    ]
+    for row in records(over_seeds(results.students)):
+        cells = {
+            "student": row["student"],
+            "recipe": row["recipe"],
+            "seeds": str(row["seeds"]),
+            "validation F1": _spread(row, "validation"),
+            "test F1": _spread(row, "test"),
+            "of the teacher": f"{row['f1_retained']:.1%}",
+            **_costs(row),
+        }
+        if row["recipe"] != VANILLA:
+            cells["alone, test F1"] = _spread(row, "alone")
+            cells["gain, points"] = _spread(row, "kd_gain", "+.1f", ".1f")
+        rows.append(cells)
+    order = ["student", "recipe", "seeds", "validation F1", "test F1", "alone, test F1", "gain, points"]
+    order += ["of the teacher", *_COSTS]
+    return Table(
+        title=f"Scores and costs ({results.students['metric'].iloc[0]})",
+        caption="Alone: the same student without distillation, tuned as much. Means over seeds, ± standard deviation. "
+        "Costs are of the deployed bundle, one real text at a time.",
+        rows=[{name: row.get(name, "") for name in order} for row in rows],
+    )
+
+
+def gains_table(results: Results) -> Table:
+    """What each student gains by distillation, over the data sets."""
+    best = best_rows(results.students)
+    return Table(
+        title="What distillation brings",
+        caption="Each student's best recipe by validation F1; means over the data sets, of the test split.",
+        rows=[
+            {
+                "student": str(student),
+                "data sets": str(len(rows)),
+                "mean gain, points": f"{rows['kd_gain'].mean():+.1f}",
+                "mean share of the teacher": f"{rows['f1_retained'].mean():.1%}",
+            }
+            for student, rows in best[best["recipe"] != VANILLA].groupby("student", sort=False)
+        ],
+    )
+
+
+def best_table(results: Results) -> Table:
+    """The best student of each data set."""
+    best = best_rows(results.students)
+    chosen = best.loc[best.groupby("dataset")["validation"].idxmax()]
+    return Table(
+        title="The best student",
+        caption="Student and recipe are chosen by validation F1; the figures are those of the test split.",
+        rows=[
+            {
+                "data set": row["dataset"],
+                "best student": row["student"],
+                "recipe": row["recipe"],
+                "test F1": f"{row['test']:.3f}",
+                "of the teacher": f"{row['f1_retained']:.1%}",
+                "faster": f"{row['times_latency']:.0f} x",
+                "less memory": f"{row['times_ram']:.1f} x",
+                "smaller on disk": f"{row['times_storage']:.1f} x",
+            }
+            for row in records(chosen)
+        ],
+    )
+
+
+def budget_table(results: Results) -> Table:
+    """What was spent, as the runs logged it."""
+    rows = []
+    for row in records(over_seeds(results.students)):
+        params = {key: row["params"].get(f"cfg.{key}", "") for key in _BUDGET}
+        texts = row["unlabeled_texts"]
+        rows.append(
+            {
+                "data set": row["dataset"],
+                "student": row["student"],
+                "recipe": row["recipe"],
+                **{key: "" if value == "None" else value for key, value in params.items()},
+                "texts without labels": "" if pd.isna(texts) else f"{texts:.0f}",
+                "minutes": f"{row['minutes']:.0f}",
+            }
+        )
+    return Table(
+        title="Budget",
+        caption="As many trials, and at least as many training steps, went to each student alone.",
+        rows=rows,
+    )
+
+
+def _costs(row: dict[str, float]) -> dict[str, str]:
+    return {title: "" if pd.isna(row[cost]) else f"{row[cost]:.2f}" for title, cost in _COSTS.items()}
+
+
+def _spread(row: dict[str, float], name: str, form: str = ".3f", spread_form: str = ".3f") -> str:
+    """The mean, and with several seeds the standard deviation."""
+    mean, spread = row[name], row[f"{name}_spread"]
+    if pd.isna(mean):
+        return ""
+    return f"{mean:{form}}" if pd.isna(spread) else f"{mean:{form}} ± {spread:{spread_form}}"

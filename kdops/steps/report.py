@@ -1,0 +1,128 @@
+"""`report`: tables and figures over finished runs, as one page of HTML and images."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from kdops.errors import UserError
+from kdops.report.image import save_image
+from kdops.report.page import Section, render
+from kdops.report.sections import sections
+from kdops.report.tables import best_table
+from kdops.tracking import names, runs
+from kdops.tracking.names import Role
+from kdops.tracking.results import Results, read_results
+from kdops.tracking.views import save_view
+
+logger = logging.getLogger(__name__)
+
+PAGE = "report.html"
+
+
+class ReportConfig(BaseModel):
+    """The parameters of `report`.
+
+    Attributes:
+        datasets: names with commas between them; None: all that there are runs of.
+        output: the folder to write.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    datasets: tuple[str, ...] | None = None
+    output: Path = Path("report")
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        named = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        if not named:
+            raise ValueError("no data set is named")
+        return named
+
+    @field_validator("output")
+    @classmethod
+    def _folder(cls, value: Path) -> Path:
+        if value.exists() and not value.is_dir():
+            raise ValueError("there is a file of that name; give a folder")
+        return value
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        page: the HTML file.
+        images: the PNG files.
+        results: what they tell of.
+    """
+
+    page: Path
+    images: Sequence[Path]
+    results: Results
+
+    def __str__(self) -> str:
+        best = (
+            f"{row['data set']}: {row['best student']} by {row['recipe']}, test F1 {row['test F1']}, "
+            f"{row['of the teacher']} of the teacher's, {row['faster']} faster"
+            for row in best_table(self.results).rows
+        )
+        return "\n".join([*best, f"page: {self.page.resolve()}", f"images: {len(self.images)} in the same folder"])
+
+
+def report(config: ReportConfig) -> Report:
+    """Write the report of the tracking store's finished distillations, and log it with a run of its own.
+
+    Raises:
+        UserError: for a data set without finished runs, an output folder that cannot be written, or a tracking store
+            that does not answer.
+    """
+    runs.connect()
+    results = read_results(config.datasets)
+    described = {"datasets": ",".join(results.datasets), "output": config.output}
+    with runs.tracked(Role.REPORT, f"report {' '.join(results.datasets)}", config=described) as run:
+        written = _write(results, config.output)
+        run.folder(config.output, names.REPORT)
+    return written
+
+
+def report_for(run: runs.Run, dataset: str) -> None:
+    """Log a report of one data set with a run, and a view of its runs with the run's experiment.
+
+    It never raises: a picture that cannot be drawn must not cost a training.
+
+    Args:
+        run: The open run that asks; it counts as finished.
+        dataset: The data set's name.
+    """
+    try:
+        results = read_results([dataset], open_run=run.run_id)
+        save_view(results)
+        with TemporaryDirectory() as folder:
+            _write(results, Path(folder))
+            run.folder(Path(folder), names.REPORT)
+    except Exception:
+        logger.warning("no report of data set %s could be made", dataset, exc_info=True)
+
+
+def _write(results: Results, folder: Path) -> Report:
+    parts = list(sections(results))
+    title = "Which student is best?" if len(results.datasets) > 1 else f"Which student is best? {results.datasets[0]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        page = folder / PAGE
+        page.write_text(render(title, parts), encoding="utf-8")
+        return Report(page, [path for part in parts for path in _images(part, folder)], results)
+    except OSError as error:
+        raise UserError(f"output folder {folder} cannot be written: {error.strerror or error}") from error
+
+
+def _images(part: Section, folder: Path) -> list[Path]:
+    return [save_image(chart, folder, prefix=part.title) for chart in part.charts]

@@ -1,0 +1,186 @@
+"""What the runs of a store came to: distillations, their teachers, trials and curves, as tables."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
+
+from kdops.errors import UserError
+from kdops.tracking import names, store
+from kdops.tracking.names import Role, Status
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+CELL = ["dataset", "student", "recipe", "seed"]
+COSTS = ("latency_p50_ms", "latency_p95_ms", "cpu_ms_per_text", "ram_peak_mb", "storage_mb", "parameters")
+RATIOS = ("latency", "cpu", "ram", "storage")
+_TAGS = {
+    "role": names.ROLE,
+    "dataset": names.DATASET,
+    "task": names.TASK,
+    "metric": names.MAIN_METRIC,
+    "student": names.STUDENT,
+    "recipe": names.RECIPE,
+    "teacher_run": names.TEACHER_RUN,
+    "baseline_run": names.BASELINE_RUN,
+    "study": names.STUDY,
+    "reused_run": names.REUSED_RUN,
+    "trial_state": names.TRIAL_STATE,
+}
+_METRICS = {
+    "f1_retained": names.F1_RETAINED,
+    "kd_gain": names.KD_GAIN,
+    "unlabeled_texts": "unlabeled_texts",
+    **{cost: names.COST_PREFIX + cost for cost in COSTS},
+    **{f"times_{ratio}": names.RATIO_PREFIX + ratio for ratio in RATIOS},
+}
+_COLUMNS = ["run_id", "experiment_id", "started", "seed", "validation", "test", "minutes", "params", *_TAGS, *_METRICS]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Finished distillations, and the runs that they are compared with.
+
+    All three tables have the run id as index and the same columns: `dataset`, `task`, `metric` (the main one),
+    `student`, `recipe`, `seed`; the main metric as `validation` and `test` (fractions); `f1_retained` (fraction),
+    `kd_gain` (points); the costs by their names; `times_latency` and so on, how many times cheaper than the teacher;
+    `teacher_run`, `baseline_run`, `study`, `minutes`, and `params`, the logged parameters. `students` has `alone` too,
+    the test score of the same student without distillation.
+
+    Attributes:
+        students: the newest finished run of each data set, student, recipe and seed; runs that only reused another
+            are skipped, since that one counts itself.
+        teachers: the teachers of `students`.
+        baselines: the same students without distillation.
+    """
+
+    students: pd.DataFrame
+    teachers: pd.DataFrame
+    baselines: pd.DataFrame
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets that there are students of, by name."""
+        return sorted(set(self.students["dataset"]))
+
+    def of(self, dataset: str) -> "Results":
+        """The part that belongs to one data set."""
+        return _related(self.students[self.students["dataset"] == dataset], pd.concat([self.teachers, self.baselines]))
+
+    @property
+    def studies(self) -> pd.DataFrame:
+        """Students and baselines that were tuned, each study once."""
+        return pd.concat([self.students, self.baselines]).drop_duplicates("study")
+
+
+def read_results(datasets: Sequence[str] | None = None, *, open_run: str | None = None) -> Results:
+    """Read the finished distillations of the current tracking store, in all experiments.
+
+    Args:
+        datasets: only these; None: all.
+        open_run: a run that counts although it is not closed yet: the one that asks.
+
+    Raises:
+        UserError: there are none, or none of one of the data sets.
+    """
+    only = datasets[0] if datasets and len(datasets) == 1 else None
+    students = _table(_search(Role.STUDENT, only))
+    ended = (students["status"] == Status.FINISHED) | (students.index == open_run)
+    made = students[ended & students["f1_retained"].notna() & students["reused_run"].isna()]
+    missing = [name for name in datasets or () if name not in set(made["dataset"])]
+    if missing:
+        everything = read_results(open_run=open_run)
+        present = ", ".join(everything.datasets)
+        raise UserError(f"no finished distillation of data set {missing[0]!r}; there are runs of: {present}")
+    if made.empty:
+        raise UserError("no finished distillation in the store that MLFLOW_TRACKING_URI names: run `distill` first")
+    if datasets:
+        made = made[made["dataset"].isin(datasets)]
+    newest = made.sort_values("started").drop_duplicates(CELL, keep="last").sort_values(CELL)
+    others = _table(_search(Role.TEACHER, only) + _search(Role.BASELINE, only))
+    return _related(newest, pd.concat([others, newest]))
+
+
+def read_trials(results: Results) -> pd.DataFrame:
+    """Read the trials of the students and baselines of one data set, in the order in which they began.
+
+    Returns:
+        The columns of `Results`' tables, by run id; `trial_state` is `complete` or `pruned`, `number` counts from 0 in
+        each study, and `validation` is the best epoch's score, of a pruned trial the last one's. A trial that went
+        wrong is left out.
+    """
+    only = results.datasets[0] if len(results.datasets) == 1 else None
+    trials = _table(_search(Role.TRIAL, only))
+    kept = trials["study"].isin(set(results.studies["study"])) & trials["trial_state"].isin(["complete", "pruned"])
+    ordered = trials[kept].sort_values("started")
+    return ordered.assign(number=ordered.groupby("study").cumcount())
+
+
+def read_curves(run_id: str, metric: str) -> pd.DataFrame:
+    """Read what a trial or a teacher logged after each epoch.
+
+    Returns:
+        Training `loss` and validation `score` by epoch; empty when it logged none.
+    """
+    keys = {"loss": f"{names.EPOCH_LOSS_PREFIX}loss", "score": names.EPOCH_SCORE_PREFIX + metric}
+    history = {
+        column: {point.step: point.value for point in store.client().get_metric_history(run_id, key)}
+        for column, key in keys.items()
+    }
+    return pd.DataFrame(history, columns=list(keys)).sort_index()
+
+
+def read_classes(run_id: str) -> Mapping[str, object] | None:
+    """Read how well a run did class by class on the test split; None when it logged nothing of the kind.
+
+    Returns:
+        `labels`; `confusion`, counts of predictions by gold label; `classes`, by name `f1`, `precision`, `recall` and
+        `gold`, how often it occurs.
+    """
+    import mlflow.artifacts
+
+    if not any(file.path == names.BY_CLASS for file in store.client().list_artifacts(run_id)):
+        return None
+    return cast(Mapping[str, object], json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{names.BY_CLASS}")))
+
+
+def _related(students: pd.DataFrame, others: pd.DataFrame) -> Results:
+    teachers, baselines = (
+        others[others.index.isin(set(students[column]))].loc[lambda rows: ~rows.index.duplicated()]
+        for column in ("teacher_run", "baseline_run")
+    )
+    alone = students["baseline_run"].map(baselines["test"])
+    return Results(students.assign(alone=alone), teachers, baselines)
+
+
+def _search(role: Role, dataset: str | None) -> "list[Run]":
+    # A name with both kinds of quotes cannot be written in a filter; such runs are found without it.
+    quote = next((mark for mark in "'\"" if dataset is not None and mark not in dataset), None)
+    narrowed = f" and tags.`{names.DATASET}` = {quote}{dataset}{quote}" if quote else ""
+    return store.search(f"tags.`{names.ROLE}` = '{role}'{narrowed}")
+
+
+def _table(found: "Sequence[Run]") -> pd.DataFrame:
+    return pd.DataFrame([_row(run) for run in found], columns=[*_COLUMNS, "status"]).set_index("run_id")
+
+
+def _row(run: "Run") -> dict[str, object]:
+    tags, metrics, params = run.data.tags, run.data.metrics, dict(run.data.params)
+    metric = tags.get(names.MAIN_METRIC, "")
+    seconds = sum(value for name, value in metrics.items() if name.startswith(names.PHASE_PREFIX))
+    return {
+        "run_id": run.info.run_id,
+        "experiment_id": run.info.experiment_id,
+        "status": run.info.status,
+        "started": run.info.start_time,
+        "seed": int(params.get(f"{names.CONFIG_PREFIX}seed", 1)),
+        "validation": metrics.get(names.VALIDATION_PREFIX + metric, metrics.get(names.EPOCH_SCORE_PREFIX + metric)),
+        "test": metrics.get(names.TEST_PREFIX + metric),
+        "minutes": seconds / 60,
+        "params": params,
+        **{column: tags.get(tag) for column, tag in _TAGS.items()},
+        **{column: metrics.get(name) for column, name in _METRICS.items()},
+    }

@@ -1,0 +1,71 @@
+"""Views of the MLflow UI that answer "which student is best?" without a click."""
+
+import json
+from collections.abc import Mapping
+
+from kdops.tracking import names, store
+from kdops.tracking.results import Results
+
+# Where the UI keeps views that are shared by link. None of its documentation says so: it is what "Share view" writes
+# (MLflow 3.17), and tests/browser opens one. Elsewhere the link would open the plain list of runs.
+_SHARED_VIEW = "mlflow.sharedViewState."
+_SECTION = "kdops"
+_COSTS = (names.LATENCY_P50_MS, names.RAM_PEAK_MB, names.STORAGE_MB)
+
+
+def view_key(dataset: str) -> str:
+    """What the view of a data set is called in links."""
+    return names.registered_model_name(dataset)
+
+
+def save_view(results: Results) -> None:
+    """Save a view of each data set's runs with each experiment that holds students of it.
+
+    Its table is sorted by test score and shows the costs beside it; its charts are the score, and the score against
+    latency, memory and storage.
+    """
+    students = results.students.drop_duplicates(["dataset", "experiment_id"])
+    for row in students.to_dict("records"):
+        state = json.dumps(_state(row["dataset"], names.TEST_PREFIX + row["metric"]))
+        store.client().set_experiment_tag(row["experiment_id"], _SHARED_VIEW + view_key(row["dataset"]), state)
+
+
+def _state(dataset: str, score: str) -> Mapping[str, object]:
+    quote = '"' if "'" in dataset else "'"
+    shown = (score, names.F1_RETAINED, names.KD_GAIN, *_COSTS)
+    return {
+        "searchFilter": f"tags.`{names.DATASET}` = {quote}{dataset}{quote} and tags.`{names.ROLE}` != 'trial'",
+        "orderByKey": f"metrics.`{score}`",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": [f"metrics.`{name}`" for name in shown],
+        "runsExpanded": {},
+        "isAccordionReordered": False,
+        "compareRunSections": [{"uuid": _SECTION, "name": "Which student is best?", "display": True, **_KEPT}],
+        "compareRunCharts": [
+            _chart("BAR", score, metricKey=score),
+            *(_chart("SCATTER", cost, xaxis=_metric(cost), yaxis=_metric(score)) for cost in _COSTS),
+        ],
+    }
+
+
+_KEPT = {"isReordered": False, "deleted": False, "isGenerated": False}
+
+
+def _chart(kind: str, name: str, **content: object) -> dict[str, object]:
+    return {
+        "type": kind,
+        "uuid": f"{_SECTION}-{name}",
+        "metricSectionId": _SECTION,
+        "runsCountToCompare": 100,
+        "displayName": "",
+        **_KEPT,
+        **content,
+    }
+
+
+def _metric(name: str) -> dict[str, str]:
+    return {"key": name, "type": "METRIC"}

@@ -1,0 +1,70 @@
+import re
+from typing import TYPE_CHECKING
+
+import mlflow
+import pytest
+
+from kdops.steps.report import report_for
+from kdops.tracking import places
+from kdops.tracking.results import read_results
+from kdops.tracking.runs import Run
+from kdops.tracking.views import save_view
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+_PATIENCE_MS = 60_000
+
+
+@pytest.fixture
+def page(browser: "Browser") -> "Page":
+    page = browser.new_page(viewport={"width": 1600, "height": 1200})
+    page.set_default_timeout(_PATIENCE_MS)
+    return page
+
+
+def _student() -> str:
+    students = read_results(["emot"]).students
+    return str(students.index[students["recipe"] == "kd-unlabeled"][0])
+
+
+def _links(address: str) -> dict[str, str]:
+    mlflow.set_tracking_uri(address)
+    lines = places.how_to_look(_student()).strip().split("\n")
+    return dict(line.strip().split(": ", 1) for line in lines)
+
+
+def test_the_printed_comparison_shows_teacher_student_and_student_alone(mlflow_ui: str, page: "Page") -> None:
+    page.goto(_links(mlflow_ui)["compare"])
+    page.get_by_text("Comparing 3 Runs").wait_for()
+    for shown in ("teacher emot", "bilstm kd-unlabeled emot", "bilstm without distillation emot"):
+        page.get_by_text(shown, exact=True).first.wait_for()
+    for metric in ("test.f1_macro", "cost.latency_p50_ms", "cost.ram_peak_mb", "cost.storage_mb"):
+        page.get_by_text(metric, exact=True).first.wait_for(state="attached")
+
+
+def test_the_saved_view_lists_the_best_first_and_draws_quality_against_cost(mlflow_ui: str, page: "Page") -> None:
+    link = _links(mlflow_ui)["all runs, the best first"]
+    save_view(read_results(["emot"]))
+    page.goto(link)
+    page.get_by_text("teacher emot", exact=True).first.wait_for()
+    for column in ("test.f1_macro", "cost.latency_p50_ms", "cost.storage_mb"):
+        page.get_by_text(column).first.wait_for(state="attached")
+    names = page.get_by_role("link", name=re.compile("emot$")).all_inner_texts()
+    assert [name for name in names if "trial" in name] == []
+    assert names[:2] == ["teacher emot", "bilstm kd-unlabeled emot"]
+    page.goto(f"{link}&compareRunsMode=CHART")
+    page.get_by_text(re.compile(r"Which student is best\? *\(4\)")).wait_for()
+    page.locator(".scatterlayer .point").first.wait_for(state="attached")
+
+
+def test_the_report_of_a_run_opens_among_its_artifacts(mlflow_ui: str, page: "Page") -> None:
+    mlflow.set_tracking_uri(mlflow_ui)
+    run_id = _student()
+    report_for(Run(run_id), "emot")
+    page.goto(f"{mlflow_ui}/#/experiments/1/runs/{run_id}/artifacts/report/report.html")
+    inside = page.frame_locator("iframe")
+    inside.get_by_role("heading", name="Which student is best? emot").wait_for()
+    inside.locator(".js-plotly-plot").nth(9).locator(".main-svg").first.wait_for(state="attached")
