@@ -58,8 +58,10 @@ class Team:
         done = subprocess.run(
             [sys.executable, ROOT / "server" / "add_user.py", name],
             env=self.environment | {"MLFLOW_TRACKING_URI": self.uri},
-            stdout=subprocess.PIPE, text=True, check=True,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
         lines = (line.removeprefix("export ").partition("=") for line in done.stdout.splitlines())
         self.people[name] = {variable: value for variable, _, value in lines}
 

@@ -75,8 +75,12 @@ class Story:
         started = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", f"entrypoints.{command[0]}", *command[1:]],
-            cwd=self.folder, env=self.settings(person, **more), capture_output=True, text=True, timeout=PATIENCE_S,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=self.settings(person, **more),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
         self.said[name] = Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
         return self.said[name]
 
@@ -87,8 +91,11 @@ class Story:
         with (self.folder / "out").open("w") as out, (self.folder / "err").open("w") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"entrypoints.{self.asked[0]}", *self.asked[1:]],
-                cwd=self.folder, env=environment, stdout=out, stderr=err,
-            )  # fmt: skip
+                cwd=self.folder,
+                env=environment,
+                stdout=out,
+                stderr=err,
+            )
         give_up = time.monotonic() + PATIENCE_S
         while "trial 0 kd: " not in (self.folder / "err").read_text(encoding="utf-8"):
             assert process.poll() is None, (self.folder / "err").read_text(encoding="utf-8")
@@ -173,8 +180,12 @@ def test_the_same_command_goes_on_and_logs_nothing_twice(story: Story) -> None:
 
 def test_the_study_lives_in_the_same_postgresql(story: Story) -> None:
     studies = optuna.get_all_study_summaries(story.team.storage)
-    states = {study.study_name.split("-")[2]: optuna.load_study(
-        study_name=study.study_name, storage=story.team.storage).trials for study in studies}  # fmt: skip
+    states = {
+        study.study_name.split("-")[2]: optuna.load_study(
+            study_name=study.study_name, storage=story.team.storage
+        ).trials
+        for study in studies
+    }
     for trials in states.values():
         assert len([trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]) == TRIALS
     assert set(states) == {"kd", "vanilla"}
@@ -210,11 +221,14 @@ def test_of_promotions_at_once_one_wins(story: Story) -> None:
         )
     movers = [
         subprocess.Popen(
-            [sys.executable, "-c", MOVER, str(number)], env=story.settings(person),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", MOVER, str(number)],
+            env=story.settings(person),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for number, person in ((2, ALICE), (3, BOB))
-    ]  # fmt: skip
+    ]
     for mover in movers:
         assert mover.stdout is not None
         assert mover.stdout.readline() == "decided\n"
@@ -244,14 +258,18 @@ class TestWhoMayAsk:
     def test_a_name_is_given_once(self, story: Story) -> None:
         done = subprocess.run(
             [sys.executable, ROOT / "server" / "add_user.py", ALICE],
-            env=story.team.environment | {"MLFLOW_TRACKING_URI": story.team.uri}, capture_output=True, text=True,
-        )  # fmt: skip
+            env=story.team.environment | {"MLFLOW_TRACKING_URI": story.team.uri},
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 1
         assert done.stderr.endswith(f"error: there is a user {ALICE} already\n")
 
     def test_passwords_are_no_arguments_that_everybody_sees(self, story: Story) -> None:
-        secrets = [(story.team.folder / name).read_text(encoding="utf-8") for name in
-                   ("database/password", "admin-password", "secret-key")]  # fmt: skip
+        secrets = [
+            (story.team.folder / name).read_text(encoding="utf-8")
+            for name in ("database/password", "admin-password", "secret-key")
+        ]
         seen = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert all(secrets)
         assert not [secret for secret in secrets if secret in seen]
