@@ -28,6 +28,7 @@ def measure(
     max_spread: Annotated[
         str, Option(help="Nothing is published when the middle half of the turns differs by more than this share.")
     ] = "default",
+    teacher: Annotated[str, Option(help="false: leave out the teachers that the store knows.")] = "true",
     sweeps: Annotated[
         str, Option(help="false: no curves over text length, batch size, threads and number of requests.")
     ] = "true",

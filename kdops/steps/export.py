@@ -14,12 +14,10 @@ from kdops.deploy.parity import GateError, Parity
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.models.teacher import load_teacher, teacher_identity
 from kdops.steps.evaluation import prefixed
 from kdops.steps.setup import DataConfig, identifying_tags
 from kdops.steps.student import BUNDLE
-from kdops.steps.teacher import ARTIFACT, TrainedTeacher
-from kdops.steps.teacher_bundle import teacher_bundle
+from kdops.steps.teacher_bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role
 
@@ -84,7 +82,7 @@ def export(config: ExportConfig) -> Exported:
         with TemporaryDirectory() as temporary:
             fetched = Path(temporary) / FP32
             if role == Role.TEACHER:
-                fetched = _teacher_bundle(config.run_id, params, corpus, Path(temporary))
+                fetched = teacher_bundle_of(config.run_id, corpus)
             else:
                 artifacts.fetch_folder(config.run_id, BUNDLE, fetched)
             exported = _write(fetched, config.output, corpus)
@@ -96,21 +94,12 @@ def export(config: ExportConfig) -> Exported:
 def _corpus(config: ExportConfig, params: Mapping[str, str], tags: Mapping[str, str]) -> Corpus:
     """The data set as the run read it."""
     kept = {key: params.get(names.CONFIG_PREFIX + key, "None") for key in DataConfig.model_fields}
-    dataset = config.dataset or params.get(names.CONFIG_PREFIX + names.DATA) or params.get("dataset")
+    dataset = config.dataset or params.get(names.CONFIG_PREFIX + names.DATA)
     kept["dataset"] = dataset or tags[names.DATASET]
     corpus = DataConfig.model_validate({key: value for key, value in kept.items() if value != "None"}).corpus()
     if corpus.task != tags[names.TASK]:
         raise UserError(f"dataset={kept['dataset']} is for {corpus.task}, the run for {tags[names.TASK]}")
     return corpus
-
-
-def _teacher_bundle(run_id: str, params: Mapping[str, str], corpus: Corpus, folder: Path) -> Path:
-    fetched = artifacts.fetch_folder(run_id, ARTIFACT, folder / ARTIFACT)
-    model = load_teacher(str(fetched), corpus.task, corpus.labels)
-    source = params[f"{names.CONFIG_PREFIX}teacher"]
-    metrics = runs.get_metrics(run_id)
-    teacher = TrainedTeacher(model, source, run_id, teacher_identity(str(fetched)), metrics, reused=True)
-    return teacher_bundle(teacher, corpus, int(params[f"{names.CONFIG_PREFIX}max_length"]))
 
 
 def _write(bundle: Path, output: Path, corpus: Corpus) -> Exported:

@@ -22,6 +22,7 @@ from kdops.steps.setup import DataConfig, identifying_tags
 from kdops.steps.student import BUNDLE
 from kdops.steps.summary import COSTS
 from kdops.steps.tables import aligned
+from kdops.steps.teacher_bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
@@ -54,6 +55,7 @@ class MeasureConfig(DataConfig):
     threads: int = Field(default=1, ge=1)
     rounds: int = Field(default=5, ge=3)
     max_spread: float = Field(default=0.1, gt=0)
+    teacher: bool = True
     sweeps: bool = True
 
 
@@ -65,11 +67,13 @@ class Subject:
         address: what the user called it.
         folder: where it is on this machine.
         info: what it says about itself.
+        teacher_run: the run that made its teacher, where that is known.
     """
 
     address: str
     folder: Path
     info: BundleInfo
+    teacher_run: str | None = None
 
     @property
     def title(self) -> str:
@@ -111,6 +115,8 @@ def measure(config: MeasureConfig) -> Report:
     if not subjects:
         raise UserError("model names nothing; give a registered version, a run id or a bundle's folder")
     corpus = _corpus(config, subjects)
+    if config.teacher:
+        subjects += _teachers(subjects, corpus)
     inputs, folders = corpus.inputs("validation"), [subject.folder for subject in subjects]
     together = measure_side_by_side(folders, inputs, threads=config.threads, rounds=config.rounds)
     _refuse_unsteady(subjects, together, config.max_spread)
@@ -122,25 +128,36 @@ def measure(config: MeasureConfig) -> Report:
 
 
 def _subject(address: str) -> Subject:
-    folder = _folder(address)
+    """What an address means: a registered version, a run, or a folder.
+
+    Raises:
+        UserError: if it means nothing, or no bundle lies there.
+    """
+    run_id: str | None = address.removeprefix("runs:/")
+    if address.startswith(_REGISTERED):
+        folder, run_id = registry.download_bundle(address), registry.run_of(address)
+    elif _RUN_ID.fullmatch(str(run_id)):
+        run_id = runs.get_tags(str(run_id)).get(names.REUSED_RUN, run_id)
+        folder = artifacts.fetch_folder(str(run_id), BUNDLE, home() / "measured" / str(run_id) / BUNDLE)
+    elif Path(address).is_dir():
+        folder, run_id = Path(address), None
+    else:
+        raise UserError(
+            f"no model {address!r}: neither a registered version (models:/kdops-smsa@champion, models:/kdops-smsa/3), "
+            "nor the id of a run, nor the folder of a bundle"
+        )
     try:
-        return Subject(address, folder, read_info(folder))
+        teacher_run = runs.get_tags(run_id).get(names.TEACHER_RUN) if run_id else None
+        return Subject(address, folder, read_info(folder), teacher_run)
     except BundleError as error:
         raise UserError(str(error)) from error
 
 
-def _folder(address: str) -> Path:
-    if address.startswith(_REGISTERED):
-        return registry.download_bundle(address)
-    run_id = address.removeprefix("runs:/")
-    if _RUN_ID.fullmatch(run_id):
-        return artifacts.fetch_folder(run_id, BUNDLE, home() / "measured" / run_id / BUNDLE)
-    if Path(address).is_dir():
-        return Path(address)
-    raise UserError(
-        f"no model {address!r}: neither a registered version (models:/kdops-smsa@champion, models:/kdops-smsa/3), nor "
-        "the id of a run, nor the folder of a bundle"
-    )
+def _teachers(subjects: Sequence[Subject], corpus: Corpus) -> tuple[Subject, ...]:
+    """The teachers of the subjects, as far as the store knows them, once each."""
+    teacher_runs = dict.fromkeys(subject.teacher_run for subject in subjects if subject.teacher_run)
+    folders = {run_id: teacher_bundle_of(run_id, corpus) for run_id in teacher_runs}
+    return tuple(Subject(run_id, folder, read_info(folder)) for run_id, folder in folders.items())
 
 
 def _corpus(config: MeasureConfig, subjects: Sequence[Subject]) -> Corpus:

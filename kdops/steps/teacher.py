@@ -111,7 +111,7 @@ def teacher_for(
         found = None if config.force else runs.find_finished(Role.TEACHER, work)
         if found:
             return _reused(found, corpus, source, folder, mark_reuse)
-        described = config.model_dump() | {"dataset": corpus.name, "teacher": source}
+        described = config.model_dump() | {"dataset": corpus.name, names.DATA: config.dataset, "teacher": source}
         name = f"teacher {corpus.name}"
         with runs.tracked(Role.TEACHER, name, fingerprint=work, tags=identifying_tags(corpus), config=described) as run:
             run.dataset(corpus)

@@ -2,14 +2,16 @@
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
 from kdops.home import home
-from kdops.steps.teacher import TrainedTeacher
-from kdops.tracking import names
+from kdops.models.teacher import load_teacher, teacher_identity
+from kdops.steps.teacher import ARTIFACT, TrainedTeacher
+from kdops.tracking import artifacts, names, runs
 
 _PARITY_TEXTS = 100
 
@@ -45,3 +47,19 @@ def teacher_bundle(teacher: TrainedTeacher, corpus: Corpus, max_length: int) -> 
         shutil.rmtree(folder)
         raise RuntimeError(f"the teacher's ONNX bundle does not match the teacher: {parity.reason}")
     return folder
+
+
+def teacher_bundle_of(run_id: str, corpus: Corpus) -> Path:
+    """The fp32 bundle of the teacher that a finished run made, on this machine.
+
+    Raises:
+        UserError: if that run keeps no teacher.
+    """
+    params = runs.get_params(run_id)
+    with TemporaryDirectory() as temporary:
+        fetched = artifacts.fetch_folder(run_id, ARTIFACT, Path(temporary) / ARTIFACT)
+        model = load_teacher(str(fetched), corpus.task, corpus.labels)
+        identity = teacher_identity(str(fetched))
+        source = params[f"{names.CONFIG_PREFIX}teacher"]
+        teacher = TrainedTeacher(model, source, run_id, identity, runs.get_metrics(run_id), reused=True)
+        return teacher_bundle(teacher, corpus, int(params[f"{names.CONFIG_PREFIX}max_length"]))

@@ -15,6 +15,7 @@ from kdops.tracking import artifacts, host, names, runs, store
 if TYPE_CHECKING:
     import mlflow.entities.model_registry as entities
     from mlflow.models import ModelSignature
+    from mlflow.models.model import ModelInfo
 
 # What the served model imports; MLflow adds itself.
 _SERVING_PACKAGES = ("numpy", "onnxruntime", "tokenizers")
@@ -178,18 +179,32 @@ def download_bundle(model_uri: str) -> Path:
     Raises:
         UserError: There is no such model, or it carries no bundle.
     """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    try:
-        info = mlflow.models.get_model_info(model_uri)
-    except (MlflowException, OSError) as error:
-        raise UserError(f"no model {model_uri}: {store.one_line(error)}") from error
+    info = _model_info(model_uri)
     carried = info.flavors.get("python_function", {}).get("artifacts", {})
     if _BUNDLE not in carried:
         raise UserError(f"model {model_uri} carries no kdops bundle")
     folder = artifacts.download(model_uri, home() / "registry" / info.model_id)
     return folder / str(carried[_BUNDLE]["path"])
+
+
+def run_of(model_uri: str) -> str | None:
+    """The run that made a registered or logged model; None when it was made outside of any.
+
+    Raises:
+        UserError: There is no such model.
+    """
+    run_id: str | None = _model_info(model_uri).run_id
+    return run_id
+
+
+def _model_info(model_uri: str) -> "ModelInfo":
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return mlflow.models.get_model_info(model_uri)
+    except (MlflowException, OSError) as error:
+        raise UserError(f"no model {model_uri}: {store.one_line(error)}") from error
 
 
 def _version(found: "entities.ModelVersion") -> Version:

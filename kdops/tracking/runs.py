@@ -16,6 +16,7 @@ from kdops.tracking.names import Role, Status
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from mlflow.entities import RunData
 
     from kdops.data.corpus import Corpus
 
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 _RUN_ID = "MLFLOW_RUN_ID"  # set by `mlflow run` for its child
 _GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that nobody named
 _PARAMS_A_BATCH = 100  # MLflow's limit
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _CONTEXTS = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -201,26 +203,28 @@ def find_finished(role: Role, fingerprint: str) -> str | None:
 
 
 def get_metrics(run_id: str) -> dict[str, float]:
-    """Read the latest value of each metric of a run."""
-    return dict(store.client().get_run(run_id).data.metrics)
+    """Read the latest value of each metric of a run; UserError where there is no such run."""
+    return dict(_data(run_id).metrics)
 
 
 def get_tags(run_id: str) -> dict[str, str]:
-    """Read the tags of a run."""
-    return dict(store.client().get_run(run_id).data.tags)
+    """Read the tags of a run; UserError where there is no such run."""
+    return dict(_data(run_id).tags)
 
 
 def get_params(run_id: str) -> dict[str, str]:
-    """Read the parameters of a run, those of its configuration as `cfg.<key>`.
+    """Read the parameters of a run, those of its configuration as `cfg.<key>`; UserError where there is no such run."""
+    return dict(_data(run_id).params)
 
-    Raises:
-        UserError: There is no such run.
-    """
+
+def _data(run_id: str) -> "RunData":
     from mlflow.exceptions import MlflowException
 
     try:
-        return dict(store.client().get_run(run_id).data.params)
+        return store.client().get_run(run_id).data
     except MlflowException as error:
+        if error.error_code not in _NO_SUCH_RUN:
+            raise
         raise UserError(f"no run {run_id!r}: {store.one_line(error)}") from error
 
 

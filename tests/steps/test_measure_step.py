@@ -63,7 +63,7 @@ def test_unsteady_turns_are_not(config: MeasureConfig, monkeypatch: pytest.Monke
         ({"model": " , "}, "model names nothing"),
         ({"model": "no/such/place"}, "no model 'no/such/place': neither a registered version"),
         ({"model": "models:/kdops-none/1"}, "no model models:/kdops-none/1"),
-        ({"model": "0" * 32}, "cannot fetch runs:/0000"),
+        ({"model": "0" * 32}, "no run '0000"),
         ({"model": "."}, "is not a bundle"),
         ({"dataset": None}, "was made for your own data 'nothing': give its place by dataset="),
     ],
