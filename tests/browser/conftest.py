@@ -19,9 +19,9 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgrou
 _START_S = 90
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["sync_api.Browser"]:
-    """The machine's Chromium."""
+    """The machine's Chromium; not for longer than a module: Playwright keeps an event loop running meanwhile."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no chromium is installed")
