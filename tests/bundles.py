@@ -1,4 +1,4 @@
-"""Bundles of a known size, made without torch: an embedding, its mean over the text, nothing else."""
+"""Made-up costs, and bundles of a known size, made without torch: the mean of a text's embeddings, nothing else."""
 
 import hashlib
 import json
@@ -10,6 +10,22 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
+
+from kdops.measure.cost import Cost
+
+COST = Cost(
+    latency_p50_ms=2,
+    latency_p95_ms=3,
+    latency_p99_ms=4,
+    throughput_per_s=500,
+    cpu_ms_per_text=2,
+    ram_peak_mb=80,
+    ram_model_mb=20,
+    storage_mb=4,
+    load_ms=50,
+    cold_start_ms=400,
+    parameters=1000,
+)
 
 WORDS = ["[PAD]", "[UNK]", "nasi", "goreng", "enak", "tidak"]
 

@@ -10,13 +10,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from kdops.deploy.onnx import LOGIT_TOLERANCE, evaluating
 from kdops.deploy.predictor import EncodedText, FloatArray, Inputs, Predictor, TextPrediction, TokenPrediction
-from kdops.metrics import main_metric, score
+from kdops.metrics import Gold, main_metric, score
 from kdops.task import Task
 
 _INT8_AGREEMENT = 0.98
 _INT8_METRIC_DROP = 0.005
-
-Gold = Sequence[str] | Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)

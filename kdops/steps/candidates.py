@@ -3,15 +3,14 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 from kdops.data.corpus import Corpus, Gold
-from kdops.deploy.predictor import Predictor, TextPrediction
+from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.measure.turns import measure_side_by_side
 from kdops.metrics import score
-from kdops.steps.evaluation import prefixed
+from kdops.steps.evaluation import predicted_labels, prefixed
 from kdops.tracking import host, names, registry, runs, store
 from kdops.tracking.names import Role
 from kdops.tracking.registry import Version
@@ -168,9 +167,7 @@ def _predict(version: Version, corpus: Corpus) -> tuple[str, Gold]:
             f"it predicts {', '.join(info.labels)} ({info.task}), but {corpus.name} has now "
             f"{', '.join(corpus.labels)} ({corpus.task})"
         )
-    predictions = predictor.predict(corpus.inputs(SPLIT))
-    labels = [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions]
-    return fingerprint(info.files), cast(Gold, labels)
+    return fingerprint(info.files), predicted_labels(predictor, corpus, SPLIT)
 
 
 def _work(one: Candidate, corpus: Corpus, here: str | None, threads: int) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 from kdops.data.corpus import Corpus
-from kdops.deploy.predictor import BundleInfo, Predictor, TextPrediction
-from kdops.metrics import Gold, paired_bootstrap
+from kdops.deploy.predictor import BundleInfo, Predictor
+from kdops.metrics import paired_bootstrap
+from kdops.steps.evaluation import predicted_labels
 from kdops.tracking import host, names
 from kdops.training.recipes import RECIPES
 
@@ -92,9 +92,7 @@ def _recipe(corpus: Corpus, info: BundleInfo, teacher_metrics: Mapping[str, floa
 def _scores(corpus: Corpus, predictor: Predictor, metrics: Mapping[str, float]) -> list[str]:
     lines = ["| split | texts | " + corpus.main_metric + " | 95 % between |", "|---|---:|---:|---:|"]
     for split, prefix in (("validation", names.VALIDATION_PREFIX), ("test", names.TEST_PREFIX)):
-        predictions = predictor.predict(corpus.inputs(split))
-        labels = [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions]
-        predicted, gold = cast(Gold, labels), corpus.gold(split)
+        predicted, gold = predicted_labels(predictor, corpus, split), corpus.gold(split)
         # Against the gold labels themselves, which score 1 however the rows are drawn.
         result = paired_bootstrap(corpus.task, corpus.labels, gold, predicted, gold)
         value = metrics[prefix + corpus.main_metric]

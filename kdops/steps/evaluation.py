@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from typing import cast
 
 from tokenizers import Tokenizer
 
-from kdops.data.corpus import Corpus
+from kdops.data.corpus import Corpus, Gold
 from kdops.data.encoding import encode
 from kdops.deploy.predictor import Predictor, TextPrediction
-from kdops.metrics import Gold, by_class, confusion, score
+from kdops.metrics import by_class, confusion, score
 from kdops.steps.figures import confusion_matrix
 from kdops.tracking import names, runs
 from kdops.training.loop import Epoch
@@ -28,11 +29,16 @@ def log_epoch(run: runs.Run, epoch: Epoch) -> None:
     )
 
 
+def predicted_labels(predictor: Predictor, corpus: Corpus, split: str) -> Gold:
+    """What a deployed student says to a split: a label a text, or a list of tags."""
+    predictions = predictor.predict(corpus.inputs(split))
+    return cast(Gold, [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions])
+
+
 def log_final_scores(run: runs.Run, corpus: Corpus, predictor: Predictor) -> None:
     """Score a student in the form that is deployed, and log it: the only look at the test split."""
     for split, prefix in (("validation", names.VALIDATION_PREFIX), ("test", names.TEST_PREFIX)):
-        predictions = predictor.predict(corpus.inputs(split))
-        predicted = [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions]
+        predicted = predicted_labels(predictor, corpus, split)
         run.metrics(prefixed(prefix, score(corpus.task, corpus.labels, corpus.gold(split), predicted)))
     log_classes(run, corpus, predicted)
 

@@ -216,31 +216,38 @@ def _log(
     with runs.tracked(Role.MEASURE, name, tags=tags, config=described) as run:
         run.text(table(subjects, together) + "\n", "costs.txt")
         run.metrics({names.OTHER_CORES: together.other_cores})
-        for subject, measured in zip(subjects, together.measured, strict=True):
-            _log_subject(corpus, subject, measured)
+        for index, (subject, measured) in enumerate(zip(subjects, together.measured, strict=True)):
+            _log_subject(corpus, subject, measured, sweeps[index] if sweeps else None)
         if sweeps:
             curves = _curves(subjects, sweeps)
             run.text(curves.to_csv(index=False, float_format="%.6g"), "sweeps.csv")
             for curve, (across, up) in _CURVES.items():
                 run.figure(growth(curves[curves["curve"] == curve], across, up), f"{curve}.png")
-            run.metrics({f"{names.RAM_GROWTH_PREFIX}{index}_mb": one.ram_growth_mb for index, one in enumerate(sweeps)})
         return run.run_id
 
 
-def _log_subject(corpus: Corpus, subject: Subject, measured: Measured) -> None:
+def _log_subject(corpus: Corpus, subject: Subject, measured: Measured, sweeps: Sweeps | None) -> None:
     """A run for each, so that the UI compares them."""
     costs = {names.COST_PREFIX + name: value for name, value in measured.cost.metrics().items()}
     info = subject.info
     tags = identifying_tags(corpus, info.student, info.recipe)
     tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}
-    with runs.tracked(Role.MEASURE, f"measure {info.student} {info.recipe} {info.precision}", tags=tags) as run:
+    with runs.tracked(Role.MEASURE, f"measure {subject.title}", tags=tags) as run:
         run.metrics(costs | {names.SPREAD_PREFIX + one: measured.spread(one) for one in _STEADY})
+        if sweeps:
+            run.metrics({names.RAM_GROWTH_MB: sweeps.ram_growth_mb})
 
 
 def _curves(subjects: Sequence[Subject], sweeps: Sequence[Sweeps]) -> pd.DataFrame:
     """All points of all curves, a row each."""
     return pd.DataFrame(
-        {"model": subject.title, "address": subject.address, "curve": curve, "at": at, "value": value}
+        {
+            "model": f"{subject.title} ({subject.address[-24:]})",
+            "address": subject.address,
+            "curve": curve,
+            "at": at,
+            "value": value,
+        }
         for subject, one in zip(subjects, sweeps, strict=True)
         for curve in _CURVES
         for at, value in getattr(one, curve).items()

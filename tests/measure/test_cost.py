@@ -7,27 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from bundles import COST
 from onnx import numpy_helper
 
-from kdops.measure.cost import Cost, count_parameters, measure
+from kdops.measure.cost import count_parameters, measure
 from kdops.measure.process import MeasurementError
 
 INPUTS = ["nasi goreng enak", "tidak enak", "", "nasi " * 20]
 QUICK = {"calls": 120, "batch_seconds": 0.2}
-
-COST = Cost(
-    latency_p50_ms=2,
-    latency_p95_ms=3,
-    latency_p99_ms=4,
-    throughput_per_s=500,
-    cpu_ms_per_text=2,
-    ram_peak_mb=80,
-    ram_model_mb=20,
-    storage_mb=4,
-    load_ms=50,
-    cold_start_ms=400,
-    parameters=1000,
-)
 
 
 def test_a_100_mb_model_costs_100_mb(make_bundle: Callable[..., Path]) -> None:

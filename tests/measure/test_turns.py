@@ -5,23 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bundles import COST
 
-from kdops.measure.cost import Cost
 from kdops.measure.turns import Measured, _OtherLoad, measure_side_by_side
-
-COST = Cost(
-    latency_p50_ms=2,
-    latency_p95_ms=3,
-    latency_p99_ms=4,
-    throughput_per_s=500,
-    cpu_ms_per_text=2,
-    ram_peak_mb=80,
-    ram_model_mb=20,
-    storage_mb=4,
-    load_ms=50,
-    cold_start_ms=400,
-    parameters=1000,
-)
 
 
 def test_side_by_side_gives_both_in_order(make_bundle: Callable[..., Path]) -> None:

@@ -3,29 +3,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bundles import COST
 from taught import Taught
 
 from entrypoints import cli
 from kdops.errors import UserError
-from kdops.measure.cost import Cost
 from kdops.measure.turns import Measured, SideBySide
 from kdops.steps import measure as step
 from kdops.steps.measure import MeasureConfig, measure
 from kdops.tracking import store
-
-COST = Cost(
-    latency_p50_ms=2,
-    latency_p95_ms=3,
-    latency_p99_ms=4,
-    throughput_per_s=500,
-    cpu_ms_per_text=2,
-    ram_peak_mb=80,
-    ram_model_mb=20,
-    storage_mb=4,
-    load_ms=50,
-    cold_start_ms=400,
-    parameters=1000,
-)
 
 
 def turns(*latencies_ms: float) -> Callable[..., SideBySide]:
