@@ -13,10 +13,11 @@ import torch
 from tokenizers import Tokenizer
 
 from kdops.deploy.onnx import export
-from kdops.deploy.parity import GateError, Gold, Parity, check_int8
+from kdops.deploy.parity import GateError, Parity, check_int8
 from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo, Inputs, Predictor
 from kdops.deploy.quantize import quantize
 from kdops.errors import UserError
+from kdops.metrics import Gold
 from kdops.task import Task
 
 FP32, INT8 = "fp32", "int8"
