@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTrainedModel
 
 from kdops.errors import UserError
+from kdops.models.dropout import Dropout, with_fast_dropout
 from kdops.models.teacher import SCRATCH
 from kdops.task import Task
 
@@ -62,8 +63,9 @@ class BertStudent(nn.Module):
             pad_token_id=None,
         )
         self.encoder = BertModel(config, add_pooling_layer=False)
+        with_fast_dropout(self.encoder)
         self.classifier = nn.Linear(shape.width, classes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.normal_(self.classifier.weight, std=config.initializer_range)
         nn.init.zeros_(self.classifier.bias)
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from kdops.models.dropout import Dropout
 from kdops.task import Task
 
 
@@ -37,7 +38,7 @@ class BiLSTM(nn.Module):
         self.value = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
         self.classifier = nn.Linear(width, classes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

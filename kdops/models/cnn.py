@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from kdops.models.dropout import Dropout
 from kdops.task import Task
 
 _LONGEST_WAVE = 10_000.0
@@ -38,7 +39,7 @@ class CNN(nn.Module):
         self.blocks = nn.ModuleList(_Block(channels, kernel_size, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(channels)
         self.classifier = nn.Linear(channels, classes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.normal_(self.embedding.weight, std=channels**-0.5)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -79,7 +80,7 @@ class _Block(nn.Module):
         )
         self.pointwise = nn.Linear(channels, channels)
         self.activation = nn.GELU()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         image = (self.norm(states) * mask).transpose(1, 2).unsqueeze(2)

@@ -21,7 +21,7 @@ from kdops.steps.trials import Budget, tuned_student
 from kdops.tracking import names, runs
 
 _VERSION = 2
-"""Raised when the same configuration would train another student than before."""
+"""Raised when the same configuration would train a better or worse student than before; other random draws do not."""
 
 BUNDLE = "bundle"
 

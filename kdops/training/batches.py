@@ -11,6 +11,7 @@ from torch import Tensor
 from kdops.data.encoding import Encoded
 
 _POOL_BATCHES = 64
+_CPU_TOKENS, _GPU_TOKENS = 2_048, 65_536
 
 
 class SignalRows(Protocol):
@@ -96,11 +97,19 @@ def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) 
     return batches
 
 
-def by_length(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """All rows once, longest first, in batches of similar length: for forward passes without training."""
+def by_length(lengths: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:
+    """All rows once, longest first, for forward passes without training.
+
+    Each batch holds texts of similar length, at least one, and about as many padded tokens as any other: more of them
+    would bring a CPU nothing, and fewer texts would not fill a GPU.
+    """
     order = np.argsort(-lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+    tokens = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+    start = 0
+    while start < len(order):
+        end = start + max(1, tokens // int(lengths[order[start]]))
+        yield order[start:end]
+        start = end
 
 
 def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

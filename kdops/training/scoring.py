@@ -13,7 +13,6 @@ from kdops.task import Task
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.losses import NO_LABEL
 
-_BATCH_TEXTS = 64
 OUTSIDE = "O"
 
 
@@ -56,7 +55,7 @@ class LabeledTexts:
         device = next(model.parameters()).device
         classes = np.empty(len(self.encoded.unit_positions), dtype=np.int64)
         model.eval()
-        for rows in by_length(self.encoded.lengths, _BATCH_TEXTS):
+        for rows in by_length(self.encoded.lengths, device):
             batch = make_batch(data, rows, self.pad_id).to(device)
             with torch.inference_mode():
                 best = batch.of_units(model(batch.input_ids, batch.attention_mask)).argmax(dim=-1)

@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 _SCHEMA = pa.schema([("key", pa.binary(16)), ("logits", pa.large_list(pa.float32()))])
 _SHARD_TEXTS = 8_192
 _SHARD_SECONDS = 20.0
-_BATCH_TEXTS = 32
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _compute(
     done: list[tuple[np.ndarray, np.ndarray]] = []
     flushed = time.monotonic()
     with tqdm(total=len(missing), desc="teacher signals", unit="text", disable=None) as progress:
-        for rows in (missing[rows] for rows in by_length(encoded.lengths[missing], _BATCH_TEXTS)):
+        for rows in (missing[rows] for rows in by_length(encoded.lengths[missing], device)):
             batch = make_batch(data, rows, pad_id).to(device)
             with torch.inference_mode():
                 logits = batch.of_units(teacher(batch.input_ids, batch.attention_mask))

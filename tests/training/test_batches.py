@@ -107,7 +107,17 @@ def test_batches_hold_texts_of_similar_length_in_shuffled_order() -> None:
 
 
 def test_by_length_gives_every_row_once_longest_first() -> None:
-    lengths = np.array([3, 9, 1, 9, 4])
-    batches = list(by_length(lengths, 2))
-    assert [batch.tolist() for batch in batches] == [[1, 3], [4, 0], [2]]
-    assert list(by_length(np.empty(0, dtype=np.int64), 2)) == []
+    lengths = np.random.default_rng(1).integers(1, 129, 1_000)
+    batches = list(by_length(lengths, torch.device("cpu")))
+    rows = np.concatenate(batches)
+    assert sorted(rows) == list(range(1_000))
+    assert (np.diff(lengths[rows]) <= 0).all()
+    padded = [len(batch) * lengths[batch[0]] for batch in batches]
+    assert max(padded) <= 2_048
+    assert min(padded[:-1]) > 2_048 - 128
+
+
+def test_by_length_of_no_rows_and_of_a_row_that_alone_is_too_long() -> None:
+    cpu = torch.device("cpu")
+    assert list(by_length(np.empty(0, dtype=np.int64), cpu)) == []
+    assert [batch.tolist() for batch in by_length(np.array([5, 9_000, 6_000]), cpu)] == [[1], [2], [0]]

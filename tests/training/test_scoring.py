@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from kdops.data.encoding import Encoded
 from kdops.task import Task
-from kdops.training import scoring
+from kdops.training import batches
 from kdops.training.scoring import LabeledTexts
 
 TAGS = ("B-PER", "I-PER", "O")
@@ -28,11 +28,11 @@ class Reader(nn.Module):
         return logits if self.task is Task.TOKEN else logits[torch.arange(len(last)), last]
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 64])
+@pytest.mark.parametrize("batch_tokens", [1, 6, 64])
 def test_labels_of_texts_come_in_their_order(
-    make_encoded: Callable[..., Encoded], monkeypatch: pytest.MonkeyPatch, batch_size: int
+    make_encoded: Callable[..., Encoded], monkeypatch: pytest.MonkeyPatch, batch_tokens: int
 ) -> None:
-    monkeypatch.setattr(scoring, "_BATCH_TEXTS", batch_size)
+    monkeypatch.setattr(batches, "_CPU_TOKENS", batch_tokens)
     encoded = make_encoded([[0, 0, 2], [1], [0, 0, 0, 0, 1], [2, 0], [1, 2]])
     texts = LabeledTexts(encoded, ["c", "b", "a", "a", "c"], Task.TEXT, ("a", "b", "c"), pad_id=1)
     model = Reader(3, Task.TEXT)
@@ -40,11 +40,11 @@ def test_labels_of_texts_come_in_their_order(
     assert texts.scores(model)["accuracy"] == pytest.approx(0.8)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 64])
+@pytest.mark.parametrize("batch_tokens", [1, 6, 64])
 def test_tags_of_words_come_in_their_order_and_words_without_a_unit_are_outside(
-    make_encoded: Callable[..., Encoded], monkeypatch: pytest.MonkeyPatch, batch_size: int
+    make_encoded: Callable[..., Encoded], monkeypatch: pytest.MonkeyPatch, batch_tokens: int
 ) -> None:
-    monkeypatch.setattr(scoring, "_BATCH_TEXTS", batch_size)
+    monkeypatch.setattr(batches, "_CPU_TOKENS", batch_tokens)
     # The first text lost its last word to the maximum length, the third has no word left at all.
     encoded = make_encoded([[9, 0, 1, 9], [9, 2, 2, 0, 9], [9]], [[1, 2], [2, 3], []])
     gold = [["B-PER", "I-PER", "I-PER"], ["O", "B-PER"], ["B-PER"]]

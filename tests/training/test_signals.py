@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from kdops.data.encoding import Encoded
+from kdops.training import batches
 from kdops.training import signals as module
 from kdops.training.batches import TrainingSet, make_batch
 from kdops.training.signals import Signals, teacher_signals, text_keys
@@ -26,7 +27,7 @@ import sys, time
 from pathlib import Path
 import numpy as np, torch
 from kdops.data.encoding import Encoded
-from kdops.training import signals
+from kdops.training import batches, signals
 
 class Slow(torch.nn.Module):
     def __init__(self):
@@ -37,7 +38,7 @@ class Slow(torch.nn.Module):
         time.sleep(0.02)
         return torch.stack([input_ids[:, 0].float()] * 3, dim=1)
 
-signals._BATCH_TEXTS, signals._SHARD_SECONDS = 1, 0
+batches._CPU_TOKENS, signals._SHARD_SECONDS = 1, 0
 rows = 40
 starts = np.arange(rows + 1)
 encoded = Encoded(np.arange(rows, dtype=np.int32), starts, np.zeros(rows, np.int32), np.zeros(rows, np.int32), starts)
@@ -47,6 +48,10 @@ found = signals.teacher_signals(Path(sys.argv[1]), Slow(), encoded, keys, classe
 assert found.gather(np.arange(rows))[:, 0].tolist() == list(range(rows))
 print("asked", found.computed, flush=True)
 """
+
+
+def two_at_a_time(lengths: np.ndarray, device: torch.device) -> list[np.ndarray]:
+    return np.array_split(np.arange(len(lengths)), -(-len(lengths) // 2))
 
 
 @pytest.fixture(params=["texts", "words"])
@@ -128,7 +133,9 @@ def test_no_texts_are_no_signals(ask: Ask) -> None:
 
 
 def test_a_teacher_that_fails_halfway_goes_on_with_what_is_missing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BATCH_TEXTS", 2)
+    monkeypatch.setattr(
+        module, "by_length", lambda lengths, _: np.array_split(np.arange(len(lengths)), -(-len(lengths) // 2))
+    )
     monkeypatch.setattr(module, "_SHARD_SECONDS", 0)
     ask.teacher.fail_at_call = 3  # type: ignore[assignment]
     with pytest.raises(RuntimeError, match="power"):
@@ -140,7 +147,7 @@ def test_a_teacher_that_fails_halfway_goes_on_with_what_is_missing(ask: Ask, mon
 
 
 def test_files_hold_many_texts(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BATCH_TEXTS", 1)
+    monkeypatch.setattr(batches, "_CPU_TOKENS", 1)
     ask(TEXTS)
     assert len(list(ask.folder.glob("*.arrow"))) == 1
     monkeypatch.setattr(module, "_SHARD_TEXTS", 2)
