@@ -5,26 +5,25 @@ import logging
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from kdops.errors import Stopped, UserError
+from kdops.errors import Failed, Stopped, UserError
+from kdops.process import end_with_parent
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Config = TypeVar("Config")
 
+_FAILED = 1
 _USER_ERROR = 2
 _STOPPED = os.EX_TEMPFAIL
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
-_PARENT_POLL_S = 1.0
 
 
 class Terminated(KeyboardInterrupt):
@@ -35,7 +34,7 @@ def program(command: Callable[..., None]) -> typer.Typer:
     """Make a command-line program of a function whose parameters are typer options.
 
     It exits with 0, with 2 and one line on a mistake of the user's, with 75 and one line when something that it needs
-    went away, with 130 on Ctrl-C, 143 on SIGTERM, and with 1
+    went away, with 130 on Ctrl-C, 143 on SIGTERM, with 1 and a line for each part of the work that failed, and with 1
     and a traceback on anything else.
     """
 
@@ -48,6 +47,9 @@ def program(command: Callable[..., None]) -> typer.Typer:
         except UserError as error:
             print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
             raise SystemExit(_USER_ERROR) from error
+        except Failed as error:
+            print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
+            raise SystemExit(_FAILED) from error
         except Stopped as error:
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(_STOPPED) from error
@@ -104,7 +106,7 @@ def _end_cleanly_on_signals() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     if "MLFLOW_RUN_ID" in os.environ:
-        threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
+        end_with_parent(os.getppid())
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
@@ -121,10 +123,3 @@ def _let_clean_up() -> None:
     # `mlflow run` sends SIGTERM after Ctrl-C, which must not stop the clean-up that Ctrl-C began; a second Ctrl-C may.
     signal.signal(signal.SIGTERM, lambda signum, frame: None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this process when `mlflow run`, which started it, is gone: killed, it takes no children with it."""
-    while os.getppid() == parent:
-        time.sleep(_PARENT_POLL_S)
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -12,6 +12,10 @@ def unknown(what: str, value: str, choices: Iterable[str]) -> UserError:
     return UserError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}")
 
 
+class Failed(Exception):
+    """Parts of the work went wrong, each told in one line, and all that could be done is done."""
+
+
 class Stopped(KeyboardInterrupt):
     """Something that the work needs went away, as the message says in one line.
 

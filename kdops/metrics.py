@@ -27,6 +27,7 @@ from kdops.task import Task
 
 Gold = Sequence[str] | Sequence[Sequence[str]]
 Counts = NDArray[np.int64]
+Scores = NDArray[np.float64]
 
 _SAMPLES_AT_ONCE = 50
 
@@ -140,26 +141,69 @@ def paired_bootstrap(
     Raises:
         ValueError: as `score`.
     """
-    for predicted in (first, second):
+    whole, drawn = bootstrap_scores(task, labels, gold, [first, second], samples=samples, seed=seed)
+    return compared(whole[0] - whole[1], drawn[:, 0] - drawn[:, 1])
+
+
+def bootstrap_scores(
+    task: Task, labels: Sequence[str], gold: Gold, models: Sequence[Gold], *, samples: int = 1000, seed: int = 0
+) -> tuple[Scores, Scores]:
+    """The main metric of several models on the same rows, and on the same rows drawn anew again and again.
+
+    Args:
+        task: decides the main metric, with the labels.
+        labels: every label there is.
+        gold: label names, one a text or one a word.
+        models: the predictions of each.
+        samples: how often the rows are drawn anew.
+        seed: of the draws.
+
+    Returns:
+        On all rows, float64 (models,); on each draw, float64 (samples, models).
+
+    Raises:
+        ValueError: as `score`.
+    """
+    for predicted in models:
         _flat(task, labels, gold, predicted)
     count = _span_counts if _has_spans(task, labels) else _label_counts
-    counts = np.stack([count(labels, gold, first), count(labels, gold, second)])
-    models, rows, classes, kinds = counts.shape
+    counts = np.stack([count(labels, gold, predicted) for predicted in models])
+    _, rows, classes, kinds = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(rows, -1).astype(np.float64)
     rng = np.random.default_rng(seed)
     drawn = []
     for start in range(0, samples, _SAMPLES_AT_ONCE):
         # how often each row was drawn is all that a resampled set needs: F1 follows from weighted sums
         weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=min(_SAMPLES_AT_ONCE, samples - start))
-        scores = _macro_f1((weights @ flat).reshape(-1, models, classes, kinds))
-        drawn.append(scores[:, 0] - scores[:, 1])
-    differences = np.concatenate(drawn)
-    whole = _macro_f1(counts.sum(axis=1))
-    low, high = np.quantile(differences, (0.025, 0.975))
+        drawn.append(_macro_f1((weights @ flat).reshape(-1, len(models), classes, kinds)))
+    return _macro_f1(counts.sum(axis=1)), np.concatenate(drawn)
+
+
+def compared(difference: float, drawn: Scores) -> BootstrapResult:
+    """What resampling says of a difference.
+
+    Args:
+        difference: on all rows.
+        drawn: on each draw of `bootstrap_scores`, (samples,).
+    """
+    low, high = np.quantile(drawn, (0.025, 0.975))
     # one more than counted, so that no finite number of samples claims a chance of nought
-    tail = min(int((differences <= 0).sum()), int((differences >= 0).sum())) + 1
-    p_value = min(1.0, 2 * tail / (samples + 1))
-    return BootstrapResult(float(whole[0] - whole[1]), float(low), float(high), p_value)
+    tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum())) + 1
+    p_value = min(1.0, 2 * tail / (len(drawn) + 1))
+    return BootstrapResult(float(difference), float(low), float(high), p_value)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values of several comparisons, raised so that the chance of any false alarm among them stays what it says.
+
+    Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6 (1979).
+    """
+    adjusted = [0.0] * len(p_values)
+    least = 0.0
+    for place, which in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        least = max(least, min(1.0, (len(p_values) - place) * p_values[which]))
+        adjusted[which] = least
+    return adjusted
 
 
 def _flat(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> tuple[list[str], list[str]]:

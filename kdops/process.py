@@ -1,9 +1,14 @@
 """Who is working: the identity of a process, and whether that process is gone."""
 
+import os
+import signal
 import socket
+import threading
+import time
 
 # A start time is computed from the clock, which may be set while a process runs; no process id comes back that fast.
 _CLOCK_TOLERANCE_S = 2.0
+_PARENT_POLL_S = 1.0
 
 
 def identity() -> str:
@@ -38,3 +43,14 @@ def is_dead(identity: str) -> bool:
         return True
     except (psutil.AccessDenied, ValueError):
         return False
+
+
+def end_with_parent(parent: int) -> None:
+    """From now on end this process by SIGTERM when its parent is gone: killed, a parent takes no children with it."""
+    threading.Thread(target=_watch, args=[parent], daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_POLL_S)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -41,7 +41,7 @@ HEAVY = {
     "plotly",
 }
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
-ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.errors", "kdops.steps"}
+ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.errors", "kdops.process", "kdops.steps"}
 LONGEST_MODULE = 300
 
 MODULES = sorted([*(ROOT / "kdops").rglob("*.py"), *(ROOT / "entrypoints").glob("*.py")])

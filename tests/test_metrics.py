@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from seqeval.metrics import classification_report as span_report
 from sklearn.metrics import classification_report
 
-from kdops.metrics import by_class, confusion, main_metric, paired_bootstrap, score
+from kdops.metrics import (
+    bootstrap_scores,
+    by_class,
+    compared,
+    confusion,
+    holm,
+    main_metric,
+    paired_bootstrap,
+    score,
+)
 from kdops.task import Task
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -277,3 +286,22 @@ def test_scores_by_class_are_of_spans_where_tags_mark_them() -> None:
     assert scores["PER"] == {"f1": 0.5, "precision": 0.5, "recall": 0.5, "gold": 2}
     assert scores["LOC"]["f1"] == 1.0
     assert set(by_class(Task.TEXT, ["a", "b", "c"], ["a", "b"], ["a", "a"])) == {"a", "b"}
+
+
+class TestManyComparisons:
+    def test_holm_as_published(self) -> None:
+        # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+        assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+        # R: p.adjust(c(0.9, 0.5, 0.02), "holm")
+        assert holm([0.9, 0.5, 0.02]) == pytest.approx([1.0, 1.0, 0.06])
+        assert holm([]) == []
+
+    def test_all_models_see_the_same_draws(self) -> None:
+        gold = ["negative", "neutral", "positive"] * 20
+        worse = ["negative"] * 30 + gold[30:]
+        whole, drawn = bootstrap_scores(Task.TEXT, LABELS, gold, [gold, worse, worse], samples=120)
+        assert whole == pytest.approx([score(Task.TEXT, LABELS, gold, one)["f1_macro"] for one in (gold, worse, worse)])
+        assert drawn.shape == (120, 3)
+        assert (drawn[:, 1] == drawn[:, 2]).all()
+        pair = paired_bootstrap(Task.TEXT, LABELS, gold, gold, worse, samples=120)
+        assert pair == compared(whole[0] - whole[1], drawn[:, 0] - drawn[:, 1])

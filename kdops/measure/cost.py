@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from kdops.measure.process import ask
 from kdops.measure.worker import Answer, Request
 
 logger = logging.getLogger(__name__)
+
+_NOISE = 0.05
+"""Costs that differ by less than this share of the lower one count as equal: measured again, they may change places."""
 
 _WORKER = "kdops.measure.worker"
 _FEW_CALLS = 100
@@ -156,3 +160,19 @@ def _storage_bytes(folder: Path) -> int:
 
 def _per_text(joules: float | None, texts: int) -> float | None:
     return None if joules is None else joules * 1e3 / texts
+
+
+def cheapest(costs: Sequence[Sequence[float]]) -> list[int]:
+    """Which cost least: by their first figure, equals by the second, and so on.
+
+    Args:
+        costs: as many figures of each, what matters most first.
+
+    Returns:
+        The places of those that are left; several, where nothing tells them apart.
+    """
+    left = list(range(len(costs)))
+    for figure in range(len(costs[0])):
+        least = min(costs[place][figure] for place in left)
+        left = [place for place in left if costs[place][figure] <= least * (1 + _NOISE)]
+    return left

@@ -179,6 +179,12 @@ def mask_token(source: str) -> str | None:
     return str(token) if token else None
 
 
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a teacher that `Teacher.save` wrote, without its weights."""
+    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(folder).backend_tokenizer
+    return tokenizer
+
+
 def teacher_identity(source: str) -> str:
     """What stands for a teacher's starting weights in a fingerprint: a hash of a folder's files, or the hub id."""
     folder = Path(source)

@@ -8,6 +8,7 @@ from kdops.data.corpus import Corpus, Gold
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
+from kdops.measure import cost
 from kdops.measure.turns import measure_side_by_side
 from kdops.metrics import score
 from kdops.steps.evaluation import predicted_labels, prefixed
@@ -20,9 +21,6 @@ _log = logging.getLogger(__name__)
 SPLIT = "validation"
 COSTS = (names.LATENCY_P95_MS, names.RAM_PEAK_MB, names.STORAGE_MB)
 """What decides between equals, in this order."""
-
-_NOISE = 0.05
-"""Costs that differ by less than this share of the lower one count as equal: measured again, they may change places."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,8 @@ def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list
         _log.info("measuring the costs of versions %s, which are not known of this kind of host", numbers)
         folders = [registry.download_bundle(one.version.uri) for one in missing]
         costs = measure_side_by_side(folders, corpus.inputs(SPLIT), threads=threads).costs
-        for one, cost in zip(missing, costs, strict=True):
-            values = prefixed(names.COST_PREFIX, cost.metrics())
+        for one, measured in zip(missing, costs, strict=True):
+            values = prefixed(names.COST_PREFIX, measured.metrics())
             known[one.number] = values
             tags = {names.DATASET: corpus.name, names.TASK: corpus.task, names.VERSION: one.number}
             with runs.tracked(
@@ -130,11 +128,8 @@ def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list
 
 def cheapest(equals: Sequence[Candidate]) -> Candidate:
     """Of candidates with known costs the cheapest by latency, then memory, then storage; the champion if it is one."""
-    left = list(equals)
-    for name in COSTS:
-        least = min(one.metrics[name] for one in left)
-        left = [one for one in left if one.metrics[name] <= least * (1 + _NOISE)]
-    return max(left, key=lambda one: (one.serves, one.score, one.number))
+    left = cost.cheapest([[one.metrics[name] for name in COSTS] for one in equals])
+    return max((equals[place] for place in left), key=lambda one: (one.serves, one.score, one.number))
 
 
 def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Candidate:

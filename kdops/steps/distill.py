@@ -1,34 +1,33 @@
 """The main job: a teacher, a tuned student beside the same one without distillation, measured, registered."""
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import ceil
 from typing import Literal
 
+from filelock import FileLock
 from pydantic import Field
 
+from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.bundle import FP32
 from kdops.deploy.predictor import Predictor
 from kdops.fingerprint import fingerprint
 from kdops.home import home
-from kdops.measure.cost import Cost
 from kdops.measure.turns import measure_side_by_side
 from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
 from kdops.models.teacher import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
 from kdops.steps.cards import version_card
-from kdops.steps.evaluation import log_final_scores, prefixed
-from kdops.steps.material import material_fingerprint, prepare
+from kdops.steps.evaluation import cost_metrics, log_final_scores, prefixed
+from kdops.steps.material import prepare
+from kdops.steps.phases import Phases
 from kdops.steps.report import report_for
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, identifying_tags
-from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, study_fingerprint
+from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, work_fingerprint
 from kdops.steps.summary import Distilled
-from kdops.steps.teacher import TeacherConfig, TrainedTeacher, teacher_for
+from kdops.steps.teacher import TeacherConfig, TeacherMarks, TrainedTeacher, teacher_for
 from kdops.steps.teacher_bundle import teacher_bundle
 from kdops.steps.trials import Budget
 from kdops.steps.variants import Precision, Variant, choose, variants_of
@@ -82,6 +81,26 @@ class DistillConfig(TrainingDataConfig):
         )
 
     @property
+    def deployment(self) -> tuple[object, ...]:
+        """What of the parameters matters after training; fp32 is what there was before one could choose."""
+        return (self.threads,) if self.precision == FP32 else (self.threads, self.precision)
+
+    @property
+    def rung(self) -> Recipe:
+        """The recipe, with the start of the embeddings that the user chose.
+
+        Raises:
+            UserError: if that is none there is.
+        """
+        recipe = RECIPES[self.recipe]
+        return recipe.with_embeddings(self.embeddings) if self.embeddings else recipe
+
+    def work(self, corpus: Corpus, teacher: TeacherMarks, unlabeled: Unlabeled | None) -> str:
+        """The fingerprint of all that `distill` does, which a finished run of it carries."""
+        student = work_fingerprint(corpus, teacher, self.rung, unlabeled, self.budget, self.max_length)
+        return fingerprint(student, *self.deployment)
+
+    @property
     def teacher_config(self) -> TeacherConfig:
         """How its teacher is trained; `train_teacher` with the same values makes the very same one."""
         return TeacherConfig(
@@ -94,22 +113,12 @@ class DistillConfig(TrainingDataConfig):
         )
 
 
-@dataclass
-class _Phases:
-    """Seconds of each phase, in order."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self.seconds[f"{name}_s"] = time.monotonic() - started
-        logger.info("%s: %.1f s", name, self.seconds[f"{name}_s"])
-
-
-def distill(config: DistillConfig) -> Distilled:
+def distill(config: DistillConfig, *, exam_run: str | None = None) -> Distilled:
     """Distill a teacher into a student and register it; what is finished is found and reused unless `force`.
+
+    Args:
+        config: the parameters.
+        exam_run: the run that this one belongs to, which makes the report of both.
 
     Raises:
         UserError: for anything wrong with the parameters, the data, the teacher, the Optuna storage or the tracking
@@ -117,16 +126,10 @@ def distill(config: DistillConfig) -> Distilled:
         RuntimeError: if a bundle does not pass its parity gate; it is not registered.
     """
     runs.connect()
-    check_student(config.student, config.max_length, from_teacher=config.init == "teacher")
+    check_choices(config)
     checked = checked_corpus(config)
-    corpus, source, recipe = checked.corpus, config.source(checked.corpus), RECIPES[config.recipe]
-    if config.embeddings:
-        recipe = recipe.with_embeddings(config.embeddings)
-    if recipe.vector_file:
-        check_vector_file(recipe.vector_file)
-    check_teacher(source)
-    if config.init == "teacher":
-        check_teacher_layers(source)
+    corpus, source, recipe = checked.corpus, config.source(checked.corpus), config.rung
+    check_source(config, source)
     open_storage(config.budget.storage)
     unlabeled = config.unlabeled_texts(corpus) if recipe.unlabeled or source == SCRATCH else None
     if recipe.unlabeled and unlabeled is None:
@@ -140,10 +143,35 @@ def distill(config: DistillConfig) -> Distilled:
     described = config.model_dump() | {"dataset": corpus.name, "teacher": source, "embeddings": recipe.embeddings}
     described[names.DATA] = config.dataset
     tags = identifying_tags(corpus, config.student, recipe.name)
-    with runs.tracked(Role.STUDENT, name, tags=tags, config=described) as run:
+    with runs.tracked(Role.STUDENT, name, tags=tags, config=described, parent_run_id=exam_run) as run:
         run.dataset(corpus)
         run.metrics(checked.counts | (unlabeled.metrics if unlabeled and recipe.unlabeled else {}))
-        return _Job(run, checked, unlabeled, config, recipe).work()
+        done = _Job(run, checked, unlabeled, config, recipe).work()
+        if not (done.reused or exam_run):
+            report_for(run, corpus.name)
+        return done
+
+
+def check_choices(config: DistillConfig) -> None:
+    """Find out whether the student can be made as asked, which needs no data.
+
+    Raises:
+        UserError: if it cannot.
+    """
+    check_student(config.student, config.max_length, from_teacher=config.init == "teacher")
+    if config.rung.vector_file:
+        check_vector_file(config.rung.vector_file)
+
+
+def check_source(config: DistillConfig, source: str) -> None:
+    """Find out whether the teacher can be had, and the student start from it if that is asked.
+
+    Raises:
+        UserError: if not.
+    """
+    check_teacher(source)
+    if config.init == "teacher":
+        check_teacher_layers(source)
 
 
 class _Job:
@@ -154,13 +182,12 @@ class _Job:
     ) -> None:
         self.run, self.checked, self.corpus = run, checked, checked.corpus
         self.unlabeled, self.config, self.recipe = unlabeled, config, recipe
-        self.phases = _Phases()
+        self.phases = Phases()
 
     def work(self) -> Distilled:
         with self.phases.timed("teacher"):
             teacher = teacher_for(self.checked, self.unlabeled, self.config.teacher_config, mark_reuse=False)
-        budget = self.config.budget
-        work = fingerprint(self._fingerprint(teacher, self.recipe, budget), *self._deployment)
+        budget, work = self.config.budget, self.config.work(self.corpus, teacher, self.unlabeled)
         found = None if self.config.force else runs.find_finished(Role.STUDENT, work)
         if found:
             return self._reuse(found, teacher)
@@ -172,14 +199,7 @@ class _Job:
         version = self._register(teacher, chosen)
         self.run.metrics(prefixed(names.PHASE_PREFIX, self.phases.seconds))
         self.run.tags({names.FINGERPRINT: work, names.VERSION: version, names.BASELINE_RUN: baseline.run_id})
-        report_for(self.run, self.corpus.name)
         return self._distilled(self.run.run_id, teacher, baseline.run_id, version, reused=False)
-
-    @property
-    def _deployment(self) -> tuple[object, ...]:
-        """What of the parameters matters after training; fp32 is what there was before one could choose."""
-        threads, precision = self.config.threads, self.config.precision
-        return (threads,) if precision == FP32 else (threads, precision)
 
     def _student(
         self, run: runs.Run, teacher: TrainedTeacher, recipe: Recipe, budget: Budget, phase: str
@@ -194,12 +214,18 @@ class _Job:
         labeled = len(self.corpus.splits["train"])
         unlabeled = len(self.unlabeled or []) if self.recipe.unlabeled else 0
         budget = self.config.budget.over_fewer_rows(ceil((labeled + unlabeled) / labeled))
-        work = self._fingerprint(teacher, VANILLA, budget)
-        found = None if self.config.force else runs.find_finished(Role.BASELINE, work)
-        if found:
-            logger.info("student without distillation: reusing run %s", found)
-            bundle = artifacts.fetch_folder(found, BUNDLE, home() / "baselines" / found / BUNDLE)
-            return FinishedStudent(found, bundle)
+        work = work_fingerprint(self.corpus, teacher, VANILLA, self.unlabeled, budget, self.config.max_length)
+        folder = home() / "baselines"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Students of several recipes that are distilled at the same time share it.
+        with FileLock(folder / f".{work}.lock"):
+            found = None if self.config.force else runs.find_finished(Role.BASELINE, work)
+            if found:
+                logger.info("student without distillation: reusing run %s", found)
+                return FinishedStudent(found, artifacts.fetch_folder(found, BUNDLE, folder / found / BUNDLE))
+            return self._new_baseline(teacher, work, budget)
+
+    def _new_baseline(self, teacher: TrainedTeacher, work: str, budget: Budget) -> FinishedStudent:
         name = f"{self.config.student} without distillation {self.corpus.name}"
         tags = identifying_tags(self.corpus, self.config.student, VANILLA.name)
         with runs.tracked(
@@ -210,10 +236,6 @@ class _Job:
             log_final_scores(run, self.corpus, Predictor.load(student.bundle))
             return student
 
-    def _fingerprint(self, teacher: TrainedTeacher, recipe: Recipe, budget: Budget) -> str:
-        material = material_fingerprint(self.corpus, teacher, recipe, self.unlabeled, self.config.max_length)
-        return fingerprint(study_fingerprint(material, teacher, budget), budget.trials)
-
     def _measure(self, teacher: TrainedTeacher, baseline: FinishedStudent, variants: Sequence[Variant]) -> Variant:
         """Choose what is deployed after measuring all in turns, score it, and log what each costs to its own run."""
         bundles = [teacher_bundle(teacher, self.corpus, self.config.max_length), baseline.bundle]
@@ -222,9 +244,9 @@ class _Job:
         ours, alone, *costs = measure_side_by_side(bundles, inputs, threads=self.config.threads).costs
         runs.Run(teacher.run_id).metrics(prefixed(names.COST_PREFIX, ours.metrics()))
         if self.recipe.distills:
-            runs.Run(baseline.run_id).metrics(_cost_metrics(alone, ours))
+            runs.Run(baseline.run_id).metrics(cost_metrics(alone, ours))
         chosen, cost = choose(self.run, variants, costs, self.config.precision)
-        self.run.metrics(_cost_metrics(cost, ours))
+        self.run.metrics(cost_metrics(cost, ours))
         log_final_scores(self.run, self.corpus, Predictor.load(chosen.bundle))
         main = names.TEST_PREFIX + self.corpus.main_metric
         score, taught, untaught = (runs.get_metrics(one.run_id)[main] for one in (self.run, teacher, baseline))
@@ -269,11 +291,3 @@ class _Job:
             precision=runs.get_tags(run_id)[names.PRECISION],
             reused=reused,
         )
-
-
-def _cost_metrics(costs: Cost, teacher: Cost) -> dict[str, float]:
-    return {
-        **prefixed(names.COST_PREFIX, costs.metrics()),
-        **prefixed(names.TEACHER_COST_PREFIX, teacher.metrics()),
-        **prefixed(names.RATIO_PREFIX, costs.ratios(teacher)),
-    }

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from kdops.data.corpus import Corpus, Gold
 from kdops.data.encoding import encode
 from kdops.deploy.predictor import Predictor, TextPrediction
+from kdops.measure.cost import Cost
 from kdops.metrics import by_class, confusion, score
 from kdops.steps.figures import confusion_matrix
 from kdops.tracking import names, runs
@@ -41,6 +42,9 @@ def log_final_scores(run: runs.Run, corpus: Corpus, predictor: Predictor) -> Non
         predicted = predicted_labels(predictor, corpus, split)
         run.metrics(prefixed(prefix, score(corpus.task, corpus.labels, corpus.gold(split), predicted)))
     log_classes(run, corpus, predicted)
+    rows = zip(corpus.gold("test"), predicted, strict=True)
+    lines = (json.dumps({"gold": gold, "predicted": said}, ensure_ascii=False) for gold, said in rows)
+    run.text("\n".join(lines), names.PREDICTIONS)
 
 
 def log_classes(run: runs.Run, corpus: Corpus, predicted: Gold) -> None:
@@ -50,6 +54,15 @@ def log_classes(run: runs.Run, corpus: Corpus, predicted: Gold) -> None:
     run.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
     told = {"labels": list(corpus.labels), "confusion": counts.tolist(), "classes": by_class(*asked)}
     run.text(json.dumps(told, ensure_ascii=False), names.BY_CLASS)
+
+
+def cost_metrics(costs: Cost, teacher: Cost) -> dict[str, float]:
+    """A student's costs, its teacher's, and how many times cheaper it is, as the metrics of its run."""
+    return {
+        **prefixed(names.COST_PREFIX, costs.metrics()),
+        **prefixed(names.TEACHER_COST_PREFIX, teacher.metrics()),
+        **prefixed(names.RATIO_PREFIX, costs.ratios(teacher)),
+    }
 
 
 def prefixed(prefix: str, values: Mapping[str, float]) -> dict[str, float]:

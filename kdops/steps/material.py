@@ -12,12 +12,12 @@ from kdops.data.corpus import Corpus
 from kdops.data.encoding import Text, encode
 from kdops.data.unlabeled import Unlabeled
 from kdops.data.vocabulary import Vocabulary, trim
-from kdops.fingerprint import content_fingerprint, fingerprint
+from kdops.fingerprint import fingerprint
 from kdops.home import home
 from kdops.models.teacher import Teacher
 from kdops.steps.evaluation import labeled
 from kdops.steps.setup import gold_classes
-from kdops.steps.teacher import TrainedTeacher
+from kdops.steps.teacher import TeacherMarks, TrainedTeacher
 from kdops.training.batches import TrainingSet
 from kdops.training.losses import NO_LABEL
 from kdops.training.recipes import Recipe
@@ -105,11 +105,11 @@ def _texts(corpus: Corpus, unlabeled: Unlabeled | None) -> Iterator[Text]:
 
 
 def material_fingerprint(
-    corpus: Corpus, teacher: TrainedTeacher, recipe: Recipe, unlabeled: Unlabeled | None, max_length: int
+    corpus: Corpus, teacher: TeacherMarks, recipe: Recipe, unlabeled: Unlabeled | None, max_length: int
 ) -> str:
     """What stands for the material without making it; where the teacher's weights play no part, its tokenizer does."""
     taught = recipe.distills or recipe.embeddings == "teacher"
-    source = teacher.fingerprint if taught else content_fingerprint([teacher.model.tokenizer.to_str()])
+    source = teacher.fingerprint if taught else teacher.tokenizer_fingerprint
     more = unlabeled.fingerprint if unlabeled and recipe.unlabeled else ""
     embeddings = recipe.embeddings
     if recipe.vector_file:

@@ -103,17 +103,27 @@ def report_for(run: runs.Run, dataset: str) -> None:
         dataset: The data set's name.
     """
     try:
-        results = read_results([dataset], open_run=run.run_id)
-        save_view(results)
-        with TemporaryDirectory() as folder:
-            _write(results, Path(folder))
-            run.folder(Path(folder), names.REPORT)
+        log_report(run, read_results([dataset], open_run=run.run_id))
     except Exception:
         logger.warning("no report of data set %s could be made", dataset, exc_info=True)
 
 
-def _write(results: Results, folder: Path) -> Report:
-    parts = list(sections(results))
+def log_report(run: runs.Run, results: Results, first: Sequence[Section] = ()) -> None:
+    """Log a report with a run, and views of its data sets with the experiments that hold their students.
+
+    Args:
+        run: The open run that asks.
+        results: What it tells of.
+        first: Parts of the page before all others.
+    """
+    save_view(results)
+    with TemporaryDirectory() as folder:
+        _write(results, Path(folder), first)
+        run.folder(Path(folder), names.REPORT)
+
+
+def _write(results: Results, folder: Path, first: Sequence[Section] = ()) -> Report:
+    parts = [*first, *sections(results)]
     title = "Which student is best?" if len(results.datasets) > 1 else f"Which student is best? {results.datasets[0]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

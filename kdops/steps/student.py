@@ -7,6 +7,8 @@ from filelock import FileLock
 from optuna.trial import FrozenTrial
 from torch import nn
 
+from kdops.data.corpus import Corpus
+from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
@@ -14,11 +16,12 @@ from kdops.fingerprint import fingerprint
 from kdops.home import home
 from kdops.models.students import parameter_counts
 from kdops.steps.evaluation import prefixed
-from kdops.steps.material import Material
+from kdops.steps.material import Material, material_fingerprint
 from kdops.steps.start import start_of
-from kdops.steps.teacher import TrainedTeacher
+from kdops.steps.teacher import TeacherMarks, TrainedTeacher
 from kdops.steps.trials import Budget, tuned_student
 from kdops.tracking import names, runs
+from kdops.training.recipes import Recipe
 
 _VERSION = 2
 """Raised when the same configuration would train a better or worse student than before; other random draws do not."""
@@ -39,7 +42,20 @@ class FinishedStudent:
     bundle: Path
 
 
-def study_fingerprint(material_fingerprint: str, teacher: TrainedTeacher, budget: Budget) -> str:
+def work_fingerprint(
+    corpus: Corpus,
+    teacher: TeacherMarks,
+    recipe: Recipe,
+    unlabeled: Unlabeled | None,
+    budget: Budget,
+    max_length: int,
+) -> str:
+    """What names a tuned student, whether it is there or not."""
+    material = material_fingerprint(corpus, teacher, recipe, unlabeled, max_length)
+    return fingerprint(study_fingerprint(material, teacher, budget), budget.trials)
+
+
+def study_fingerprint(material_fingerprint: str, teacher: TeacherMarks, budget: Budget) -> str:
     """What names a study: all but the number of trials, which may grow, and where it is stored."""
     kept = {key: value for key, value in asdict(budget).items() if key not in ("trials", "storage", "force")}
     if budget.init == "teacher":

@@ -5,19 +5,29 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from filelock import FileLock
 from pydantic import Field
+from tokenizers import Tokenizer
 
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
 from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
-from kdops.fingerprint import fingerprint
+from kdops.fingerprint import content_fingerprint, fingerprint
 from kdops.home import home
 from kdops.metrics import score
-from kdops.models.teacher import SCRATCH, Teacher, check_teacher, load_teacher, scratch_teacher, teacher_identity
+from kdops.models.teacher import (
+    SCRATCH,
+    Teacher,
+    check_teacher,
+    load_teacher,
+    load_tokenizer,
+    scratch_teacher,
+    teacher_identity,
+)
 from kdops.steps.evaluation import labeled, log_classes, log_epoch, prefixed
 from kdops.steps.figures import curves
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, gold_classes, identifying_tags
@@ -51,6 +61,27 @@ class TeacherConfig(TrainingDataConfig):
     force: bool = False
 
 
+class TeacherMarks(Protocol):
+    """What names the work of a teacher's students; the teacher itself need not be loaded."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for its weights and tokenizer."""
+
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        """Stands for its tokenizer alone."""
+
+
+@dataclass(frozen=True)
+class KnownTeacher:
+    """A finished teacher that nobody has loaded."""
+
+    run_id: str
+    fingerprint: str
+    tokenizer_fingerprint: str
+
+
 @dataclass(frozen=True)
 class TrainedTeacher:
     """A teacher that is ready to be asked.
@@ -70,6 +101,11 @@ class TrainedTeacher:
     fingerprint: str
     metrics: Mapping[str, float]
     reused: bool
+
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        """Stands for its tokenizer alone."""
+        return _mark_of(self.model.tokenizer)
 
     def __str__(self) -> str:
         scores = {name: value for name, value in self.metrics.items() if name.startswith(_SCORES)}
@@ -118,6 +154,25 @@ def teacher_for(
             run.metrics(checked.counts)
             model = _train(run, corpus, unlabeled, config, source, folder)
         return _ready(model, source, run.run_id, folder, reused=False)
+
+
+def find_teacher(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig) -> KnownTeacher | None:
+    """The finished teacher that `teacher_for` would reuse, without loading it; None: there is none."""
+    work = _fingerprint(corpus, unlabeled, config, config.source(corpus))
+    run_id = None if config.force else runs.find_finished(Role.TEACHER, work)
+    if run_id is None:
+        return None
+    tags = runs.get_tags(run_id)
+    if names.WEIGHTS not in tags or names.TOKENIZER not in tags:
+        folder = artifacts.fetch_folder(run_id, ARTIFACT, home() / "teachers" / work / _MODEL)
+        # Kept, since hashing the weights of many teachers takes a while.
+        tags = {names.WEIGHTS: teacher_identity(str(folder)), names.TOKENIZER: _mark_of(load_tokenizer(folder))}
+        runs.Run(run_id).tags(tags)
+    return KnownTeacher(run_id, tags[names.WEIGHTS], tags[names.TOKENIZER])
+
+
+def _mark_of(tokenizer: Tokenizer) -> str:
+    return content_fingerprint([tokenizer.to_str()])
 
 
 def _reused(run_id: str, corpus: Corpus, source: str, folder: Path, mark_reuse: bool) -> TrainedTeacher:

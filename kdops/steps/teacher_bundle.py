@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from filelock import FileLock
+
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import check_parity
@@ -23,8 +25,15 @@ def teacher_bundle(teacher: TrainedTeacher, corpus: Corpus, max_length: int) -> 
         RuntimeError: if it does not say what the teacher says.
     """
     folder = home() / "teachers" / "bundles" / f"{teacher.fingerprint}-{max_length}"
-    if folder.exists():
-        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Students of one teacher may come here at the same time.
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if not folder.exists():
+            _write(folder, teacher, corpus, max_length)
+    return folder
+
+
+def _write(folder: Path, teacher: TrainedTeacher, corpus: Corpus, max_length: int) -> None:
     info = BundleInfo(
         task=corpus.task,
         labels=corpus.labels,
@@ -46,7 +55,6 @@ def teacher_bundle(teacher: TrainedTeacher, corpus: Corpus, max_length: int) -> 
     if not parity.passed:
         shutil.rmtree(folder)
         raise RuntimeError(f"the teacher's ONNX bundle does not match the teacher: {parity.reason}")
-    return folder
 
 
 def teacher_bundle_of(run_id: str, corpus: Corpus) -> Path:

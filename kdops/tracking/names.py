@@ -36,6 +36,9 @@ PRECISION = "kdops.precision"
 MAIN_METRIC = "kdops.main_metric"
 FINGERPRINT = "kdops.fingerprint"
 TEACHER_RUN = "kdops.teacher_run"
+# What stands for a teacher's weights, and for its tokenizer, without loading it.
+WEIGHTS = "kdops.weights"
+TOKENIZER = "kdops.tokenizer"
 BASELINE_RUN = "kdops.baseline_run"
 VERSION = "kdops.version"
 MODEL = "kdops.model"
@@ -86,8 +89,10 @@ RAM_PEAK_MB = "cost.ram_peak_mb"
 STORAGE_MB = "cost.storage_mb"
 RAM_GROWTH_MB = "cost.ram_growth_mb"
 
-# Artifacts: how well each class was told from the others on the test split; page and pictures.
+# Artifacts: how well each class was told from the others on the test split; gold and predicted labels of its rows;
+# page and pictures.
 BY_CLASS = "by_class.json"
+PREDICTIONS = "predictions.jsonl"
 REPORT = "report"
 
 # Registry: aliases.

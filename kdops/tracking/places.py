@@ -1,7 +1,9 @@
 """Where things are beside the tracking store: the Optuna database, and the way to the UI."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from kdops.home import home
@@ -17,12 +19,14 @@ def study_storage() -> str:
     return f"sqlite:///{folder / 'optuna.db'}"
 
 
-def how_to_look(run_id: str | None = None) -> str:
+def how_to_look(run_id: str | None = None, students: Mapping[str, str] = MappingProxyType({})) -> str:
     """What the user opens, or types, to see the runs.
 
     Args:
         run_id: A distilled student; with it come the addresses of two pages of the UI: the comparison of the teacher,
             the student and the student alone, and all runs of the data set, the best first.
+        students: Where no student is given, a student's run by the name of each data set; with each comes the page of
+            all runs of that data set.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -30,19 +34,20 @@ def how_to_look(run_id: str | None = None) -> str:
     database = _tracking_database()
     server = str(mlflow.get_tracking_uri())
     if server.startswith(("http://", "https://")):
-        base, lines = server.rstrip("/"), [] if run_id else [server]
+        base, lines = server.rstrip("/"), [] if run_id or students else [server]
     elif database:
         base, lines = _LOCAL, [f"mlflow ui --backend-store-uri sqlite:///{database}"]
     else:
         base, lines = _LOCAL, [f"mlflow ui --backend-store-uri {_without_password(server)}"]
-    if run_id:
-        try:
+    try:
+        if run_id:
             pages = {"compare": comparison_page(run_id), "all runs, the best first": best_page(run_id)}
-        except MlflowException:
-            # The runs are written; that the store stopped answering must not cost the summary.
-            return lines[0] if lines else server
-        lines += [f"{title}: {base}{page}" for title, page in pages.items()]
-    return "\n  ".join(lines)
+        else:
+            pages = {f"all runs of {name}, the best first": best_page(one) for name, one in students.items()}
+    except MlflowException:
+        # The runs are written; that the store stopped answering must not cost the summary.
+        return lines[0] if lines else server
+    return "\n  ".join([*lines, *(f"{title}: {base}{page}" for title, page in pages.items())])
 
 
 def comparison_page(run_id: str) -> str:

@@ -1,7 +1,7 @@
 """What the runs of a store came to: distillations, their teachers, trials and curves, as tables."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +13,8 @@ from kdops.tracking.names import Role, Status
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+
+    from kdops.metrics import Gold
 
 CELL = ["dataset", "student", "recipe", "seed"]
 COSTS = ("latency_p50_ms", "latency_p95_ms", "cpu_ms_per_text", "ram_peak_mb", "storage_mb", "parameters")
@@ -76,11 +78,14 @@ class Results:
         return pd.concat([self.students, self.baselines]).drop_duplicates("study")
 
 
-def read_results(datasets: Sequence[str] | None = None, *, open_run: str | None = None) -> Results:
+def read_results(
+    datasets: Sequence[str] | None = None, *, run_ids: Collection[str] | None = None, open_run: str | None = None
+) -> Results:
     """Read the finished distillations of the current tracking store, in all experiments.
 
     Args:
         datasets: only these; None: all.
+        run_ids: of these, only these runs; None: all.
         open_run: a run that counts although it is not closed yet: the one that asks.
 
     Raises:
@@ -90,6 +95,8 @@ def read_results(datasets: Sequence[str] | None = None, *, open_run: str | None 
     students = _table(_search(Role.STUDENT, only))
     ended = (students["status"] == Status.FINISHED) | (students.index == open_run)
     made = students[ended & students["f1_retained"].notna() & students["reused_run"].isna()]
+    if run_ids is not None:
+        made = made[made.index.isin(list(run_ids))]
     missing = [name for name in datasets or () if name not in set(made["dataset"])]
     if missing:
         everything = read_results(open_run=open_run)
@@ -102,6 +109,52 @@ def read_results(datasets: Sequence[str] | None = None, *, open_run: str | None 
     newest = made.sort_values("started").drop_duplicates(CELL, keep="last").sort_values(CELL)
     others = _table(_search(Role.TEACHER, only) + _search(Role.BASELINE, only))
     return _related(newest, pd.concat([others, newest]))
+
+
+@dataclass(frozen=True)
+class FinishedWork:
+    """A finished run, as far as it tells what is done and how long that took.
+
+    Attributes:
+        run_id: the run.
+        fingerprint: of its work; empty where it has none.
+        dataset: its data set.
+        params: the logged parameters.
+        seconds: of each phase, by name; those of a teacher are the whole run's, as `teacher_s`.
+    """
+
+    run_id: str
+    fingerprint: str
+    dataset: str
+    params: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+
+def read_finished(role: Role) -> list[FinishedWork]:
+    """Read the finished students or teachers of the current tracking store, in all experiments, newest first.
+
+    Students that only reused another are skipped.
+    """
+    found = store.search(f"tags.`{names.ROLE}` = '{role}' and attributes.status = '{Status.FINISHED}'")
+    return [_finished(run) for run in found if names.REUSED_RUN not in run.data.tags]
+
+
+def _finished(run: "Run") -> FinishedWork:
+    tags, metrics = run.data.tags, run.data.metrics
+    seconds = {
+        name.removeprefix(names.PHASE_PREFIX): value
+        for name, value in metrics.items()
+        if name.startswith(names.PHASE_PREFIX)
+    }
+    if tags[names.ROLE] == Role.TEACHER:
+        seconds = {"teacher_s": (run.info.end_time - run.info.start_time) / 1000}
+    return FinishedWork(
+        run_id=run.info.run_id,
+        fingerprint=tags.get(names.FINGERPRINT, ""),
+        dataset=tags.get(names.DATASET, ""),
+        params=dict(run.data.params),
+        seconds=seconds,
+    )
 
 
 def read_trials(results: Results) -> pd.DataFrame:
@@ -142,9 +195,24 @@ def read_classes(run_id: str) -> Mapping[str, object] | None:
     """
     import mlflow.artifacts
 
-    if not any(file.path == names.BY_CLASS for file in store.client().list_artifacts(run_id)):
+    if not _logged(run_id, names.BY_CLASS):
         return None
     return cast(Mapping[str, object], json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{names.BY_CLASS}")))
+
+
+def read_predictions(run_id: str) -> "tuple[Gold, Gold] | None":
+    """Read the gold and the predicted labels of the test rows, one a text or a list a sentence; None: none logged."""
+    import mlflow.artifacts
+
+    if not _logged(run_id, names.PREDICTIONS):
+        return None
+    lines = mlflow.artifacts.load_text(f"runs:/{run_id}/{names.PREDICTIONS}").split("\n")
+    rows = [json.loads(line) for line in lines]
+    return [row["gold"] for row in rows], [row["predicted"] for row in rows]
+
+
+def _logged(run_id: str, file_name: str) -> bool:
+    return any(file.path == file_name for file in store.client().list_artifacts(run_id))
 
 
 def _related(students: pd.DataFrame, others: pd.DataFrame) -> Results:

@@ -15,6 +15,7 @@ from kdops.tracking import host, names, server, store
 from kdops.tracking.names import Role, Status
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
     from mlflow.entities import RunData
 
@@ -76,6 +77,12 @@ class Run:
         """Log a text file."""
         with store.answering():
             store.client().log_text(self.run_id, text, name)
+
+    def table(self, rows: "pd.DataFrame", name: str) -> None:
+        """Log a table as `<name>.json`, which the UI shows beside those of other runs, and as `<name>.csv`."""
+        with store.answering():
+            store.client().log_table(self.run_id, rows, f"{name}.json")
+            store.client().log_text(self.run_id, rows.to_csv(index=False), f"{name}.csv")
 
     def dataset(self, corpus: "Corpus") -> None:
         """Log the splits of a dataset as inputs of this run; their digests begin with the corpus's fingerprint."""

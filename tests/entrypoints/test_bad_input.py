@@ -21,6 +21,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 import entrypoints.distill
+import entrypoints.exam
 import entrypoints.main
 import entrypoints.promote
 import entrypoints.train_teacher
@@ -438,6 +439,32 @@ class TestPlaces:
             f"error: tracking server http://127.0.0.1:{closed_port} does not answer "
             "([Errno 111] Connection refused): is it running?"
         ]
+
+
+class TestExam:
+    def test_all_wrong_names_are_listed_at_once(self, fail: Fail) -> None:
+        lines = fail(entrypoints.exam.main, datasets="smss,sample,wrete", students="cnn2,all", recipes="kdx")
+        assert [line.partition(";")[0] for line in lines[-4:-1]] == [
+            "error: unknown students 'cnn2', 'all'",
+            "error: unknown recipe 'kdx'",
+            "error: unknown dataset 'smss': it is not on this machine and HF_HUB_OFFLINE is set",
+        ]
+        assert lines[-1] == "error: dataset 'wrete' is out of scope: its inputs are pairs of texts"
+        assert _runs() == []
+
+    @pytest.mark.parametrize(
+        ("name", "value", "line"),
+        [
+            ("seeds", "0", "seeds=0: Input should be greater than or equal to 1"),
+            ("datasets", ",", "datasets=,: the grid is empty: no name is given"),
+            ("backend", "slurm", "unknown backend 'slurm'; choose of: loky, ray"),
+            ("trials", "0", "trials=0: Input should be greater than or equal to 1"),
+            ("preset", "papers", "unknown preset 'papers'; choose one of: paper"),
+        ],
+    )
+    def test_a_grid_that_cannot_be(self, fail: Fail, name: str, value: str, line: str) -> None:
+        assert fail(entrypoints.exam.main, **{name: value})[-1] == f"error: {line}"
+        assert _runs() == []
 
 
 class _Hub(BaseHTTPRequestHandler):

@@ -18,7 +18,7 @@ runpy.run_module(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("name", ["train_teacher", "distill", "promote", "export", "main", "list_datasets"])
+@pytest.mark.parametrize("name", ["train_teacher", "distill", "promote", "export", "main", "list_datasets", "exam"])
 def test_help_is_quick(name: str) -> None:
     command = [sys.executable, "-c", SCRIPT, f"entrypoints.{name}"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True)
@@ -26,4 +26,4 @@ def test_help_is_quick(name: str) -> None:
     cpu_seconds, imported = json.loads(last)
     assert imported == []
     assert cpu_seconds < 1.5
-    assert any(line.strip().startswith("--dataset ") for line in usage)
+    assert any(line.strip().startswith(("--dataset ", "--datasets ")) for line in usage)

@@ -1,0 +1,106 @@
+"""How long cells will take, from what finished runs took."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import mean
+
+from kdops.steps.exam.grid import Cell
+from kdops.tracking import names
+from kdops.tracking.results import FinishedWork
+from kdops.training.recipes import RECIPES
+
+_TEACHER = "teacher_s"
+_BASELINE = "baseline_"
+# Work with other values of these takes another time.
+_BUDGET = ("trials", "epochs", "patience", "batch_size", "max_length", "unlabeled_max", "init")
+
+
+class Estimator:
+    """Looks up what the parts of each cell took before; a shared part is counted with the first cell that needs it.
+
+    Args:
+        students: the finished students of the store.
+        teachers: its finished teachers.
+        taught: data sets and seeds whose teacher is finished.
+        states: all cells, with the run that did each, None where there is none.
+    """
+
+    def __init__(
+        self,
+        students: Sequence[FinishedWork],
+        teachers: Sequence[FinishedWork],
+        taught: set[tuple[str, int]],
+        states: Mapping[Cell, str | None],
+    ) -> None:
+        self._students, self._teachers = students, teachers
+        self._taught = set(taught)
+        self._alone = {_shares_baseline(cell) for cell, finished in states.items() if finished}
+        self._finished = {cell for cell, finished in states.items() if finished}
+
+    def seconds(self, cell: Cell) -> float | None:
+        """What a cell takes, asked in the order in which cells are done; None: something in it was never measured."""
+        if cell in self._finished:
+            return 0.0
+        like = [one for one in self._students if _alike(one, cell, _STUDENT)]
+        parts = [_mean(_own(one.seconds) for one in like)]
+        if (cell.dataset, cell.seed) not in self._taught:
+            self._taught.add((cell.dataset, cell.seed))
+            parts.append(_mean(one.seconds.get(_TEACHER) for one in self._teachers if _alike_teacher(one, cell)))
+        if RECIPES[cell.recipe].distills and _shares_baseline(cell) not in self._alone:
+            self._alone.add(_shares_baseline(cell))
+            parts.append(_mean(_baseline(one.seconds) for one in self._students if _alike_baseline(one, cell)))
+        return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def in_words(seconds: float | None) -> str:
+    """A time for people: `40 s`, `12 min`, `3 h 20 min`, `unknown`."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+_STUDENT = ("student", "recipe", *_BUDGET)
+
+
+def _alike(one: FinishedWork, cell: Cell, keys: Sequence[str]) -> bool:
+    asked = cell.config.model_dump()
+    return one.dataset == cell.dataset and all(_param(one, key) == str(asked[key]) for key in keys)
+
+
+def _alike_baseline(one: FinishedWork, cell: Cell) -> bool:
+    known = RECIPES.get(_param(one, "recipe"))
+    return (
+        known is not None
+        and known.unlabeled == RECIPES[cell.recipe].unlabeled
+        and _alike(one, cell, ("student", *_BUDGET))
+    )
+
+
+def _alike_teacher(one: FinishedWork, cell: Cell) -> bool:
+    epochs = str(cell.config.teacher_epochs)
+    return _param(one, "epochs") == epochs and _alike(one, cell, ("max_length", "learning_rate"))
+
+
+def _param(one: FinishedWork, key: str) -> str:
+    return one.params.get(names.CONFIG_PREFIX + key, "")
+
+
+def _shares_baseline(cell: Cell) -> tuple[str, str, int, bool]:
+    return cell.dataset, cell.student, cell.seed, RECIPES[cell.recipe].unlabeled
+
+
+def _own(seconds: Mapping[str, float]) -> float | None:
+    own = [value for name, value in seconds.items() if name != _TEACHER and not name.startswith(_BASELINE)]
+    return sum(own) if own else None
+
+
+def _baseline(seconds: Mapping[str, float]) -> float | None:
+    parts = [value for name, value in seconds.items() if name.startswith(_BASELINE)]
+    return sum(parts) if parts else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None

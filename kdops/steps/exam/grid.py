@@ -1,0 +1,123 @@
+"""The cells of an exam, and the order in which workers take them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from kdops.models.students import STUDENTS
+from kdops.steps.distill import DistillConfig
+from kdops.training.recipes import RECIPES
+
+EVERYTHING = "all"
+
+_PRESETS = {
+    # arXiv:2201.00558, on those of its data sets that are public; their own teacher is the study's.
+    "paper": {
+        "datasets": "smsa,emot,senta,terma,pos,nergrit,nerp,posp",
+        "students": EVERYTHING,
+        "recipes": EVERYTHING,
+    }
+}
+
+
+class ExamConfig(BaseModel):
+    """The parameters of `exam`.
+
+    Attributes:
+        each: what all cells have in common: budget, teacher, texts without labels.
+        preset: what stands for the names that are not given.
+        datasets: names, folders, files or hub ids, with commas between them.
+        students: names with commas between them, or `all`.
+        recipes: the same.
+        seeds: how many, from 1 on.
+        backend: of joblib.
+        workers: processes at a time; None: as many as there are cores.
+        plan: only say what would be done.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    each: DistillConfig = DistillConfig()
+    preset: Literal["paper"] | None = None
+    datasets: tuple[str, ...] = ("sample",)
+    students: tuple[str, ...] = STUDENTS
+    recipes: tuple[str, ...] = ("kd-unlabeled-teacher",)
+    seeds: int = Field(default=3, ge=1)
+    backend: str = "loky"
+    workers: int | None = Field(default=None, ge=1)
+    plan: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return _PRESETS.get(values.get("preset") or "", {}) | values
+
+    @field_validator("datasets", "students", "recipes", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        named = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        if not named:
+            raise ValueError("the grid is empty: no name is given")
+        return named
+
+    @field_validator("students")
+    @classmethod
+    def _students(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return STUDENTS if value == (EVERYTHING,) else value
+
+    @field_validator("recipes")
+    @classmethod
+    def _recipes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(RECIPES) if value == (EVERYTHING,) else value
+
+    def cell(self, dataset: str, student: str, recipe: str, seed: int) -> DistillConfig:
+        """What `distill` is asked for one cell; the names must be known ones."""
+        given = self.each.model_dump() | {"storage": self.each.storage}
+        return DistillConfig(**given | {"dataset": dataset, "student": student, "recipe": recipe, "seed": seed})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the grid.
+
+    Attributes:
+        dataset: what the data set is called.
+        config: what `distill` is asked.
+        key: stands for the content of the data and all parameters; no two exams work on one key at a time.
+    """
+
+    dataset: str
+    config: DistillConfig
+    key: str
+
+    @property
+    def student(self) -> str:
+        """The student's name."""
+        return self.config.student
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.config.recipe
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+        return self.config.seed
+
+    def __str__(self) -> str:
+        return f"{self.dataset} {self.student} {self.recipe} seed {self.seed}"
+
+
+def in_turns(groups: Sequence[Sequence[Cell]]) -> list[Cell]:
+    """The first cell of each group, then the second of each, and so on.
+
+    Cells of a group share what one of them makes first, so that workers who begin with different groups do not wait
+    for one another.
+    """
+    return [cell for cell in chain.from_iterable(zip_longest(*groups)) if cell is not None]

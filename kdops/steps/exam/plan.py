@@ -1,0 +1,193 @@
+"""What an exam has to do: all checked before any work, finished cells found, the time of the others estimated."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import ParamSpec, TypeVar
+
+from kdops.data.corpus import Corpus
+from kdops.data.unlabeled import Unlabeled
+from kdops.errors import UserError
+from kdops.fingerprint import fingerprint
+from kdops.models.students import STUDENTS
+from kdops.models.teacher import SCRATCH
+from kdops.steps.distill import DistillConfig, check_choices, check_source
+from kdops.steps.exam.estimate import Estimator, in_words
+from kdops.steps.exam.grid import Cell, ExamConfig, in_turns
+from kdops.steps.setup import checked_corpus
+from kdops.steps.tables import aligned
+from kdops.steps.teacher import KnownTeacher, find_teacher
+from kdops.tracking.names import Role
+from kdops.tracking.results import read_finished
+from kdops.training.recipes import RECIPES
+from kdops.training.tuning import open_storage
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+# What each backend needs beyond kdops[train], and how one comes by it.
+_BACKENDS = {"loky": None, "ray": "ray"}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with what is known of it.
+
+    Attributes:
+        cell: which.
+        finished: the run that did it; None: it is still to be done.
+        seconds: how long it will take one worker; None: nothing like it was measured yet.
+    """
+
+    cell: Cell
+    finished: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells, in the order in which workers take them."""
+
+    cells: Sequence[Planned]
+    workers: int
+
+    @property
+    def to_do(self) -> list[Planned]:
+        """Those that no finished run has done."""
+        return [one for one in self.cells if one.finished is None]
+
+    def __str__(self) -> str:
+        head = ("data set", "student", "recipe", "seed", "state", "estimate")
+        rows = [
+            (
+                *(one.cell.dataset, one.cell.student, one.cell.recipe, str(one.cell.seed)),
+                "to do" if one.finished is None else "finished",
+                in_words(one.seconds) if one.finished is None else "",
+            )
+            for one in self.cells
+        ]
+        return f"{aligned([head, *rows])}\n\n{self.summary}"
+
+    @property
+    def summary(self) -> str:
+        """How many there are, how many are finished, and how long the others take."""
+        counts = f"{len(self.cells)} cells: {len(self.cells) - len(self.to_do)} finished, {len(self.to_do)} to do"
+        known = [one.seconds for one in self.to_do if one.seconds is not None]
+        unknown = len(self.to_do) - len(known)
+        workers = f"with {self.workers} {'worker' if self.workers == 1 else 'workers'}"
+        if not self.to_do:
+            return counts
+        if not known:
+            return f"{counts}; time: unknown, nothing like them was measured yet"
+        more = f", and unknown for {unknown} of them" if unknown else ""
+        return f"{counts}; time: about {in_words(sum(known) / self.workers)} {workers}{more}"
+
+
+def make_plan(config: ExamConfig, workers: int) -> Plan:
+    """Check everything that the cells need, and find out which are finished; nothing is trained.
+
+    Raises:
+        UserError: a line for each thing that is wrong, all of them.
+    """
+    found = _checked(config)
+    finished = read_finished(Role.STUDENT)
+    done = {one.fingerprint: one.run_id for one in reversed(finished)}
+    states: dict[Cell, str | None] = {}
+    taught: set[tuple[str, int]] = set()
+    groups = []
+    for dataset, (corpus, unlabeled) in found.items():
+        for seed in range(1, config.seeds + 1):
+            teacher = find_teacher(corpus, unlabeled, config.cell(dataset, STUDENTS[0], "kd", seed).teacher_config)
+            if teacher:
+                taught.add((corpus.name, seed))
+            group = [
+                _cell(config, dataset, corpus, student, recipe, seed)
+                # Students before recipes: those of one student share its training without distillation.
+                for recipe in config.recipes
+                for student in config.students
+            ]
+            states |= {cell: _finished(cell, corpus, unlabeled, teacher, done) for cell in group}
+            groups.append(group)
+    estimator = Estimator(finished, read_finished(Role.TEACHER), taught, states)
+    return Plan([Planned(cell, states[cell], estimator.seconds(cell)) for cell in in_turns(groups)], workers)
+
+
+def _cell(config: ExamConfig, dataset: str, corpus: Corpus, student: str, recipe: str, seed: int) -> Cell:
+    asked = config.cell(dataset, student, recipe, seed)
+    return Cell(corpus.name, asked, fingerprint("cell", corpus.fingerprint, asked.model_dump()))
+
+
+def _finished(
+    cell: Cell,
+    corpus: Corpus,
+    unlabeled: Unlabeled | None,
+    teacher: KnownTeacher | None,
+    done: dict[str, str],
+) -> str | None:
+    return done.get(cell.config.work(corpus, teacher, unlabeled)) if teacher else None
+
+
+def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:
+    """The data sets by the names that the user gave, with their texts without labels."""
+    problems = _Problems()
+    problems.unknown("student", config.students, STUDENTS)
+    problems.unknown("recipe", config.recipes, RECIPES)
+    problems.unknown("backend", [config.backend], _BACKENDS)
+    module = _BACKENDS.get(config.backend)
+    if module and not find_spec(module):
+        problems.add(f"backend={config.backend} is not installed: pip install 'kdops[{module}]'")
+    corpora: dict[str, Corpus] = {}
+    for dataset in config.datasets:
+        corpus = problems.caught(_corpus, config.each.model_copy(update={"dataset": dataset}))
+        if corpus:
+            same = next((other for other, one in corpora.items() if one.name == corpus.name), None)
+            if same:
+                problems.add(f"datasets {same!r} and {dataset!r} are both called {corpus.name}; rename one of them")
+            corpora[dataset] = corpus
+    for student in config.students:
+        if student in STUDENTS:
+            problems.caught(check_choices, config.cell("", student, "kd", 1))
+    for source in dict.fromkeys(config.each.source(corpus) for corpus in corpora.values()):
+        problems.caught(check_source, config.each, source)
+    problems.caught(open_storage, config.each.budget.storage)
+    problems.raise_any()
+    found = {dataset: (corpus, problems.caught(_unlabeled, config, corpus)) for dataset, corpus in corpora.items()}
+    problems.raise_any()
+    return found
+
+
+def _corpus(config: DistillConfig) -> Corpus:
+    return checked_corpus(config).corpus
+
+
+def _unlabeled(config: ExamConfig, corpus: Corpus) -> Unlabeled | None:
+    needed = any(RECIPES[recipe].unlabeled for recipe in config.recipes) or config.each.source(corpus) == SCRATCH
+    return config.each.unlabeled_texts(corpus) if needed else None
+
+
+class _Problems:
+    """Everything that is wrong, so that the user hears of all of it at once."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def add(self, line: str) -> None:
+        if line not in self._lines:
+            self._lines.append(line)
+
+    def unknown(self, what: str, given: Iterable[str], choices: Iterable[str]) -> None:
+        wrong = [repr(name) for name in given if name not in set(choices)]
+        if wrong:
+            kind = what if len(wrong) == 1 else f"{what}s"
+            self.add(f"unknown {kind} {', '.join(wrong)}; choose of: {', '.join(choices)}")
+
+    def caught(self, check: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result | None:
+        try:
+            return check(*given, **named)
+        except UserError as error:
+            self.add(str(error))
+            return None
+
+    def raise_any(self) -> None:
+        if self._lines:
+            raise UserError("\n".join(self._lines))

@@ -1,0 +1,148 @@
+"""`exam`: which student is best, for any data sets, students, recipes and seeds."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from joblib import cpu_count
+
+from kdops.home import home
+from kdops.report.exam import (
+    compare_students,
+    comparison_frame,
+    exam_frame,
+    recommendation_table,
+    recommendations,
+    significance_table,
+)
+from kdops.report.page import Section
+from kdops.steps.exam.grid import ExamConfig
+from kdops.steps.exam.plan import Plan, make_plan
+from kdops.steps.exam.progress import Progress
+from kdops.steps.exam.tables import students_table
+from kdops.steps.exam.work import Outcome, Workshop
+from kdops.steps.report import log_report
+from kdops.tracking import names, runs
+from kdops.tracking.names import Role, Status
+from kdops.tracking.places import how_to_look
+from kdops.tracking.results import Results, read_results
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What an exam found.
+
+    Attributes:
+        run_id: its run.
+        summary: tables and sentences for people.
+        failures: a line a cell that failed.
+    """
+
+    run_id: str
+    summary: str
+    failures: Sequence[str]
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+def exam(config: ExamConfig) -> Plan | Examined:
+    """Work off a grid of students, except for the cells that are finished, and say which student is best.
+
+    Returns:
+        The plan, if that is all that is asked for; else what was found, failed cells included.
+
+    Raises:
+        UserError: a line for each thing that is wrong with the parameters or the data, before any training.
+    """
+    runs.connect()
+    plan = make_plan(config, config.workers or cpu_count())
+    if config.plan:
+        return plan
+    logger.info("%s", plan.summary)
+    described = config.each.model_dump(exclude={"dataset", "student", "recipe", "seed", "name", "force"})
+    described |= {name: ",".join(getattr(config, name)) for name in ("datasets", "students", "recipes")}
+    described |= {"seeds": config.seeds, "backend": config.backend, "workers": plan.workers}
+    with runs.tracked(Role.EXAM, f"exam {' '.join(config.datasets)}", config=described) as run:
+        started = time.monotonic()
+        outcomes = _worked_off(config, plan, run.run_id)
+        run.metrics({"exam_s": time.monotonic() - started, **_counts(plan, outcomes)})
+        run.table(_cells_frame(plan, outcomes), "cells")
+        failures = [f"{one.cell}: {one.error}" for one in outcomes if one.error]
+        if failures:
+            run.tags({names.ERROR: f"{len(failures)} of {len(plan.cells)} cells failed"})
+            run.finish(Status.FAILED)
+        return Examined(run.run_id, _found(run, plan, outcomes), failures)
+
+
+def _worked_off(config: ExamConfig, plan: Plan, exam_run: str) -> list[Outcome]:
+    if not plan.to_do:
+        return []
+    workshop = Workshop(exam_run, home() / "exam" / exam_run, config.backend, plan.workers)
+    logger.info("what each cell says is in %s", workshop.logs)
+    progress = Progress(plan, workshop.log_of)
+    outcomes = []
+    with progress.shown():
+        for outcome in workshop.outcomes([one.cell for one in plan.to_do]):
+            progress.ended(outcome)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _counts(plan: Plan, outcomes: Sequence[Outcome]) -> Mapping[str, float]:
+    failed = sum(bool(one.error) for one in outcomes)
+    return {
+        "cells": len(plan.cells),
+        "cells_reused": len(plan.cells) - len(plan.to_do),
+        "cells_done": len(outcomes) - failed,
+        "cells_failed": failed,
+    }
+
+
+def _cells_frame(plan: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    by_cell = {one.cell: one for one in outcomes}
+    rows = []
+    for planned in plan.cells:
+        cell, outcome = planned.cell, by_cell.get(planned.cell)
+        error = outcome.error if outcome else ""
+        rows.append(
+            {
+                "dataset": cell.dataset,
+                "student": cell.student,
+                "recipe": cell.recipe,
+                "seed": cell.seed,
+                "state": "reused" if planned.finished else "failed" if error else "done",
+                "run_id": planned.finished or (outcome.run_id if outcome else "") or "",
+                "error": error,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _found(run: runs.Run, plan: Plan, outcomes: Sequence[Outcome]) -> str:
+    """Log what the finished cells tell, and give it for people."""
+    done = {one.finished for one in plan.cells if one.finished} | {one.run_id for one in outcomes if one.run_id}
+    if not done:
+        return "no cell is finished"
+    results = read_results(run_ids={one for one in done if one})
+    comparisons = compare_students(results)
+    sentences = list(recommendations(results, comparisons))
+    significance = significance_table(results, comparisons)
+    run.table(exam_frame(results), "students")
+    run.table(comparison_frame(comparisons), "comparisons")
+    run.text("\n".join(sentences) + "\n", "recommendation.txt")
+    tables = [recommendation_table(sentences), *([significance] if significance.rows else [])]
+    log_report(run, results, [Section("The exam", tables)])
+    look = how_to_look(students=_students(results))
+    parts = [students_table(results), *sentences, "", f"run: {run.run_id}", f"look at the runs: {look}"]
+    return "\n".join(["", *parts])
+
+
+def _students(results: Results) -> Mapping[str, str]:
+    """A student's run of each data set."""
+    newest = results.students.drop_duplicates("dataset")
+    return {str(name): str(run_id) for run_id, name in newest["dataset"].items()}

@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import pytest
+from finished_runs import add_student, add_teacher
+
+from kdops.report.exam import (
+    Comparison,
+    compare_students,
+    comparison_frame,
+    exam_frame,
+    recommendations,
+    significance_table,
+)
+from kdops.tracking import names, runs
+from kdops.tracking.results import Results, read_results
+
+
+def log_labels(run_id: str, right: float, seed: int) -> None:
+    """Test labels of which about such a share is right."""
+    drawn = np.random.default_rng(seed)
+    gold = ["bad", "good"] * 100
+    said = [one if drawn.random() < right else {"bad": "good", "good": "bad"}[one] for one in gold]
+    rows = [json.dumps({"gold": one, "predicted": other}) for one, other in zip(gold, said, strict=True)]
+    runs.Run(run_id).text("\n".join(rows), names.PREDICTIONS)
+
+
+@pytest.fixture
+def three(tracking_uri: str) -> Results:
+    """Two students that are alike, the worse one twice as fast, and one that guesses; two seeds of each."""
+    teacher = add_teacher("emot")
+    for seed in (1, 2):
+        for student, right, latency in (("bert-small", 0.91, 4.0), ("cnn", 0.9, 2.0), ("bilstm", 0.5, 1.0)):
+            made = add_student(
+                "emot", teacher, student, seed=seed, validation=right, test=right, latency=latency, trials=1
+            )
+            runs.Run(made).metrics({names.LATENCY_P95_MS: latency, names.RAM_PEAK_MB: 10 * latency**2})
+            log_labels(made, right, seed=seed + 10 * len(student))
+    return read_results()
+
+
+def test_pairs_of_students_are_compared_over_all_seeds(three: Results) -> None:
+    found = {(one.first, one.second): one for one in compare_students(three)}
+    assert len(found) == 3
+    near = next(one for one in found.values() if one.of("cnn", "bert-small"))
+    far = [one for one in found.values() if one.of("cnn", "bilstm") or one.of("bert-small", "bilstm")]
+    assert not near.clear
+    assert near.low < 0 < near.high
+    assert near.p_holm == near.p_value > 0.05
+    for one in far:
+        assert one.clear
+        assert abs(one.difference) == pytest.approx(0.4, abs=0.1)
+    assert sorted(one.p_holm / one.p_value for one in far) == pytest.approx([3, 3])
+    assert list(comparison_frame(list(found.values()))["clear"]).count(True) == 2
+
+
+def test_the_cheapest_within_noise_is_recommended(three: Results) -> None:
+    (sentence,) = recommendations(three, compare_students(three))
+    assert sentence.startswith(
+        "emot: cnn by kd is within noise of bert-small by kd (test f1_macro 0.900 against 0.910, p "
+    )
+    assert sentence.endswith(") at half of the latency and a quarter of the RAM")
+
+
+def test_the_best_is_recommended_where_no_other_is_near(three: Results) -> None:
+    clear = [Comparison("emot", "bert-small", other, 0.1, 0.05, 0.15, 0.001, 0.001) for other in ("cnn", "bilstm")]
+    assert list(recommendations(three, clear)) == [
+        "emot: bert-small by kd is best (test f1_macro 0.910, 101.1% of the teacher's); "
+        "no other student is within noise of it"
+    ]
+
+
+def test_runs_without_test_labels_are_told_of(store: str) -> None:
+    results = read_results(["emot"])
+    assert compare_students(results) == []
+    assert "not compared" in significance_table(results, []).rows[0]["students"]
+    (sentence,) = recommendations(results, [])
+    assert sentence.endswith("is unknown, their test labels were not logged")
+
+
+def test_the_table_has_means_and_spread_over_seeds(three: Results) -> None:
+    table = exam_frame(three).set_index("student")
+    assert list(table["seeds"]) == [2, 2, 2]
+    assert table.loc["cnn", "test"] == pytest.approx(0.9)
+    assert table.loc["cnn", "test_spread"] == pytest.approx(0)
+    assert table.loc["cnn", "kd_gain"] == 10

@@ -1,0 +1,61 @@
+import pytest
+
+from kdops.steps.distill import DistillConfig
+from kdops.steps.exam.estimate import Estimator, in_words
+from kdops.steps.exam.grid import Cell
+from kdops.tracking.results import FinishedWork
+
+SECONDS = {"teacher_s": 5.0, "student_signals_s": 10.0, "student_tuning_s": 50.0, "measure_s": 20.0}
+BASELINE = {"baseline_encoding_s": 1.0, "baseline_tuning_s": 30.0}
+
+
+def cell(recipe: str = "kd", seed: int = 1, student: str = "cnn", dataset: str = "emot") -> Cell:
+    return Cell(dataset, DistillConfig(student=student, recipe=recipe, seed=seed), f"{recipe}{seed}{student}{dataset}")  # type: ignore[arg-type]
+
+
+def work(one: Cell, seconds: dict[str, float], **changed: object) -> FinishedWork:
+    params = {f"cfg.{name}": str(value) for name, value in (one.config.model_dump() | changed).items()}
+    return FinishedWork("run", "work", one.dataset, params, seconds)
+
+
+TEACHER = FinishedWork(
+    "run", "work", "emot", {"cfg.epochs": "10", "cfg.max_length": "128", "cfg.learning_rate": "None"},
+    {"teacher_s": 1000.0},
+)  # fmt: skip
+
+
+def test_what_was_never_measured_is_unknown() -> None:
+    one = cell()
+    others = [
+        work(cell(student="bilstm"), SECONDS),
+        work(cell(), SECONDS, trials=9),
+        work(cell(dataset="smsa"), SECONDS),
+    ]
+    assert Estimator(others, [], {("emot", 1)}, {one: None}).seconds(one) is None
+
+
+def test_shared_work_counts_once() -> None:
+    cells = [cell("kd", 2), cell("kd-unlabeled", 2), cell("vanilla", 2)]
+    students = [
+        *(work(cell(recipe), SECONDS | BASELINE) for recipe in ("kd", "kd-unlabeled")),
+        work(cell("vanilla"), SECONDS),
+        # It found its baseline, which says nothing of how long that takes.
+        work(cell("kd", 3), SECONDS),
+    ]
+    estimator = Estimator(students, [TEACHER], set(), dict.fromkeys(cells))
+    assert [estimator.seconds(one) for one in cells] == [80 + 1000 + 31, 80 + 31, 80]
+
+
+def test_finished_cells_take_no_time_and_their_shared_work_is_there() -> None:
+    done, left = cell("kd", 1), cell("kd", 1)
+    left = Cell(left.dataset, left.config.model_copy(update={"embeddings": "teacher"}), "other")
+    estimator = Estimator([work(done, SECONDS | BASELINE)], [], {("emot", 1)}, {done: "run", left: None})
+    assert (estimator.seconds(done), estimator.seconds(left)) == (0, 80)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "unknown"), (8.4, "8 s"), (59.6, "1 min"), (90, "2 min"), (3600 * 3 + 1260, "3 h 21 min")],
+)
+def test_times_in_words(seconds: float | None, words: str) -> None:
+    assert in_words(seconds) == words

@@ -1,0 +1,63 @@
+import pytest
+
+from entrypoints import cli
+from kdops.data.catalog import CATALOG
+from kdops.errors import UserError
+from kdops.models.students import STUDENTS
+from kdops.steps.distill import DistillConfig
+from kdops.steps.exam.grid import Cell, ExamConfig, in_turns
+from kdops.training.recipes import RECIPES
+
+
+def test_the_words_of_mlproject_are_read() -> None:
+    config = cli.settings(
+        ExamConfig, preset="none", datasets="smsa, nergrit,smsa", students="all", recipes="all", seeds="3", plan="true"
+    )
+    assert config.datasets == ("smsa", "nergrit")
+    assert (config.students, config.recipes) == (STUDENTS, tuple(RECIPES))
+    assert (config.seeds, config.plan, config.workers) == (3, True, None)
+
+
+def test_the_grid_of_the_paper_is_its_public_data_sets_with_its_teacher() -> None:
+    config = cli.settings(ExamConfig, preset="paper", datasets="default", seeds="1")
+    assert len(config.datasets) == 8
+    assert {CATALOG[name].default_teacher for name in config.datasets} == {"indobenchmark/indobert-base-p1"}
+    assert (config.students, config.recipes) == (STUDENTS, tuple(RECIPES))
+
+
+def test_what_is_given_goes_before_the_preset() -> None:
+    config = cli.settings(ExamConfig, preset="paper", datasets="emot", students="cnn")
+    assert (config.datasets, config.students, config.recipes) == (("emot",), ("cnn",), tuple(RECIPES))
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"seeds": "0"}, "seeds=0: Input should be greater than or equal to 1"),
+        ({"workers": "0"}, "workers=0: Input should be greater than or equal to 1"),
+        ({"datasets": " , "}, "datasets= , : the grid is empty: no name is given"),
+        ({"students": ","}, "students=,: the grid is empty: no name is given"),
+        ({"preset": "papre"}, "unknown preset 'papre'; choose one of: paper"),
+    ],
+)
+def test_a_grid_that_cannot_be(given: dict[str, str], line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        cli.settings(ExamConfig, **given)
+    assert str(caught.value) == line
+
+
+def test_a_cell_has_the_budget_of_all() -> None:
+    each = DistillConfig(trials=7, storage="sqlite:///studies.db", teacher="scratch")
+    asked = ExamConfig(each=each).cell("emot", "cnn", "kd", 2)
+    assert asked == each.model_copy(update={"dataset": "emot", "student": "cnn", "recipe": "kd", "seed": 2})
+
+
+def test_workers_begin_with_different_groups() -> None:
+    def cell(dataset: str, student: str) -> Cell:
+        return Cell(dataset, DistillConfig(student=student), "")  # type: ignore[arg-type]
+
+    groups = [[cell("a", "bilstm"), cell("a", "cnn")], [cell("b", "bilstm")], [cell("c", "bilstm"), cell("c", "cnn")]]
+    assert [(one.dataset, one.student) for one in in_turns(groups)] == [
+        *(("a", "bilstm"), ("b", "bilstm"), ("c", "bilstm")),
+        *(("a", "cnn"), ("c", "cnn")),
+    ]

@@ -1,0 +1,129 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from kdops.data.corpus import load_corpus
+from kdops.data.unlabeled import load_unlabeled
+from kdops.errors import UserError
+from kdops.steps.distill import DistillConfig
+from kdops.steps.exam import plan as planning
+from kdops.steps.exam.grid import Cell, ExamConfig
+from kdops.steps.exam.plan import Plan, make_plan
+from kdops.steps.teacher import KnownTeacher
+from kdops.tracking import names, runs
+from kdops.tracking.names import Role
+
+TEACHER = KnownTeacher("0123", "feed", "beef")
+
+
+def write(folder: Path, good: str = "enak") -> Path:
+    folder.mkdir(exist_ok=True)
+    for number, split in enumerate(("train", "validation", "test")):
+        rows = [{"text": f"{good} {number}", "label": "good"}, {"text": f"buruk {number}", "label": "bad"}]
+        (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return folder
+
+
+def config(*datasets: Path | str, **more: object) -> ExamConfig:
+    grid = {"students": ("bilstm", "cnn"), "recipes": ("vanilla", "kd"), "seeds": 2}
+    return ExamConfig(each=DistillConfig(teacher="scratch"), datasets=tuple(map(str, datasets)), **{**grid, **more})  # type: ignore[arg-type]
+
+
+def finish(cell: Cell) -> str:
+    """A finished run that did a cell's work."""
+    corpus = load_corpus(cell.config.dataset)
+    work = cell.config.work(corpus, TEACHER, load_unlabeled(corpus, None))
+    with runs.tracked(Role.STUDENT, str(cell), fingerprint=work, tags={names.DATASET: cell.dataset}) as run:
+        pass
+    return run.run_id
+
+
+def states(plan: Plan) -> dict[tuple[str, str, str, int], bool]:
+    return {
+        (one.cell.dataset, one.cell.student, one.cell.recipe, one.cell.seed): one.finished is not None
+        for one in plan.cells
+    }
+
+
+@pytest.fixture
+def taught(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every data set has a finished teacher."""
+    runs.connect()
+    monkeypatch.setattr(planning, "find_teacher", lambda *_: TEACHER)
+
+
+def test_nothing_is_finished_before_there_is_a_teacher(tracking_uri: str, tmp_path: Path) -> None:
+    runs.connect()
+    plan = make_plan(config(write(tmp_path / "one"), seeds=3), workers=2)
+    assert len(plan.cells) == len(plan.to_do) == 12
+    # The first of each group makes the teacher of its seed.
+    assert [one.cell.seed for one in plan.cells[:3]] == [1, 2, 3]
+    assert plan.summary == "12 cells: 0 finished, 12 to do; time: unknown, nothing like them was measured yet"
+
+
+@pytest.mark.usefixtures("taught")
+def test_what_changes_in_one_data_set_is_done_again_for_exactly_its_cells(tmp_path: Path) -> None:
+    both = config(write(tmp_path / "one"), write(tmp_path / "two"))
+    before = make_plan(both, workers=1)
+    for planned in before.cells:
+        if (planned.cell.student, planned.cell.seed) != ("cnn", 2):
+            finish(planned.cell)
+    after = make_plan(both, workers=1)
+    assert {cell: done for cell, done in states(after).items() if not done} == {
+        (dataset, "cnn", recipe, 2): False for dataset in ("one", "two") for recipe in ("vanilla", "kd")
+    }
+    assert "16 cells: 12 finished, 4 to do" in str(after)
+    write(tmp_path / "two", good="lezat")
+    changed = states(make_plan(both, workers=1))
+    assert {cell for cell, done in changed.items() if done} == {
+        cell for cell, done in states(after).items() if done and cell[0] == "one"
+    }
+
+
+@pytest.mark.usefixtures("taught")
+def test_other_parameters_are_other_cells(tmp_path: Path) -> None:
+    asked = config(write(tmp_path / "one"), students=("cnn",), recipes=("kd",), seeds=1)
+    finish(make_plan(asked, workers=1).cells[0].cell)
+    assert make_plan(asked, workers=1).to_do == []
+    for changed in ({"trials": 9}, {"precision": "fp32"}, {"max_length": 64}, {"threads": 2}):
+        other = asked.model_copy(update={"each": asked.each.model_copy(update=changed)})
+        assert len(make_plan(other, workers=1).to_do) == 1
+
+
+def test_everything_that_is_wrong_is_said_at_once(tracking_uri: str, tmp_path: Path) -> None:
+    runs.connect()
+    wrong = config(
+        "smss", tmp_path / "none", "sample", students=("cnn2", "cnn", "lstm"), recipes=("kdx",), backend="slurm"
+    )
+    with pytest.raises(UserError) as caught:
+        make_plan(wrong, workers=1)
+    students, recipes, backend, *datasets = str(caught.value).splitlines()
+    assert students == "unknown students 'cnn2', 'lstm'; choose of: bilstm, cnn, bert-tiny, bert-mini, bert-small"
+    assert recipes.startswith("unknown recipe 'kdx'; choose of: vanilla, kd, ")
+    assert backend == "unknown backend 'slurm'; choose of: loky, ray"
+    assert len(datasets) == 2
+    assert "'smss'" in datasets[0]
+    assert str(tmp_path / "none") in datasets[1]
+
+
+def test_a_backend_that_is_not_installed(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.connect()
+    monkeypatch.setattr(planning, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"backend=ray is not installed: pip install 'kdops\[ray\]'"):
+        make_plan(config("sample", backend="ray"), workers=1)
+
+
+def test_students_that_cannot_start_from_the_teacher(tracking_uri: str) -> None:
+    runs.connect()
+    asked = config("sample").model_copy(update={"each": DistillConfig(init="teacher", max_length=600)})
+    with pytest.raises(UserError) as caught:
+        make_plan(asked, workers=1)
+    assert [line.partition(";")[2].split()[0] for line in str(caught.value).splitlines()[:2]] == ["bilstm", "cnn"]
+
+
+def test_two_data_sets_of_one_name(tracking_uri: str, tmp_path: Path) -> None:
+    runs.connect()
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UserError, match="are both called one; rename one of them"):
+        make_plan(config(write(tmp_path / "one"), write(tmp_path / "other" / "one")), workers=1)
