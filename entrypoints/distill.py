@@ -29,6 +29,7 @@ def distill(
     threads: options.Threads = "default",
     seed: options.Seed = "default",
     storage: options.Storage = "default",
+    workers: options.Workers = "default",
     force: options.Force = "false",
 ) -> None:
     """Find or train the teacher, tune the student, measure both, and register the student as challenger."""

@@ -15,6 +15,7 @@ def distill_and_promote(
     max_length: options.MaxLength = "default",
     precision: options.Precision = "default",
     seed: options.Seed = "default",
+    workers: options.Workers = "default",
     force: options.Force = "false",
 ) -> None:
     """Distill with the defaults, then promote the student if it is no worse than the champion."""

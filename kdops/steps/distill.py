@@ -63,6 +63,7 @@ class DistillConfig(TrainingDataConfig):
     seed: int = Field(default=1, ge=0)
     # May hold a password, so it is never logged.
     storage: str | None = Field(default=None, exclude=True)
+    workers: int = Field(default=1, ge=1)
     force: bool = False
 
     @property
@@ -77,6 +78,7 @@ class DistillConfig(TrainingDataConfig):
             batch_size=self.batch_size,
             seed=self.seed,
             storage=self.storage or study_storage(),
+            workers=self.workers,
             force=self.force,
         )
 

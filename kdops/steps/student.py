@@ -28,6 +28,9 @@ _VERSION = 2
 
 BUNDLE = "bundle"
 
+_NOT_COMPUTED = ("trials", "storage", "workers", "force")
+"""What of a budget does not change what a trial of it computes."""
+
 
 @dataclass(frozen=True)
 class FinishedStudent:
@@ -56,8 +59,8 @@ def work_fingerprint(
 
 
 def study_fingerprint(material_fingerprint: str, teacher: TeacherMarks, budget: Budget) -> str:
-    """What names a study: all but the number of trials, which may grow, and where it is stored."""
-    kept = {key: value for key, value in asdict(budget).items() if key not in ("trials", "storage", "force")}
+    """What names a study: all but the number of trials, which may grow, and where and by how many it is done."""
+    kept = {key: value for key, value in asdict(budget).items() if key not in _NOT_COMPUTED}
     if budget.init == "teacher":
         # Without distillation its weights are no part of the material.
         kept["init"] = teacher.fingerprint
@@ -78,7 +81,7 @@ def finish_student(run: runs.Run, material: Material, teacher: TrainedTeacher, b
         start = start_of(
             budget.student, material, from_teacher=budget.init == "teacher", seed=budget.seed, folder=folder
         )
-        student, best = tuned_student(start, budget, study_name, folder)
+        student, best = tuned_student(start, budget, study_name, folder, run.run_id)
         bundle = write_bundle(
             folder / BUNDLE,
             model=student,

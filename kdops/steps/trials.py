@@ -1,7 +1,7 @@
-"""The trials of a student, each in a run of its own, and the weights of the best."""
+"""The trials of a student, here or in several processes, and the weights of the best."""
 
 import logging
-from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,19 +12,22 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from kdops.models.students import first_setting
-from kdops.steps.evaluation import log_epoch, prefixed
-from kdops.steps.figures import curves
+from kdops.steps.lesson import Lesson, TrialPlace, run_trial, run_trial_elsewhere
 from kdops.steps.setup import identifying_tags
 from kdops.steps.start import Start
-from kdops.tracking import names, runs
-from kdops.tracking.names import Role, Status
-from kdops.training.loop import Epoch, Fit, LoopConfig, fit
-from kdops.training.tuning import Candidate, SearchSpace, open_study, run_trials
+from kdops.tracking import names, store
+from kdops.training.tuning import (
+    SearchSpace,
+    missing_trials,
+    open_study,
+    run_trials,
+    run_trials_at_once,
+)
+from kdops.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-_AVERAGING = 0.999
-"""A student is the moving average of its last thousand steps or so: it generalises better than where it stands."""
+_LESSON = "lesson.joblib"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Budget:
         batch_size: texts a step.
         seed: of everything random.
         storage: the Optuna storage.
+        workers: trials at a time, each in a process of its own; 1: all in this one.
         force: forget the trials there are.
     """
 
@@ -51,6 +55,7 @@ class Budget:
     batch_size: int
     seed: int
     storage: str
+    workers: int
     force: bool
 
     @property
@@ -63,7 +68,9 @@ class Budget:
         return replace(self, epochs=self.epochs * times, patience=self.patience * times)
 
 
-def tuned_student(start: Start, budget: Budget, study_name: str, folder: Path) -> tuple[nn.Module, FrozenTrial]:
+def tuned_student(
+    start: Start, budget: Budget, study_name: str, folder: Path, run_id: str
+) -> tuple[nn.Module, FrozenTrial]:
     """Run the trials that the study still lacks; the best one's weights are the student, without training again.
 
     Args:
@@ -71,13 +78,13 @@ def tuned_student(start: Start, budget: Budget, study_name: str, folder: Path) -
         budget: how much to try.
         study_name: stands for the start and everything in the budget that changes a trial's result.
         folder: where the weights of its trials are kept; only the best one's stay.
+        run_id: the open run that the trials belong to.
 
     Returns:
         The student, in evaluation mode, and its trial.
     """
-    material = start.material
     setting = first_setting(budget.student)
-    space = SearchSpace(setting.learning_rate, setting.dropout, material.recipe.distills)
+    space = SearchSpace(setting.learning_rate, setting.dropout, start.material.recipe.distills)
     study = open_study(
         study_name,
         budget.storage,
@@ -86,108 +93,86 @@ def tuned_student(start: Start, budget: Budget, study_name: str, folder: Path) -
         warmup_epochs=budget.patience,
         force=budget.force,
     )
-
-    def objective(trial: optuna.Trial) -> float:
-        candidate = space.suggest(trial)
-
-        def compare(epoch: Epoch) -> None:
-            trial.report(epoch.scores[material.corpus.main_metric], epoch.number)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        name = f"trial {trial.number} {material.recipe.name}"
-        try:
-            return _run_trial(name, study_name, start, budget, candidate, _weights(folder, trial.number), compare)
-        except KeyboardInterrupt:
-            # Its setting is not at fault: the next start tries it again. Optuna would log the end with a traceback.
-            study.enqueue_trial(trial.params)
-            optuna.logging.set_verbosity(optuna.logging.ERROR)
-            raise
-
-    best = run_trials(study, objective, budget.trials)
+    lesson = _lesson(start, budget, study_name, folder)
+    tuning = _Tuning(study, space, lesson, budget, folder)
+    workers = min(budget.workers, missing_trials(study, budget.trials))
+    best = tuning.at_once(workers, run_id) if workers > 1 else tuning.one_by_one()
     weights = _weights(folder, best.number)
     if not weights.exists():
         logger.info("the weights of trial %d are not on this machine; training its setting again", best.number)
         candidate = space.suggest(FixedTrial(best.params))
-        name = f"trial {best.number} {material.recipe.name} again"
-        _run_trial(name, study_name, start, budget, candidate, weights, lambda epoch: None)
-    for path in folder.glob("trial-*.safetensors"):
-        if path != weights:
-            path.unlink()
-    student = start.new_student()
+        run_trial(lesson, f"trial {best.number} {lesson.recipe} again", candidate, weights)
+    student = lesson.new_student()
     load_model(student, weights)
+    for path in (lesson.start, folder / _LESSON, *folder.glob("trial-*")):
+        if path != weights:
+            path.unlink(missing_ok=True)
     return student.eval(), best
 
 
-def _run_trial(
-    name: str,
-    study_name: str,
-    start: Start,
-    budget: Budget,
-    candidate: Candidate,
-    weights: Path,
-    compare: Callable[[Epoch], None],
-) -> float:
-    """Train one setting in a run of its own and keep its weights; gives its best validation score."""
-    corpus = start.material.corpus
-    tags = identifying_tags(corpus, budget.student, start.material.recipe.name)
-    tags |= {names.STUDY: study_name, names.TRIAL_STATE: "running"}
-    with runs.tracked(Role.TRIAL, name, tags=tags, config=candidate.parameters) as run:
-        try:
-            result = _train(run, start, budget, candidate, weights, compare)
-        except optuna.TrialPruned:
-            run.tags({names.TRIAL_STATE: "pruned"})
-            run.finish(Status.KILLED)
-            raise
-        except BaseException as error:
-            run.tags({names.TRIAL_STATE: "failed" if isinstance(error, Exception) else "interrupted"})
-            raise
-        run.tags({names.TRIAL_STATE: "complete"})
-    logger.info("%s: %s %.4f", name, corpus.main_metric, result.best_score)
-    return result.best_score
+@dataclass(frozen=True)
+class _Tuning:
+    """The trials of one study."""
+
+    study: optuna.Study
+    space: SearchSpace
+    lesson: Lesson
+    budget: Budget
+    folder: Path
+
+    def one_by_one(self) -> FrozenTrial:
+        """All in this process."""
+
+        def objective(trial: optuna.Trial) -> float:
+            candidate, weights = self.space.suggest(trial), _weights(self.folder, trial.number)
+            try:
+                return run_trial(self.lesson, self._name(trial), candidate, weights, trial)
+            except KeyboardInterrupt:
+                # Its setting is not at fault: the next start tries it again. Optuna would log the end with a traceback.
+                self.study.enqueue_trial(trial.params)
+                optuna.logging.set_verbosity(optuna.logging.ERROR)
+                raise
+
+        return run_trials(self.study, objective, self.budget.trials)
+
+    def at_once(self, workers: int, run_id: str) -> FrozenTrial:
+        """In so many other processes, which read the lesson from disk."""
+        file = self.folder / _LESSON
+        self.lesson.save(file)
+
+        def start(processes: Workers, trial: optuna.Trial) -> Future[float]:
+            # What a killed worker left open.
+            store.close_orphans()
+            candidate, weights = self.space.suggest(trial), _weights(self.folder, trial.number)
+            place = TrialPlace(self.study.study_name, self.budget.storage, trial._trial_id)
+            return processes.start(run_trial_elsewhere, file, place, self._name(trial), candidate, weights, run_id)
+
+        return run_trials_at_once(self.study, start, self.budget.trials, workers)
+
+    def _name(self, trial: optuna.Trial) -> str:
+        return f"trial {trial.number} {self.lesson.recipe}"
 
 
-def _train(
-    run: runs.Run,
-    start: Start,
-    budget: Budget,
-    candidate: Candidate,
-    weights: Path,
-    compare: Callable[[Epoch], None],
-) -> Fit:
-    torch.manual_seed(budget.seed)
+def _lesson(start: Start, budget: Budget, study_name: str, folder: Path) -> Lesson:
+    """What the trials of a student need; the weights that they begin with go to a file."""
     material = start.material
-    student = start.new_student(candidate.dropout)
-
-    def on_epoch(epoch: Epoch) -> None:
-        log_epoch(run, epoch)
-        compare(epoch)
-
-    result = fit(
-        student,
-        material.training,
-        candidate.objective,
-        material.validation.scores,
-        LoopConfig(
-            epochs=budget.epochs,
-            learning_rate=candidate.learning_rate,
-            batch_size=budget.batch_size,
-            averaging=_AVERAGING,
-            patience=budget.patience,
-            seed=budget.seed,
-        ),
+    torch.manual_seed(budget.seed)
+    beginning = folder / "start.safetensors"
+    save_model(start.new_student(), str(beginning))
+    return Lesson(
+        student=budget.student,
+        start=beginning,
+        vocabulary_size=material.vocabulary.size,
+        training=material.training,
+        validation=material.validation,
         main_metric=material.corpus.main_metric,
-        pad_id=material.pad_id,
-        description=f"{material.recipe.name} {weights.stem}",
-        on_epoch=on_epoch,
+        epochs=budget.epochs,
+        patience=budget.patience,
+        batch_size=budget.batch_size,
+        seed=budget.seed,
+        recipe=material.recipe.name,
+        tags=identifying_tags(material.corpus, budget.student, material.recipe.name) | {names.STUDY: study_name},
     )
-    best = result.history[result.best_epoch - 1]
-    run.metrics(prefixed(names.VALIDATION_PREFIX, best.scores) | {"best_epoch": result.best_epoch})
-    run.figure(curves(result.history, material.corpus.main_metric), "curves.png")
-    unfinished = weights.with_suffix(".part")
-    save_model(student.to("cpu"), str(unfinished))
-    unfinished.rename(weights)
-    return result
 
 
 def _weights(folder: Path, trial_number: int) -> Path:

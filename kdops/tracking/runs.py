@@ -267,7 +267,7 @@ def _end(run: Run, status: Status, error: BaseException | None, outermost: bool)
         closing[names.STATUS] = status
     try:
         run.tags(closing)
-        if outermost:
+        if outermost or status is not Status.FINISHED:
             store.close_children(run.run_id)
     except MlflowException as failure:
         _log.warning("cannot describe how run %s ended: %s", run.run_id, store.one_line(failure))

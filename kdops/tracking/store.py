@@ -126,17 +126,19 @@ def close_orphans() -> None:
     mine = f"tags.`{names.PROCESS}` LIKE '{socket.gethostname()}:%'"
     for found in search(f"attributes.status = 'RUNNING' and {mine}"):
         if process.is_dead(found.data.tags[names.PROCESS]):
-            _kill(found.info.run_id, "process ended without closing the run")
+            _kill(found, "process ended without closing the run")
 
 
 def close_children(run_id: str) -> None:
     """Close what workers left open; nobody works for a run that has ended."""
     for child in search(f"attributes.status = 'RUNNING' and tags.`{_PARENT}` = '{run_id}'"):
         close_children(child.info.run_id)
-        _kill(child.info.run_id, "the parent run ended first")
+        _kill(child, "the parent run ended first")
 
 
-def _kill(run_id: str, reason: str) -> None:
-    _log.info("run %s is marked KILLED: %s", run_id, reason)
-    client().set_tag(run_id, names.ERROR, reason)
-    client().set_terminated(run_id, Status.KILLED)
+def _kill(run: "mlflow.entities.Run", reason: str) -> None:
+    _log.info("run %s is marked KILLED: %s", run.info.run_id, reason)
+    client().set_tag(run.info.run_id, names.ERROR, reason)
+    if names.TRIAL_STATE in run.data.tags:
+        client().set_tag(run.info.run_id, names.TRIAL_STATE, "interrupted")
+    client().set_terminated(run.info.run_id, Status.KILLED)

@@ -205,6 +205,7 @@ def fit(
     description: str,
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Path | None = None,
+    quiet: bool = False,
 ) -> Fit:
     """Train a model and leave it with the weights of its best epoch.
 
@@ -223,6 +224,7 @@ def fit(
         description: what the progress bar says.
         on_epoch: called after each epoch that this call trains; what it raises ends the training.
         checkpoint: file to save to at least once a minute and after each epoch, and to go on from if it exists.
+        quiet: whether to leave out the progress bar, which is for terminals only in any case.
     """
     set_seed(config.seed)
     loop = _Loop(model, data, config, pad_id)
@@ -231,7 +233,8 @@ def fit(
     progress = loop.progress
     done = (progress.epoch - 1) * loop.steps_an_epoch + progress.step
     total = config.epochs * loop.steps_an_epoch
-    with tqdm(total=total, initial=done, desc=description, unit="step", disable=None, leave=False) as bar:
+    shown = {"desc": description, "unit": "step", "disable": quiet or None, "leave": False}
+    with tqdm(total=total, initial=done, **shown) as bar:
         while progress.epoch <= config.epochs and not progress.ran_out(config.patience):
             loop.train_epoch(objective, bar, checkpoint)
             epoch = progress.close_epoch(score(loop.scored), main_metric, loop.scored)

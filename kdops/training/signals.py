@@ -11,8 +11,9 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ class Signals:
     """The logits of a list of texts, read from memory-mapped files as they are needed.
 
     Attributes:
-        shards: the flat logits of each file, float32.
+        files: where they are; they are mapped anew in each process that this is sent to.
         shard: which file each row is in, int32 (rows,).
         starts: where each row's logits begin in that file, int64 (rows,).
         counts: numbers a row: units * classes, int64 (rows,).
@@ -46,7 +47,7 @@ class Signals:
         computed: how many of the texts went through the teacher just now; the others were on disk.
     """
 
-    shards: tuple[np.ndarray, ...]
+    files: tuple[Path, ...]
     shard: np.ndarray
     starts: np.ndarray
     counts: np.ndarray
@@ -55,6 +56,14 @@ class Signals:
 
     def __len__(self) -> int:
         return len(self.shard)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if name != "shards"}
+
+    @cached_property
+    def shards(self) -> tuple[np.ndarray, ...]:
+        """The flat logits of each file, float32."""
+        return tuple(_open(path).column("logits").values.to_numpy() for path in self.files)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """The logits of the units of some rows, in their order, float32 (units, classes)."""
@@ -138,28 +147,28 @@ def _write_shard(folder: Path, rows: list[tuple[np.ndarray, np.ndarray]]) -> Non
         unfinished.unlink(missing_ok=True)
 
 
-def _shard_batches(folder: Path) -> Iterator[pa.RecordBatch]:
-    for path in sorted(folder.glob("*.arrow")):
-        yield pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+def _open(path: Path) -> pa.RecordBatch:
+    return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
 
 
-def _index(folder: Path) -> tuple[np.ndarray, np.ndarray, list[pa.RecordBatch]]:
+def _index(folder: Path) -> tuple[np.ndarray, np.ndarray, list[Path]]:
     """All keys of the store, the file that each is in, and the files."""
-    batches = list(_shard_batches(folder))
+    files = sorted(folder.glob("*.arrow"))
+    batches = [_open(path) for path in files]
     keys = [np.frombuffer(batch.column("key").buffers()[1], dtype="S16", count=len(batch)) for batch in batches]
     shard = np.repeat(np.arange(len(batches), dtype=np.int32), [len(part) for part in keys])
-    return np.concatenate(keys) if keys else np.empty(0, dtype="S16"), shard, batches
+    return np.concatenate(keys) if keys else np.empty(0, dtype="S16"), shard, files
 
 
 def _read(folder: Path, keys: np.ndarray, classes: int, computed: int) -> Signals:
-    known, shard, batches = _index(folder)
-    offsets = [batch.column("logits").offsets.to_numpy() for batch in batches]
+    known, shard, files = _index(folder)
+    offsets = [_open(path).column("logits").offsets.to_numpy() for path in files]
     starts = np.concatenate([part[:-1] for part in offsets]) if offsets else np.empty(0, dtype=np.int64)
     counts = np.concatenate([np.diff(part) for part in offsets]) if offsets else np.empty(0, dtype=np.int64)
     order = np.argsort(known, kind="stable")
     rows = order[np.searchsorted(known, keys, sorter=order)]
     return Signals(
-        shards=tuple(batch.column("logits").values.to_numpy() for batch in batches),
+        files=tuple(files),
         shard=shard[rows],
         starts=starts[rows],
         counts=counts[rows],

@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 import optuna
 from optuna.pruners import MedianPruner
-from optuna.samplers import TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from kdops.errors import UserError
 from kdops.process import identity, is_dead
 from kdops.training.losses import SOFT_LOSSES, DistillationObjective, GoldObjective, Objective, SoftLoss
+from kdops.training.workers import WorkerDied, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ _MOST_FAILURES = 3
 _UNPRUNED_TRIALS = 3
 _PROCESS = "process"
 _QUEUED = "fixed_params"
+_SECOND_TRY = "second_try"
 _LEARNING_RATE_FACTORS = (0.3, 10.0)
 _TEMPERATURES = (1.0, 10.0)
 _DROPOUTS = (0.0, 0.5)
@@ -119,7 +122,7 @@ def open_study(
         study_name=name,
         direction="maximize",
         load_if_exists=True,
-        pruner=MedianPruner(_UNPRUNED_TRIALS, warmup_epochs),
+        pruner=_pruner(warmup_epochs),
     )
     # A resumed sampler must not repeat the draws of the first one.
     study.sampler = TPESampler(seed=seed + len(study.trials), multivariate=True)
@@ -129,10 +132,21 @@ def open_study(
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         if is_dead(str(trial.user_attrs.get(_PROCESS, ""))):
             logger.info("trial %d was cut off by the end of its process; its setting is tried again", trial.number)
-            study.tell(trial.number, state=TrialState.FAIL)
-            # What was queued for it counts too: it may have ended before it asked for that.
-            study.enqueue_trial({**trial.system_attrs.get(_QUEUED, {}), **trial.params})
+            _put_back(study, trial)
     return study
+
+
+def missing_trials(study: optuna.Study, trials: int) -> int:
+    """How many trials a study lacks until it has so many finished ones; pruned ones are finished."""
+    return max(0, trials - len(study.get_trials(states=_FINISHED)))
+
+
+def open_trial(study_name: str, storage: str, trial_id: int, *, warmup_epochs: int) -> optuna.Trial:
+    """A running trial in another process than the one that asked for it, to report to and to ask about pruning."""
+    study = optuna.load_study(
+        study_name=study_name, storage=open_storage(storage), sampler=RandomSampler(), pruner=_pruner(warmup_epochs)
+    )
+    return optuna.Trial(study, trial_id)
 
 
 def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], trials: int) -> FrozenTrial:
@@ -149,13 +163,89 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
         return objective(trial)
 
     ended: list[TrialState] = []
-    logger.info("%d of %d trials are finished", len(study.get_trials(states=_FINISHED)), trials)
-    while len(study.get_trials(states=_FINISHED)) < trials:
+    _log_progress(study, trials)
+    while missing_trials(study, trials):
         # Not the state of the study's last trial: that may be one that waits.
         study.optimize(marked, n_trials=1, catch=(Exception,), callbacks=[lambda _, trial: ended.append(trial.state)])
-        if ended[-_MOST_FAILURES:] == [TrialState.FAIL] * _MOST_FAILURES:
-            raise RuntimeError(f"trials of study {study.study_name} keep failing; their runs hold the errors")
+        _check_failures(study, ended)
     return study.best_trial
+
+
+def run_trials_at_once(
+    study: optuna.Study, start: Callable[[Workers, optuna.Trial], Future[float]], trials: int, workers: int
+) -> FrozenTrial:
+    """As `run_trials`, with several trials at once in other processes, and never one more than asked for.
+
+    This process alone chooses settings and writes down how trials ended. The setting of a trial whose process was
+    killed is tried once more; those that were at work when this ends early are queued again.
+
+    Args:
+        study: the study.
+        start: lets an idle worker run a trial; its outcome is that of the objective of `run_trials`.
+        trials: finished ones to reach.
+        workers: processes, and so most trials at a time.
+
+    Raises:
+        RuntimeError: when several trials in a row failed.
+    """
+    ended: list[TrialState] = []
+    running: dict[Future[float], optuna.Trial] = {}
+    try:
+        with Workers(workers) as processes:
+            _log_progress(study, trials)
+            while missing := missing_trials(study, trials):
+                while len(running) < min(workers, missing):
+                    trial = study.ask()
+                    trial.set_user_attr(_PROCESS, identity())
+                    running[start(processes, trial)] = trial
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    ended.append(_write_down(study, running[future], future))
+                    del running[future]
+                _log_progress(study, trials)
+                _check_failures(study, ended)
+    except BaseException:
+        for trial in running.values():
+            _put_back(study, study.trials[trial.number])
+        raise
+    return study.best_trial
+
+
+def _write_down(study: optuna.Study, trial: optuna.Trial, future: Future[float]) -> TrialState:
+    """Write down how a trial ended that another process worked on."""
+    try:
+        return study.tell(trial, future.result()).state
+    except optuna.TrialPruned:
+        return study.tell(trial, state=TrialState.PRUNED).state
+    except WorkerDied:
+        logger.warning("the process of trial %d was killed", trial.number)
+        frozen = study.trials[trial.number]
+        if _SECOND_TRY in frozen.user_attrs:
+            return study.tell(trial, state=TrialState.FAIL).state
+        return _put_back(study, frozen, **{_SECOND_TRY: True})
+    except Exception as error:
+        logger.warning("trial %d failed: %s: %s", trial.number, type(error).__name__, error)
+        return study.tell(trial, state=TrialState.FAIL).state
+
+
+def _put_back(study: optuna.Study, trial: FrozenTrial, **marks: object) -> TrialState:
+    """Close a running trial as failed and queue its setting."""
+    study.tell(trial.number, state=TrialState.FAIL)
+    # What was queued for it counts too: it may have ended before it asked for that.
+    study.enqueue_trial({**trial.system_attrs.get(_QUEUED, {}), **trial.params}, user_attrs=marks)
+    return TrialState.FAIL
+
+
+def _log_progress(study: optuna.Study, trials: int) -> None:
+    logger.info("%d of %d trials are finished", trials - missing_trials(study, trials), trials)
+
+
+def _check_failures(study: optuna.Study, ended: list[TrialState]) -> None:
+    if ended[-_MOST_FAILURES:] == [TrialState.FAIL] * _MOST_FAILURES:
+        raise RuntimeError(f"trials of study {study.study_name} keep failing; their runs hold the errors")
+
+
+def _pruner(warmup_epochs: int) -> MedianPruner:
+    return MedianPruner(_UNPRUNED_TRIALS, warmup_epochs)
 
 
 def _engine_options(storage: str) -> dict[str, object]:

@@ -74,7 +74,7 @@ class TestConfig:
         budget = DistillConfig(student="cnn", init="random", epochs=4, patience=2, batch_size=8, seed=3).budget
         assert budget.described == {
             **{"student": "cnn", "init": "random", "trials": 4, "epochs": 4, "patience": 2},
-            **{"batch_size": 8, "seed": 3, "force": False},
+            **{"batch_size": 8, "seed": 3, "workers": 1, "force": False},
         }
         longer = budget.over_fewer_rows(3)
         assert (longer.epochs, longer.patience) == (12, 6)
@@ -84,6 +84,7 @@ class TestConfig:
         ("name", "value", "message"),
         [
             ("unlabeled_max", "0", "unlabeled_max=0: Input should be greater than or equal to 1"),
+            ("workers", "0", "workers=0: Input should be greater than or equal to 1"),
             ("drop_leaks", "some", "drop_leaks=some: Input should be a valid boolean"),
             ("init", "fasttext", "unknown init 'fasttext'; choose one of: random, teacher"),
             ("precision", "int4", "unknown precision 'int4'; choose one of: fp32, int8, auto"),

@@ -1,9 +1,20 @@
 from pathlib import Path
 
+import optuna
 import pytest
+import torch
+from mlflow import MlflowClient
+from taught import Taught
 
 from kdops.models.students import STUDENTS, first_setting
+from kdops.steps.material import prepare
+from kdops.steps.start import start_of
+from kdops.steps.student import study_fingerprint
+from kdops.steps.trials import Budget, tuned_student
+from kdops.tracking import names, runs
+from kdops.tracking.names import Role
 from kdops.training.losses import DistillationObjective, GoldObjective
+from kdops.training.recipes import RECIPES
 from kdops.training.tuning import SearchSpace, open_study
 
 
@@ -23,3 +34,45 @@ def test_larger_students_take_smaller_steps() -> None:
     rates = [first_setting(f"bert-{size}").learning_rate for size in ("tiny", "mini", "small")]
     assert rates == sorted(rates, reverse=True)
     assert len(set(rates)) == 3
+
+
+def budget(folder: Path, *, workers: int, trials: int = 2) -> Budget:
+    work = {"epochs": 2, "patience": 2, "batch_size": 4, "seed": 1, "force": False}
+    storage = f"sqlite:///{folder}/optuna-{workers}.db"
+    return Budget("bert-tiny", init="teacher", trials=trials, storage=storage, workers=workers, **work)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_workers_train_what_one_process_trains(taught: Taught, tracking_uri: str, tmp_path: Path) -> None:
+    material = prepare(taught.corpus, taught.teacher, RECIPES["kd-unlabeled"], taught.unlabeled, 32)
+    found = []
+    for workers in (1, 2):
+        folder = tmp_path / f"study-{workers}"
+        folder.mkdir()
+        start = start_of("bert-tiny", material, from_teacher=True, seed=1, folder=folder)
+        limits = budget(tmp_path, workers=workers)
+        with runs.tracked(Role.STUDENT, "student") as run:
+            student, best = tuned_student(start, limits, "study", folder, run.run_id)
+        trials = optuna.load_study(study_name="study", storage=limits.storage).trials
+        values = [(trial.params, trial.intermediate_values, trial.value) for trial in trials]
+        children = MlflowClient().search_runs([run_experiment(run.run_id)], children_of(run.run_id))
+        assert {child.info.run_name for child in children} == {"trial 0 kd-unlabeled", "trial 1 kd-unlabeled"}
+        assert {child.info.status for child in children} == {"FINISHED"}
+        assert {child.data.tags[names.TRIAL_STATE] for child in children} == {"complete"}
+        assert sorted(path.name for path in folder.iterdir()) == [f"trial-{best.number}.safetensors"]
+        found.append((values, best.number, student.state_dict()))
+    assert found[0][:2] == found[1][:2]
+    assert all(torch.equal(found[0][2][name], value) for name, value in found[1][2].items())
+
+
+def run_experiment(run_id: str) -> str:
+    return str(MlflowClient().get_run(run_id).info.experiment_id)
+
+
+def children_of(run_id: str) -> str:
+    return f"tags.`mlflow.parentRunId` = '{run_id}'"
+
+
+def test_the_number_of_workers_names_no_other_study(taught: Taught, tmp_path: Path) -> None:
+    one, two = (study_fingerprint("material", taught.teacher, budget(tmp_path, workers=count)) for count in (1, 2))
+    assert one == two

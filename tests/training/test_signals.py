@@ -1,4 +1,5 @@
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -249,3 +250,12 @@ def wait_for_texts(worker: subprocess.Popen[str], texts: int) -> None:
     assert worker.stdout is not None
     for _ in range(texts):
         assert worker.stdout.readline() == "batch\n"
+
+
+def test_signals_travel_without_their_logits(ask: Ask) -> None:
+    signals = ask(TEXTS)
+    rows = np.arange(len(TEXTS))
+    expected = signals.gather(rows)
+    sent = pickle.dumps(signals)
+    assert expected[0].tobytes() not in sent
+    np.testing.assert_array_equal(pickle.loads(sent).gather(rows), expected)

@@ -1,16 +1,28 @@
 import os
+import signal
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from kdops.errors import UserError
+from kdops.errors import Stopped, UserError
 from kdops.process import identity
 from kdops.training.losses import DistillationObjective, GoldObjective
-from kdops.training.tuning import Candidate, SearchSpace, open_storage, open_study, run_trials
+from kdops.training.tuning import (
+    Candidate,
+    SearchSpace,
+    missing_trials,
+    open_storage,
+    open_study,
+    open_trial,
+    run_trials,
+    run_trials_at_once,
+)
+from kdops.training.workers import Workers
 
 PROGRAM = "from kdops.process import identity; print(identity())"
 SPACE = SearchSpace(learning_rate=1e-3, dropout=0.3, distills=True)
@@ -261,3 +273,83 @@ def test_a_storage_that_cannot_be_opened_is_the_users_mistake(url: str) -> None:
         open_(url)
     assert str(caught.value).startswith(f"the Optuna storage '{url}' cannot be opened: ")
     assert os.linesep not in str(caught.value)
+
+
+def work_elsewhere(storage: str, trial_id: int, number: int, learning_rate: float, fate: str) -> float:
+    """What a worker does; `fate` names the trials that end badly."""
+    trial = open_trial("study", storage, trial_id, warmup_epochs=0)
+    trial.report(-abs(learning_rate - 2e-3), 1)
+    if f"killed {number}" in fate or f"killed by {learning_rate} {trial.params['soft']}" in fate:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if f"failed {number}" in fate:
+        raise ValueError("out of luck")
+    if f"pruned {number}" in fate:
+        raise optuna.TrialPruned
+    if f"stopped {number}" in fate:
+        raise Stopped("the server went away")
+    return -abs(learning_rate - 2e-3)
+
+
+def at_once(storage: str, trials: int, fate: str = "", workers: int = 2) -> optuna.Study:
+    study = open_(storage)
+
+    def start(processes: Workers, trial: optuna.Trial) -> Future[float]:
+        setting = SPACE.suggest(trial)
+        arguments = (storage, trial._trial_id, trial.number, setting.learning_rate, fate)
+        return processes.start(work_elsewhere, *arguments)
+
+    run_trials_at_once(study, start, trials, workers)
+    return study
+
+
+def states(study: optuna.Study) -> list[str]:
+    return [trial.state.name for trial in study.trials]
+
+
+@pytest.mark.slow
+class TestAtOnce:
+    @pytest.mark.parametrize("workers", [2, 3])
+    def test_as_many_trials_as_asked_for(self, storage: str, workers: int) -> None:
+        study = at_once(storage, 4, workers=workers)
+        assert states(study) == ["COMPLETE"] * 4
+        assert study.best_trial.value == max(trial.value for trial in study.trials if trial.value is not None)
+        assert study.trials[0].intermediate_values == {1: study.trials[0].value}
+        # The first settings are tried, and each setting once.
+        assert study.trials[0].params["soft"] == "mse"
+        assert study.trials[1].params["soft"] == "kl"
+        assert len({str(trial.params) for trial in study.trials}) == 4
+
+    def test_it_goes_on_where_one_process_was_and_back(self, storage: str) -> None:
+        run_trials(open_(storage), Work(), 1)
+        assert states(at_once(storage, 3)) == ["COMPLETE"] * 3
+        work = Work()
+        run_trials(open_(storage), work, 4)
+        assert len(work.tried) == 1
+
+    def test_the_setting_of_a_killed_worker_is_tried_again(self, storage: str) -> None:
+        study = at_once(storage, 3, "killed 0")
+        assert states(study) == ["FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+        assert study.trials[0].params in [trial.params for trial in study.trials[1:]]
+
+    def test_a_setting_that_kills_its_workers_is_tried_twice(self, storage: str) -> None:
+        # Which trial tries it again depends on who is first, so this one kills whoever gets it.
+        study = at_once(storage, 2, "killed by 0.001 mse")
+        doomed = [trial for trial in study.trials if trial.params == study.trials[0].params]
+        assert [trial.state.name for trial in doomed] == ["FAIL", "FAIL"]
+        assert states(study).count("COMPLETE") == 2
+
+    def test_failed_trials_are_made_up_for_and_pruned_ones_count(self, storage: str) -> None:
+        assert states(at_once(storage, 3, "failed 0, pruned 1")) == ["FAIL", "PRUNED", "COMPLETE", "COMPLETE"]
+
+    def test_trials_that_keep_failing_stop_early(self, storage: str) -> None:
+        with pytest.raises(RuntimeError, match="trials of study study keep failing"):
+            at_once(storage, 9, "".join(f"failed {number}, " for number in range(9)))
+
+    def test_a_stop_puts_back_what_was_at_work(self, storage: str) -> None:
+        with pytest.raises(Stopped):
+            at_once(storage, 9, "stopped 2")
+        study = open_(storage)
+        assert TrialState.RUNNING not in [trial.state for trial in study.trials]
+        waiting = [trial.system_attrs["fixed_params"] for trial in study.trials if trial.state is TrialState.WAITING]
+        assert study.trials[2].params in waiting
+        assert missing_trials(at_once(storage, 4), 4) == 0

@@ -1,0 +1,90 @@
+"""Processes beside this one that work for it, each with one thread."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import ParamSpec, TypeVar
+
+from joblib.externals.loky import ProcessPoolExecutor
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+WorkerDied = BrokenProcessPool
+"""What the future of a piece of work raises when its process was killed."""
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+_PARENT_POLL_S = 0.5
+
+
+class Workers:
+    """Worker processes that do one piece of work at a time; leaving the block kills them, whatever they are at.
+
+    Each is a joblib (loky) pool of its own: in a common pool the death of one process ends all the others. They are
+    started when there is work for them, and again when they died; they end by themselves when this process is gone,
+    leave Ctrl-C to it, and say which worker they are in each log line.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._pools: list[ProcessPoolExecutor | None] = [None] * count
+        self._work: list[Future[object] | None] = [None] * count
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for pool in filter(None, self._pools):
+            pool.shutdown(wait=True, kill_workers=True)
+
+    def start(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Result]:
+        """Let an idle worker do a piece of work; there must be one.
+
+        Args:
+            work: a function of a module, which the worker imports.
+            args: what it is given; it travels through a pipe, so large things go as files.
+            kwargs: the same, by name.
+
+        Returns:
+            Its outcome: what `work` returned or raised, or `WorkerDied`.
+        """
+        number = next(index for index, one in enumerate(self._work) if one is None or one.done())
+        try:
+            future = self._pool(number).submit(work, *args, **kwargs)
+        except WorkerDied:
+            self._pools[number] = None
+            future = self._pool(number).submit(work, *args, **kwargs)
+        self._work[number] = future
+        done: Future[Result] = future
+        return done
+
+    def _pool(self, number: int) -> ProcessPoolExecutor:
+        pool = self._pools[number]
+        if pool is None:
+            level = logging.getLogger(__name__).getEffectiveLevel()
+            setting = (number + 1, os.getpid(), level)
+            pool = ProcessPoolExecutor(1, initializer=_set_up, initargs=setting, env=_ONE_THREAD)
+            self._pools[number] = pool
+        return pool
+
+
+def _set_up(number: int, parent: int, level: int) -> None:
+    # Ctrl-C reaches every process of a terminal; what becomes of the work is for the parent to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+    form = f"%(asctime)s worker {number}: %(message)s"
+    logging.basicConfig(format=form, datefmt="%H:%M:%S", level=logging.WARNING)
+    logging.getLogger("kdops").setLevel(level)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_POLL_S)
+    os.kill(os.getpid(), signal.SIGKILL)
