@@ -26,10 +26,12 @@ def train_teacher(
     Texts without labels are read by a teacher from scratch only, which takes its vocabulary from them.
     """
     parameters = locals()
-    from kdops.steps.teacher import TeacherConfig
     from kdops.steps.teacher import train_teacher as run_train_teacher
+    from kdops.steps.teacher_training import TeacherConfig
 
-    print(run_train_teacher(cli.settings(TeacherConfig, **parameters)))
+    trained = run_train_teacher(cli.settings(TeacherConfig, **parameters))
+    if trained:
+        print(trained)
 
 
 main = cli.program(train_teacher)

@@ -27,13 +27,15 @@ from kdops.steps.report import report_for
 from kdops.steps.setup import CheckedCorpus, TrainingDataConfig, checked_corpus, identifying_tags
 from kdops.steps.student import BUNDLE, FinishedStudent, finish_student, work_fingerprint
 from kdops.steps.summary import Distilled
-from kdops.steps.teacher import TeacherConfig, TeacherMarks, TrainedTeacher, teacher_for
+from kdops.steps.teacher import TeacherMarks, TrainedTeacher, teacher_for
 from kdops.steps.teacher_bundle import teacher_bundle
+from kdops.steps.teacher_training import TeacherConfig
 from kdops.steps.trials import Budget
 from kdops.steps.variants import Precision, Variant, choose, variants_of
 from kdops.tracking import artifacts, names, registry, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
+from kdops.training.devices import check_alone
 from kdops.training.recipes import RECIPES, VANILLA, Recipe
 from kdops.training.tuning import open_storage
 
@@ -127,6 +129,7 @@ def distill(config: DistillConfig, *, exam_run: str | None = None) -> Distilled:
             server, before any training; or if int8 is asked for and does not pass its gate.
         RuntimeError: if a bundle does not pass its parity gate; it is not registered.
     """
+    check_alone("distill")
     runs.connect()
     check_choices(config)
     checked = checked_corpus(config)

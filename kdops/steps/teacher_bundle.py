@@ -12,7 +12,8 @@ from kdops.deploy.parity import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
 from kdops.home import home
 from kdops.models.teacher import load_teacher, teacher_identity
-from kdops.steps.teacher import ARTIFACT, TrainedTeacher
+from kdops.steps.teacher import TrainedTeacher
+from kdops.steps.teacher_training import ARTIFACT
 from kdops.tracking import artifacts, names, runs
 
 _PARITY_TEXTS = 100

@@ -3,20 +3,22 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 from transformers import get_linear_schedule_with_warmup
 
-from kdops.training.batches import TrainingSet, make_batch, training_order
-from kdops.training.losses import LossTerms, Objective
+from kdops.training import devices
+from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
+from kdops.training.losses import NO_LABEL, LossTerms, Objective
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +109,10 @@ class _Loop:
         self.steps_an_epoch = -(-len(data) // config.batch_size)
         steps = self.steps_an_epoch * config.epochs
         bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        self.accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no")
+        devices.processes()
+        # A batch is split over the processes: the schedule makes one step a batch, however many they are.
+        split = DataLoaderConfiguration(split_batches=True)
+        self.accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no", dataloader_config=split)
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -131,7 +136,7 @@ class _Loop:
         self.model.train()
         order = training_order(self.data.encoded.lengths, self.config.batch_size, self.config.seed, progress.epoch)
         for rows in order[progress.step :]:
-            self._step(make_batch(self.data, rows, self.pad_id), objective)
+            self._step(self._share(rows), objective)
             bar.update()
             progress.seconds = before + time.monotonic() - started
             if checkpoint and time.monotonic() - saved > _CHECKPOINT_SECONDS:
@@ -139,11 +144,36 @@ class _Loop:
                 saved = time.monotonic()
                 logger.info("epoch %d: step %d of %d", progress.epoch, progress.step, len(order))
 
-    def _step(self, batch: Any, objective: Objective) -> None:
+    def _share(self, rows: np.ndarray) -> Batch:
+        """This process's rows of a batch; where there are too few for all, one row without labels."""
+        mine = rows[self.accelerator.process_index :: self.accelerator.num_processes]
+        batch = make_batch(self.data, mine if len(mine) else rows[:1], self.pad_id)
+        return batch if len(mine) else replace(batch, labels=torch.full_like(batch.labels, NO_LABEL))
+
+    def _weighted(self, terms: LossTerms, labels: Tensor) -> LossTerms:
+        """The terms so that their mean over the processes is the mean over the labeled units of the whole batch.
+
+        Gradients are averaged over processes, which may hold different numbers of units.
+        """
+        count = self.accelerator.num_processes
+        if count == 1:
+            return terms
+        labeled = (labels != NO_LABEL).sum()
+        weight = count * labeled / self.accelerator.reduce(labeled, reduction="sum").clamp_min(1)
+        soft = None if terms.soft is None else terms.soft * weight
+        return LossTerms(terms.loss * weight, terms.gold * weight, soft)
+
+    def share_losses(self) -> None:
+        """Let all processes know the losses of the whole epoch."""
+        if self.accelerator.num_processes > 1:
+            sums = self.progress.sums
+            self.progress.sums = {name: self.accelerator.reduce(sums[name], reduction="mean") for name in sums}
+
+    def _step(self, batch: Batch, objective: Objective) -> None:
         batch = batch.to(self.accelerator.device)
         with self.accelerator.autocast():
             logits = batch.of_units(self.model(batch.input_ids, batch.attention_mask))
-        terms = objective(logits.float(), batch.labels, batch.signals)
+        terms = self._weighted(objective(logits.float(), batch.labels, batch.signals), batch.labels)
         self.accelerator.backward(terms.loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_gradient_norm)
         self.optimizer.step()
@@ -156,7 +186,7 @@ class _Loop:
 
     def save(self, path: Path) -> None:
         state = {
-            "model": self.model.state_dict(),
+            "model": self.accelerator.unwrap_model(self.model).state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": torch.get_rng_state(),
@@ -171,13 +201,15 @@ class _Loop:
 
     def load(self, path: Path) -> None:
         state = torch.load(path, weights_only=True, map_location="cpu")
-        self.model.load_state_dict(state["model"])
+        self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         if self.average:
             self.average.load_state_dict(state["average"])
-        torch.set_rng_state(state["random"])
-        torch.cuda.set_rng_state_all(state["device_random"])
+        if self.accelerator.is_main_process:
+            # The others draw other dropout than the one that wrote this.
+            torch.set_rng_state(state["random"])
+            torch.cuda.set_rng_state_all(state["device_random"])
         self.progress = _Progress(**state["progress"])
         logger.info("going on from epoch %d, step %d", self.progress.epoch, self.progress.step)
 
@@ -213,6 +245,9 @@ def fit(
     validation data; training stops early when `patience` epochs brought nothing better, but not while the score is
     still 0: a tagger may need epochs before it finds its first entity.
 
+    Several processes (see `kdops.training.devices`) that call this alike share each batch, for an objective over gold
+    labels. The main one scores and writes the checkpoint, which the others read.
+
     Args:
         model: maps (input_ids, attention_mask) to logits; trained in place.
         data: training rows.
@@ -226,10 +261,12 @@ def fit(
         checkpoint: file to save to at least once a minute and after each epoch, and to go on from if it exists.
         quiet: whether to leave out the progress bar, which is for terminals only in any case.
     """
-    set_seed(config.seed)
+    set_seed(config.seed + devices.processes().process_index)
     loop = _Loop(model, data, config, pad_id)
-    if checkpoint and checkpoint.exists():
+    if checkpoint and devices.from_main(checkpoint.exists):
         loop.load(checkpoint)
+    if not loop.accelerator.is_main_process:
+        checkpoint = None
     progress = loop.progress
     done = (progress.epoch - 1) * loop.steps_an_epoch + progress.step
     total = config.epochs * loop.steps_an_epoch
@@ -237,7 +274,9 @@ def fit(
     with tqdm(total=total, initial=done, **shown) as bar:
         while progress.epoch <= config.epochs and not progress.ran_out(config.patience):
             loop.train_epoch(objective, bar, checkpoint)
-            epoch = progress.close_epoch(score(loop.scored), main_metric, loop.scored)
+            loop.share_losses()
+            scores = devices.from_main(lambda: score(loop.scored))
+            epoch = progress.close_epoch(scores, main_metric, loop.scored)
             if checkpoint:
                 loop.save(checkpoint)
             bar.set_postfix({main_metric: f"{progress.best_score:.4f}"})

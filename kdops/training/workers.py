@@ -24,7 +24,7 @@ _PARENT_POLL_S = 0.5
 
 
 class Workers:
-    """Worker processes that do one piece of work at a time; leaving the block kills them, whatever they are at.
+    """Worker processes that do one piece of work at a time; an exception that leaves the block kills them.
 
     Each is a joblib (loky) pool of its own: in a common pool the death of one process ends all the others. They are
     started when there is work for them, and again when they died; they end by themselves when this process is gone,
@@ -40,7 +40,7 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         for pool in filter(None, self._pools):
-            pool.shutdown(wait=True, kill_workers=True)
+            pool.shutdown(wait=True, kill_workers=kind is not None)
 
     def start(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

@@ -12,7 +12,7 @@ import yaml
 from entrypoints import cli
 from kdops.steps.distill import DistillConfig
 from kdops.steps.promote import PromoteConfig
-from kdops.steps.teacher import TeacherConfig
+from kdops.steps.teacher_training import TeacherConfig
 
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS: Mapping[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["entry_points"]

@@ -7,7 +7,7 @@ from kdops.steps.distill import DistillConfig
 from kdops.steps.promote import PromoteConfig
 from kdops.steps.setup import DataConfig, TrainingDataConfig
 from kdops.steps.summary import Distilled
-from kdops.steps.teacher import TeacherConfig
+from kdops.steps.teacher_training import TeacherConfig
 from kdops.training.recipes import RECIPES
 
 COSTS = {

@@ -76,10 +76,11 @@ def test_an_error_is_handed_on_and_ends_nothing() -> None:
         assert workers.start(os.getpid).result() == before
 
 
-def test_leaving_the_block_ends_what_is_at_work() -> None:
+def test_an_exception_ends_what_is_at_work() -> None:
     began = time.monotonic()
-    with Workers(1) as workers:
-        working = workers.start(time.sleep, 60)
+    workers = Workers(1)
+    working = workers.start(time.sleep, 60)
+    workers.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert time.monotonic() - began < 20
     assert working.done()
 
