@@ -9,12 +9,12 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= $(if $(PIP_FIND_LINKS),,https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint fmt clean
+.PHONY: help install demo bench test test-fast lint fmt clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-install: $(VENV)/.installed ## Make .venv with the package, its training extra and the tools for tests
+install: $(VENV)/.installed ## Make .venv with the package, its training extra and the tools for tests and benchmarks
 
 # The stamp is younger than what the environment is made from, so that it is made once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -28,6 +28,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: install ## Distill a student on the packaged sample data, and say how to look at it
 	MLFLOW_EXPERIMENT_NAME=$${MLFLOW_EXPERIMENT_NAME:-kdops} $(BIN)/mlflow run . -e distill -P student=bilstm
+
+bench: install ## Measure kdops beside other ways, about a quarter of an hour; options: make bench BENCH=--help
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # One thread a process: more of them on busy cores slow PyTorch down by an order of magnitude.
 test test-fast: export HF_HUB_OFFLINE = 1

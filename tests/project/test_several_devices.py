@@ -47,7 +47,7 @@ def test_they_give_what_one_process_gives(places: dict[int, Place]) -> None:
     assert alone.data.params == together.data.params
     assert alone.data.tags["kdops.fingerprint"] == together.data.tags["kdops.fingerprint"]
     for count, run in ((1, alone), (2, together)):
-        curve = places[count].client.get_metric_history(run.info.run_id, "epoch.loss")
+        curve = places[count].client.get_metric_history(run.info.run_id, "epoch.train.loss")
         assert [point.step for point in curve] == list(range(1, EPOCHS + 1))
     # A teacher from scratch differs by a few points from one training to the next.
     for name in ("val.f1_macro", "test.f1_macro"):

@@ -1,0 +1,196 @@
+"""Run benchmarks and write what they came to: `python -m benchmarks --help`."""
+
+import json
+import logging
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+from benchmarks import growth, signals, startup, students, tuning
+from benchmarks.contest import contest
+from benchmarks.setting import Setting, part_of
+from benchmarks.tables import standings_table, table
+
+logger = logging.getLogger("benchmarks")
+
+_TEACHER_EPOCHS = 3
+_STUDENTS = ("bilstm", "cnn", "bert-tiny")
+_TEXTS = (0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class Part(StrEnum):
+    """What can be asked for."""
+
+    STUDENTS = "students"
+    SIGNALS = "signals"
+    TUNING = "tuning"
+    STARTUP = "startup"
+    GROWTH = "growth"
+
+
+def main(
+    parts: Annotated[list[Part] | None, typer.Argument(help="Which; all by default.")] = None,
+    dataset: Annotated[str, typer.Option(help="A data set for text classification.")] = "smsa",
+    rows: Annotated[int, typer.Option(help="Most training rows.")] = 128,
+    teacher: Annotated[
+        str, typer.Option(help="A fine-tuned teacher's folder; or an encoder, which is fine-tuned on these rows first.")
+    ] = "indobenchmark/indobert-base-p1",
+    epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 5,
+    rounds: Annotated[int, typer.Option(help="Turns of each contestant.")] = 3,
+    trials: Annotated[int, typer.Option(help="Trials of each study.")] = 16,
+    texts: Annotated[
+        Path | None, typer.Option(help="JSONL with a column text, for growth; else the data set's.")
+    ] = None,
+    most_texts: Annotated[int, typer.Option(help="Texts that growth goes up to.")] = 20_000,
+    out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("benchmark-results"),
+) -> None:
+    """Measure kdops beside other ways to the same end, one thread each, and write a table for each part."""
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, force=True)
+    logging.getLogger("Distillation").setLevel(logging.WARNING)
+    out.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="kdops-benchmark-"))
+    os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "KDOPS_HOME": str(place / "home")}
+    wanted = list(parts or Part)
+    if set(wanted) - {Part.STARTUP, Part.GROWTH}:
+        data = part_of(dataset, rows, place)
+        setting = Setting(data, _taught(data, teacher, place), epochs=epochs)
+    else:
+        setting = Setting(dataset, teacher, epochs=epochs)
+    source = texts or _texts_of(setting.dataset, place)
+    works: dict[Part, Callable[[], str]] = {
+        Part.STUDENTS: lambda: _students(setting, rounds, place),
+        Part.SIGNALS: lambda: _signals(setting, rounds),
+        Part.TUNING: lambda: _tuning(setting, trials, rounds),
+        Part.STARTUP: lambda: _startup(rounds),
+        Part.GROWTH: lambda: _growth(source, most_texts, trials, out),
+    }
+    for part in wanted:
+        started = time.monotonic()
+        found = works[part]()
+        said = (
+            f"{found}\n\n{_circumstances(setting, rows, rounds)}; took {(time.monotonic() - started) / 60:.1f} min.\n"
+        )
+        (out / f"{part}.md").write_text(said, encoding="utf-8")
+        print(f"## {part}\n\n{said}", flush=True)
+
+
+def _taught(data: str, teacher: str, place: Path) -> str:
+    """A teacher that knows the labels of the data: the given one, or one that is fine-tuned now."""
+    from kdops.data.corpus import load_corpus
+
+    config = Path(teacher) / "config.json"
+    if config.is_file():
+        known = json.loads(config.read_text(encoding="utf-8")).get("id2label", {})
+        if list(known.values()) == list(load_corpus(data).labels):
+            return teacher
+    import mlflow
+
+    from kdops.steps.teacher import train_teacher
+    from kdops.steps.teacher_training import MODEL, TeacherConfig
+
+    mlflow.set_tracking_uri(f"sqlite:///{place / 'mlflow.db'}")
+    train_teacher(TeacherConfig(dataset=data, teacher=teacher, epochs=_TEACHER_EPOCHS))
+    return str(next((place / "home" / "teachers").glob(f"*/{MODEL}")))
+
+
+def _texts_of(dataset: str, place: Path) -> Path:
+    from kdops.data.corpus import load_corpus
+
+    file = place / "texts.jsonl"
+    lines = [json.dumps({"text": text}) for text in load_corpus(dataset).inputs("train")]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def _students(setting: Setting, rounds: int, place: Path) -> str:
+    parts = []
+    for student in _STUDENTS:
+        standings = contest(students.contestants(setting, student, place / "signals"), rounds)
+        shown = standings_table(
+            standings, first=student, figures={"score": ".3f"}, compared=[students.FIRST, students.AGAIN]
+        )
+        parts.append(shown)
+    return "\n\n".join(parts)
+
+
+def _signals(setting: Setting, rounds: int) -> str:
+    standings = contest(signals.contestants(setting), rounds)
+    return standings_table(
+        standings, first="teacher signals", figures={"texts": ",.0f"}, compared=[signals.KDOPS, signals.PRODUCTS]
+    )
+
+
+def _tuning(setting: Setting, trials: int, rounds: int) -> str:
+    figures = {"score": ".3f", "epochs": ".0f"}
+    pruned = contest(tuning.pruning(setting, trials), rounds)
+    workers = contest(tuning.workers(setting, trials), rounds)
+    one, two = workers
+    return "\n\n".join(
+        [
+            standings_table(pruned, first=f"{trials} trials", figures=figures, compared=[tuning.PRUNED]),
+            standings_table(workers, first=f"{trials} trials", figures=figures, compared=[]),
+            f"Two workers do {one.wall_s / two.wall_s:.2f} times as many trials an hour as one.",
+        ]
+    )
+
+
+def _startup(rounds: int) -> str:
+    helps = sorted(startup.help_s() for _ in range(rounds))
+    first, again = startup.first_epoch_s()
+    rows = [
+        {"what": "`python -m entrypoints.distill --help`", "seconds": f"{helps[rounds // 2]:.2f}"},
+        {"what": "`mlflow run . -e distill`, sample data, to the end of epoch 1", "seconds": f"{first:.1f}"},
+        {"what": "the same where `mlflow.db` exists", "seconds": f"{again:.1f}"},
+    ]
+    return table(rows)
+
+
+def _growth(source: Path, most: int, trials: int, out: Path) -> str:
+    counts = [max(1, round(most * share)) for share in _TEXTS]
+    standings = contest(growth.by_texts(source, counts), 1)
+    trials_s = growth.by_trials(8 * trials)
+    growth.picture(standings, trials_s).savefig(out / "growth.png", dpi=110)
+    names = ("encoding", "signals", "training")
+    rows = [
+        {
+            "texts": f"{one.figure('count'):,.0f}",
+            **{f"{name}, µs a token": f"{one.figure(name):.1f}" for name in names},
+            "peak RAM of the process, MB": f"{one.figure('peak_mb'):.0f}",
+        }
+        for one in standings
+    ]
+    ends = (trials_s[: len(trials_s) // 8], trials_s[-len(trials_s) // 8 :])
+    early, late = (sorted(part)[len(part) // 2] for part in ends)
+    told = f"{early:.2f} s among the first, {late:.2f} s among the last of {len(trials_s)}"
+    return f"{table(rows)}\n\nAround the training of a trial: {told}."
+
+
+def _circumstances(setting: Setting, rows: int, rounds: int) -> str:
+    import torch
+    import transformers
+
+    name = Path(setting.dataset).name
+    versions = f"torch {torch.__version__}, transformers {transformers.__version__}, Python {platform.python_version()}"
+    return (
+        f"{name}, at most {rows:,} training rows, {setting.epochs} epochs, batches of {setting.batch_size}, {rounds} "
+        f"rounds; {_processor()}, {psutil.cpu_count()} cores, one thread each; {versions}"
+    )
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if sys.platform == "linux" else []
+    names: Sequence[str] = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    typer.run(main)

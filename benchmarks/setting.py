@@ -1,0 +1,130 @@
+"""What all contestants of a benchmark share: a data set, a teacher that is trained out, a student's start."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from kdops.data.corpus import Corpus, load_corpus
+from kdops.data.encoding import Encoded, encode
+from kdops.data.vocabulary import Vocabulary, trim
+from kdops.models.students import build_student, first_setting
+from kdops.models.teacher import Teacher, load_teacher
+from kdops.steps.evaluation import labeled
+from kdops.steps.setup import gold_classes
+from kdops.task import Task
+from kdops.training.batches import TrainingSet
+from kdops.training.scoring import LabeledTexts
+from kdops.training.signals import Signals, teacher_signals, text_keys
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The same for all contestants.
+
+    Attributes:
+        dataset: folder or name of a text classification data set.
+        teacher: folder of a fine-tuned teacher.
+        epochs: passes over the training rows.
+        batch_size: texts a step.
+        max_length: most tokens a text.
+        seed: of everything random.
+    """
+
+    dataset: str
+    teacher: str
+    epochs: int = 5
+    batch_size: int = 32
+    max_length: int = 128
+    seed: int = 1
+
+
+class Classroom:
+    """A setting, loaded into a process: everything that is made before the clock starts."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.corpus: Corpus = load_corpus(setting.dataset)
+        self.teacher: Teacher = load_teacher(setting.teacher, self.corpus.task, self.corpus.labels)
+        self.teacher.model.eval()
+        self.encoded: Encoded = encode(
+            self.teacher.tokenizer, self.corpus.inputs("train"), self.corpus.task, setting.max_length
+        )
+        self.vocabulary: Vocabulary = trim(self.teacher.tokenizer, self.encoded.used_ids())
+
+    @cached_property
+    def students_encoded(self) -> Encoded:
+        """The training rows in the student's tokens."""
+        return self.encoded.remapped(self.vocabulary.from_teacher)
+
+    @property
+    def pad_id(self) -> int:
+        """Padding in the student's tokens."""
+        return int(self.vocabulary.from_teacher[self.teacher.pad_id])
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The gold label of each training row, int64."""
+        return self.encoded.unit_labels(gold_classes(self.corpus, "train"))
+
+    @cached_property
+    def validation(self) -> LabeledTexts:
+        """What every contestant is scored on after each epoch."""
+        return labeled(self.corpus, "validation", self.vocabulary.tokenizer, self.pad_id, self.setting.max_length)
+
+    def score(self, student: nn.Module) -> float:
+        """Its validation score."""
+        return self.validation.scores(student)[self.corpus.main_metric]
+
+    def new_student(self, name: str) -> nn.Module:
+        """The student as every contestant begins with it."""
+        torch.manual_seed(self.setting.seed)
+        classes, dropout = len(self.corpus.labels), first_setting(name).dropout
+        return build_student(name, self.vocabulary.size, classes, self.corpus.task, dropout=dropout)
+
+    def signals(self, store: Path) -> Signals:
+        """The teacher's logits, by way of a store; what it lacks is computed."""
+        return teacher_signals(
+            store,
+            self.teacher.model,
+            self.encoded,
+            text_keys(self.corpus.inputs("train")),
+            classes=len(self.corpus.labels),
+            pad_id=self.teacher.pad_id,
+        )
+
+    def training(self, signals: Signals) -> TrainingSet:
+        """Rows, labels and signals for kdops' own loop."""
+        return TrainingSet(self.students_encoded, self.labels, signals)
+
+    def forget_teacher(self) -> None:
+        """Free its weights, for contestants that need it no more."""
+        del self.teacher
+
+
+def part_of(dataset: str, rows: int, folder: Path) -> str:
+    """A data set of at most so many training rows, and as many of the others, as files of its own.
+
+    Returns:
+        The folder; the name itself if all rows are wanted.
+
+    Raises:
+        ValueError: for a data set that is not for text classification.
+    """
+    corpus = load_corpus(dataset)
+    if corpus.task is not Task.TEXT:
+        raise ValueError(f"{dataset} is not a data set for text classification")
+    if rows >= len(corpus.splits["train"]):
+        return dataset
+    target = folder / f"{corpus.name}-{rows}"
+    target.mkdir(parents=True, exist_ok=True)
+    for split, data in corpus.splits.items():
+        order = np.random.default_rng(1).permutation(len(data))[:rows]
+        texts, gold = corpus.inputs(str(split)), corpus.gold(str(split))
+        lines = [json.dumps({"text": texts[row], "label": gold[row]}, ensure_ascii=False) for row in order]
+        (target / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(target)

@@ -1,0 +1,83 @@
+"""The teacher's logits for a list of texts: by kdops, by plain batches, and what the matrix products alone cost."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.contest import Contestant, Figures, Work
+from benchmarks.setting import Classroom, Setting
+from kdops.training.batches import by_length
+
+KDOPS, PLAIN, PRODUCTS = "kdops", "plain batches in the order of the data", "the matrix products of kdops' batches"
+
+
+def contestants(setting: Setting) -> list[Contestant]:
+    """All of them; the last is no way to get logits but the time below which none can come on this machine."""
+    return [
+        Contestant(KDOPS, partial(_kdops, setting)),
+        Contestant(PLAIN, partial(_plain, setting)),
+        Contestant(PRODUCTS, partial(_products, setting)),
+    ]
+
+
+def _kdops(setting: Setting) -> Work:
+    room, store = Classroom(setting), Path(tempfile.mkdtemp())
+
+    def work() -> Figures:
+        return {"texts": room.signals(store).computed}
+
+    return work
+
+
+def _plain(setting: Setting) -> Work:
+    """What people write: 32 texts after 32 texts, padded to the longest of them."""
+    room = Classroom(setting)
+    rows = np.split(room.encoded.ids, room.encoded.row_starts[1:-1])
+    texts = [torch.from_numpy(row.astype(np.int64)) for row in rows]
+
+    def work() -> Figures:
+        logits = []
+        with torch.no_grad():
+            for start in range(0, len(texts), setting.batch_size):
+                batch = texts[start : start + setting.batch_size]
+                ids = torch.nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=room.teacher.pad_id)
+                mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in batch], batch_first=True)
+                logits.append(room.teacher.model(ids, mask).numpy())
+        return {"texts": len(np.concatenate(logits))}
+
+    return work
+
+
+def _products(setting: Setting) -> Work:
+    room = Classroom(setting)
+    config = room.teacher.model.encoder.config
+    layers, heads, width, inner = (
+        int(getattr(config, name))
+        for name in ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
+    )
+    square, up, down = torch.rand(width, width), torch.rand(width, inner), torch.rand(inner, width)
+    lengths = room.encoded.lengths
+    shapes = [(len(rows), int(lengths[rows].max())) for rows in by_length(lengths, torch.device("cpu"))]
+
+    def of_batch(batch: int, length: int) -> None:
+        tokens, wide = torch.rand(batch * length, width), torch.rand(batch * length, inner)
+        per_head = torch.rand(batch * heads, length, width // heads)
+        weights = torch.rand(batch * heads, length, length)
+        for _ in range(layers):
+            for _ in range(4):  # queries, keys, values, output
+                tokens @ square
+            per_head @ per_head.transpose(1, 2)
+            weights @ per_head
+            tokens @ up
+            wide @ down
+
+    def work() -> Figures:
+        with torch.inference_mode():
+            for batch, length in shapes:
+                of_batch(batch, length)
+        return {"texts": len(lengths)}
+
+    return work

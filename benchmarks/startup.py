@@ -1,0 +1,61 @@
+"""What a user waits for before anything happens."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+_FIRST_EPOCH = "teacher: epoch 1"
+
+
+def help_s() -> float:
+    """Seconds of `python -m entrypoints.distill --help`."""
+    started = time.perf_counter()
+    _run([sys.executable, "-m", "entrypoints.distill", "--help"], _environment(Path(tempfile.mkdtemp())), until="")
+    return time.perf_counter() - started
+
+
+def first_epoch_s() -> tuple[float, float]:
+    """Seconds of `mlflow run . -e distill` on the sample data to the end of the first epoch.
+
+    Returns:
+        Of the first run, which makes MLflow's database, and of one that finds the database there.
+    """
+    folder = Path(tempfile.mkdtemp())
+    seconds = []
+    for seed in (1, 2):
+        command = ["mlflow", "run", str(ROOT), "-e", "distill", "--env-manager", "local", "-P", f"seed={seed}"]
+        started = time.perf_counter()
+        _run([sys.executable, "-m", *command], _environment(folder), until=_FIRST_EPOCH)
+        seconds.append(time.perf_counter() - started)
+    return seconds[0], seconds[1]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    mine = {"KDOPS_HOME": str(folder / "home"), "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
+    return os.environ | mine | {"MLFLOW_EXPERIMENT_NAME": "kdops", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def _run(command: Sequence[str], environment: dict[str, str], until: str) -> None:
+    """Run a command until it ends, or until it says something.
+
+    Raises:
+        RuntimeError: if it ends without having said that.
+    """
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if until and until in line:
+                process.terminate()
+                process.communicate()
+                return
+        if process.wait() or until:
+            raise RuntimeError(f"{' '.join(command)} did not do what was awaited:\n{''.join(said)}")
