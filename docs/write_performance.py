@@ -1,0 +1,76 @@
+"""Writes docs/performance.md from what benchmarks wrote: `python docs/write_performance.py benchmark-results`."""
+
+import shutil
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+PICTURES = {"growth": "growth.png"}
+HEAD = """# Performance
+
+Written by `python docs/write_performance.py` from the tables of `make bench`; no number in a table was typed by hand.
+Below each table stand the data, the machine and the versions. Contestants work in turns, each in a process of its own
+with one thread, whose libraries are imported before the clock starts; figures are medians of the rounds, with the
+fastest and the slowest. The machine had other work to do meanwhile, so ratios are of CPU time: that is the same whether
+a core is shared or not, wall time is not. RAM is what a process needs beyond its libraries, the data and the loading of
+the models included."""
+
+SECTIONS = {
+    "students": """## Training a student
+
+The same rows, student, first weights, optimizer, schedule, loss (mean squared error of the logits) and number of epochs
+for all, and a validation score after each epoch; encoding comes before the clock. `score` is the best validation F1.
+
+What makes the difference: the teacher reads each text once and not once an epoch; batches hold texts of similar length,
+so that little is padding; batches are sliced from flat arrays of integers, not collated from lists; dropout draws one
+random number for four activations. For all contestants the student's vocabulary is trimmed to the pieces of the
+training text: at the teacher's full vocabulary, embedding updates would be most of each step of a BiLSTM or CNN.""",
+    "signals": """## Teacher signals
+
+Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The last line is not a way to get
+logits: it is the time of the matrix products of the very same batches, the floor on this machine. Between kdops and
+that floor lie softmax, layer norms, GELU, and writing the store. ONNX Runtime was 2 to 11% faster than PyTorch here, an
+int8 teacher changed too many labels; neither is used.""",
+    "tuning": """## Tuning
+
+Trials of a BiLSTM, MLflow and the Optuna database included. Pruning ends a trial that is below the median of the others
+after as many epochs. `epochs` is how many were trained in all. Workers are processes of one thread each; two of them
+gain nothing on cores that are busy already, so this is the one table that wants an idle machine.""",
+    "startup": """## Start-up""",
+    "growth": """## How the cost grows
+
+Signals and one epoch of a BiLSTM for more and more unlabeled texts. The teacher here is a small untrained BERT of two
+layers: a large one would hide what happens around it. Encoding reads the texts one by one into arrays of integers,
+signals are written to disk in shards and read as memory maps, so RAM grows by a few bytes a token. The
+time around a trial is what Optuna's sampler and database take, on a SQLite file.""",
+    "predictors": """## Predictors""",
+}
+LIMITS = """## Not measured
+
+On a GPU nothing was measured: none was to be had. The same code runs there with bfloat16 where the card has it, batches
+of forward passes grow to 65,536 tokens, and `accelerate launch` trains a teacher on several cards; that path is tested
+with two CPU processes, which give what one gives (`tests/training/test_devices.py`)."""
+
+
+def main(folder: Path) -> None:
+    """Write the page from a folder of tables.
+
+    Raises:
+        SystemExit: if a table is missing, naming it.
+    """
+    parts = [HEAD]
+    for name, text in SECTIONS.items():
+        table = folder / f"{name}.md"
+        if not table.is_file():
+            sys.exit(f"error: {table} is missing; python -m benchmarks {name} writes it")
+        parts += [text, table.read_text(encoding="utf-8").strip()]
+        if name in PICTURES:
+            shutil.copy(folder / PICTURES[name], DOCS / "figures")
+            parts.append(f"![{name}](figures/{PICTURES[name]})")
+    (DOCS / "performance.md").write_text("\n\n".join([*parts, LIMITS]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python docs/write_performance.py FOLDER")
+    main(Path(sys.argv[1]))
