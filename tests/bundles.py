@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,11 @@ COST = Cost(
 WORDS = ["[PAD]", "[UNK]", "nasi", "goreng", "enak", "tidak"]
 
 
-def _graph(pieces: int, width: int) -> onnx.ModelProto:
+def _graph(pieces: int, width: int, labels: int) -> onnx.ModelProto:
     generator = np.random.default_rng(0)
     weights = {
         "table": generator.standard_normal((pieces, width), dtype=np.float32),
-        "head": generator.standard_normal((width, 2), dtype=np.float32),
+        "head": generator.standard_normal((width, labels), dtype=np.float32),
         "axes": np.array([1], dtype=np.int64),
         "scale": np.array(2.0, dtype=np.float32),
         "last": np.array([-1], dtype=np.int64),
@@ -56,15 +57,15 @@ def _graph(pieces: int, width: int) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
 
 
-def write_mean_bundle(folder: Path, pieces: int = 10, width: int = 4) -> Path:
+def write_mean_bundle(folder: Path, pieces: int = 10, width: int = 4, labels: Sequence[str] = ("bad", "good")) -> Path:
     folder.mkdir()
-    onnx.save(_graph(pieces, width), str(folder / "model.onnx"))
+    onnx.save(_graph(pieces, width, len(labels)), str(folder / "model.onnx"))
     tokenizer = Tokenizer(WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
     info = {
         "task": "text-classification",
-        "labels": ["bad", "good"],
+        "labels": list(labels),
         "max_length": 32,
         "pad_id": 0,
         "main_metric": "f1_macro",

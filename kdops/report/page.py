@@ -1,6 +1,8 @@
-"""One page of HTML that needs nothing else: tables, and charts drawn by plotly, whose javascript is in it."""
+"""One page of HTML that needs nothing else: tables, and charts drawn by plotly, whose javascript is in it, packed."""
 
+import base64
 import datetime
+import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -42,7 +44,7 @@ def render(title: str, sections: Sequence[Section]) -> str:
     return environment.get_template("page.html.jinja").render(
         title=title,
         sections=sections,
-        plotly=get_plotlyjs(),
+        plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), compresslevel=6)).decode(),
         written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 

@@ -79,7 +79,7 @@ class DistillConfig(TrainingDataConfig):
             patience=self.patience,
             batch_size=self.batch_size,
             seed=self.seed,
-            storage=self.storage or study_storage(),
+            storage=study_storage(self.storage),
             workers=self.workers,
             force=self.force,
         )

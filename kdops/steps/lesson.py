@@ -18,7 +18,7 @@ from kdops.tracking.names import Role, Status
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import Epoch, Fit, LoopConfig, fit
 from kdops.training.scoring import LabeledTexts
-from kdops.training.tuning import Candidate, open_trial
+from kdops.training.tuning import Candidate, open_trial, storage_answers
 
 logger = logging.getLogger(__name__)
 
@@ -142,8 +142,10 @@ def _train(
         log_epoch(run, epoch)
         if trial is None:
             return
-        trial.report(epoch.scores[lesson.main_metric], epoch.number)
-        if trial.should_prune():
+        with storage_answers():
+            trial.report(epoch.scores[lesson.main_metric], epoch.number)
+            pruned = trial.should_prune()
+        if pruned:
             raise optuna.TrialPruned
 
     result = fit(

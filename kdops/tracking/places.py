@@ -8,11 +8,19 @@ from urllib.parse import quote
 
 from kdops.home import home
 from kdops.tracking import names, store
+from kdops.tracking.mlflow_run import check_storage
 from kdops.tracking.views import view_key
 
 
-def study_storage() -> str:
-    """The Optuna storage of a user who named none: `optuna.db` beside a tracking database, else below `home()`."""
+def study_storage(named: str | None = None) -> str:
+    """The Optuna storage: that which the user named, else `optuna.db` beside a tracking database or below `home()`.
+
+    Raises:
+        UserError: It was named with a password, and `mlflow run` logs that.
+    """
+    if named:
+        check_storage(named)
+        return named
     database = _tracking_database()
     folder = database.parent if database else home()
     folder.mkdir(parents=True, exist_ok=True)

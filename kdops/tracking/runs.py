@@ -171,7 +171,7 @@ def tracked(
             yield run
     except Stopped:
         # The next start finds it open and closes it.
-        with contextlib.suppress(MlflowException):
+        with contextlib.suppress(MlflowException, Stopped), store.answering():
             mlflow.end_run(Status.KILLED)
         raise
     except Exception as error:

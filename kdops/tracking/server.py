@@ -6,6 +6,8 @@ from kdops.errors import UserError
 
 _TIMEOUT_S = 4
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_NEEDS_DATABASE = "/api/2.0/mlflow/experiments/search?max_results=1"
+_SERVER_ERROR = 500
 _EXAMPLES = "http://host:5000, sqlite:///mlflow.db or postgresql://user@host/name"
 
 
@@ -38,12 +40,18 @@ def _check_server(uri: str) -> None:
     from mlflow.utils.rest_utils import http_request
 
     # MLflow's own request, so that its settings for certificates, passwords and proxies hold here too.
-    # Any answer will do, a refusal as well: it comes from something that is there.
+    # A refusal will do as well: it comes from something that is there.
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
-        http_request(credentials, "/health", "GET", max_retries=0, timeout=_TIMEOUT_S, raise_on_status=False)  # type: ignore[no-untyped-call]
+        quickly = {"max_retries": 0, "timeout": _TIMEOUT_S, "raise_on_status": False}
+        for question in ("/health", _NEEDS_DATABASE):
+            answer = http_request(credentials, question, "GET", **quickly)  # type: ignore[no-untyped-call]
     except MlflowException as error:
         raise UserError(f"tracking server {uri} does not answer ({_reason(error)}): is it running?") from error
+    if answer.status_code >= _SERVER_ERROR:
+        raise UserError(
+            f"tracking server {uri} does not answer (status {answer.status_code}): is its database running?"
+        )
 
 
 def _check_database(uri: str) -> None:

@@ -1,17 +1,21 @@
 """Search for the temperature, the loss weights, the learning rate and the dropout of a student."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.pruners import MedianPruner
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
-from kdops.errors import UserError
+from kdops.errors import Stopped, UserError
 from kdops.process import identity, is_dead
 from kdops.training.losses import SOFT_LOSSES, DistillationObjective, GoldObjective, Objective, SoftLoss
 from kdops.training.workers import WorkerDied, Workers
@@ -93,7 +97,28 @@ def open_storage(url: str) -> RDBStorage:
     try:
         return RDBStorage(url, engine_kwargs=_engine_options(url))
     except Exception as error:  # SQLAlchemy and its drivers raise many kinds
-        raise UserError(f"the Optuna storage {url!r} cannot be opened: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the Optuna storage {_shown(url)!r} cannot be opened: {reason}") from error
+
+
+@contextlib.contextmanager
+def storage_answers() -> Iterator[None]:
+    """Around what reads or writes a study: tells an error of the work from a database that went away.
+
+    Raises:
+        Stopped: The database failed.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        # Optuna runs into errors of its own while it handles this one.
+        for cause in _causes(error):
+            if isinstance(cause, StorageInternalError):
+                raise Stopped(
+                    f"the Optuna storage does not answer: {str(cause.__cause__).splitlines()[0]} "
+                    "(what is finished is kept, and the same command goes on from there once it answers)"
+                ) from error
+        raise
 
 
 def open_study(
@@ -149,6 +174,7 @@ def open_trial(study_name: str, storage: str, trial_id: int, *, warmup_epochs: i
     return optuna.Trial(study, trial_id)
 
 
+@storage_answers()
 def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], trials: int) -> FrozenTrial:
     """Run trials until the study has that many finished ones, and give the best.
 
@@ -156,6 +182,7 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
 
     Raises:
         RuntimeError: when several trials in a row failed.
+        Stopped: if the database of the study went away.
     """
 
     def marked(trial: optuna.Trial) -> float:
@@ -171,6 +198,7 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
     return study.best_trial
 
 
+@storage_answers()
 def run_trials_at_once(
     study: optuna.Study, start: Callable[[Workers, optuna.Trial], Future[float]], trials: int, workers: int
 ) -> FrozenTrial:
@@ -187,6 +215,7 @@ def run_trials_at_once(
 
     Raises:
         RuntimeError: when several trials in a row failed.
+        Stopped: if the database of the study went away.
     """
     ended: list[TrialState] = []
     running: dict[Future[float], optuna.Trial] = {}
@@ -249,4 +278,18 @@ def _pruner(warmup_epochs: int) -> MedianPruner:
 
 
 def _engine_options(storage: str) -> dict[str, object]:
-    return {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
+    # A server that was started again between two epochs is not noticed.
+    return {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
+
+
+def _shown(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__

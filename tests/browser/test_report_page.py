@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 def test_every_figure_is_drawn_offline_at_any_width(store: str, tmp_path: Path, browser: "Browser") -> None:
     made = report(ReportConfig(output=tmp_path / "report"))
+    assert made.page.stat().st_size < 3e6
     for width in (1280, 390):
         context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
         page = context.new_page()
@@ -21,6 +22,7 @@ def test_every_figure_is_drawn_offline_at_any_width(store: str, tmp_path: Path, 
         page.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
         page.goto(made.page.as_uri())
         plots = page.locator(".js-plotly-plot")
+        plots.nth(19).wait_for()
         assert plots.count() == 20
         for plot in plots.all():
             plot.locator(".trace, .heatmaplayer").first.wait_for(state="attached")

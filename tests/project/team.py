@@ -67,9 +67,8 @@ class Team:
 
     @property
     def storage(self) -> str:
-        """Where studies are kept: another database of the same PostgreSQL."""
-        password = (self.folder / "database" / "password").read_text(encoding="utf-8")
-        return f"postgresql+psycopg://kdops:{password}@127.0.0.1:{self.environment['KDOPS_DATABASE_PORT']}/optuna"
+        """Where studies are kept: another database of the same PostgreSQL; libpq finds the password in `PGPASSFILE`."""
+        return f"postgresql+psycopg://kdops@127.0.0.1:{self.environment['KDOPS_DATABASE_PORT']}/optuna"
 
     def status(self, path: str, headers: Mapping[str, str]) -> int:
         """How the server answers a request."""
@@ -103,6 +102,7 @@ def team_server() -> Iterator[Team]:
         "KDOPS_SERVER_WORKERS": "1",
         "KDOPS_SERVER_NAMES": "mlflow.example.org",
         "KDOPS_PYTHON": sys.executable,
+        "PGPASSFILE": str(folder / "database" / "pgpass"),
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KDOPS_", "MLFLOW_"))}
     team = Team(folder, kept | {"MLFLOW_DISABLE_TELEMETRY": "true"} | settings, f"http://127.0.0.1:{ports[1]}")

@@ -6,6 +6,7 @@ import mlflow
 import pytest
 from finished_runs import add_student, add_teacher
 
+from kdops.errors import UserError
 from kdops.tracking import places, store
 from kdops.tracking.results import read_results
 from kdops.tracking.views import save_view
@@ -40,6 +41,18 @@ def test_a_server_gets_addresses_that_open(tracking_uri: str, monkeypatch: pytes
     assert places.how_to_look() == "http://host:5000/"
     for line in places.how_to_look(student).strip().split("\n"):
         assert ": http://host:5000/#/" in line
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:secret@host/studies", "postgresql://me@host/x?password=secret"])
+def test_a_storage_by_mlflow_run_has_no_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert places.study_storage(url) == url
+    monkeypatch.setenv("MLFLOW_RUN_ID", "beef")
+    assert places.study_storage("postgresql://me@host/studies") == "postgresql://me@host/studies"
+    with pytest.raises(
+        UserError, match=r"^the Optuna storage on host .* PGPASSWORD; run beef holds it already"
+    ) as said:
+        places.study_storage(url)
+    assert "secret" not in str(said.value)
 
 
 def test_passwords_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 import socket
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import mlflow
@@ -29,6 +31,27 @@ def test_a_server_that_stays_silent_is_given_up_within_seconds() -> None:
         with pytest.raises(UserError, match=f"{uri} does not answer.*timed out"):
             server.check(uri)
     assert time.monotonic() - started < _SECONDS
+
+
+class _WithoutDatabase(BaseHTTPRequestHandler):
+    """A server that is healthy, it says, and cannot answer anything else."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_a_server_whose_database_is_gone_does_not_answer() -> None:
+    with HTTPServer(("127.0.0.1", 0), _WithoutDatabase) as healthy:
+        threading.Thread(target=healthy.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{healthy.server_port}"
+        with pytest.raises(UserError, match=rf"{uri} does not answer \(status 503\): is its database running\?"):
+            server.check(uri)
+        healthy.shutdown()
 
 
 @pytest.mark.parametrize(

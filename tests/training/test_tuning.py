@@ -1,5 +1,6 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import Future
@@ -21,6 +22,7 @@ from kdops.training.tuning import (
     open_trial,
     run_trials,
     run_trials_at_once,
+    storage_answers,
 )
 from kdops.training.workers import Workers
 
@@ -273,6 +275,40 @@ def test_a_storage_that_cannot_be_opened_is_the_users_mistake(url: str) -> None:
         open_(url)
     assert str(caught.value).startswith(f"the Optuna storage '{url}' cannot be opened: ")
     assert os.linesep not in str(caught.value)
+
+
+def test_the_password_of_a_storage_is_not_shown() -> None:
+    with pytest.raises(UserError, match=r"'nosuchdriver://me:\*\*\*@host/db' cannot be opened"):
+        open_("nosuchdriver://me:secret@host/db")
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_database_that_goes_away_stops_the_work_and_keeps_the_trials(
+    storage: str, tmp_path: Path, at_once: bool
+) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        with storage_answers():
+            if trial.number == 1:
+                (tmp_path / "kept.db").write_bytes((tmp_path / "optuna.db").read_bytes())
+                with sqlite3.connect(tmp_path / "optuna.db") as database:
+                    for table in ("trial_intermediate_values", "trials", "studies"):
+                        database.execute(f"drop table {table}")
+            trial.report(0.5, 1)
+        return 0.5
+
+    def start(_: Workers, trial: optuna.Trial) -> Future[float]:
+        outcome: Future[float] = Future()
+        try:
+            outcome.set_result(objective(trial))
+        except Stopped as error:
+            outcome.set_exception(error)
+        return outcome
+
+    study = open_(storage)
+    with pytest.raises(Stopped, match=r"^the Optuna storage does not answer: .*no such table"):
+        run_trials_at_once(study, start, 3, workers=1) if at_once else run_trials(study, objective, 3)
+    (tmp_path / "kept.db").replace(tmp_path / "optuna.db")
+    assert [trial.state for trial in open_(storage).trials[:2]] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
 def work_elsewhere(storage: str, trial_id: int, number: int, learning_rate: float, fate: str) -> float:
