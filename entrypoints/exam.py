@@ -7,7 +7,18 @@ from typer import Option
 from entrypoints import cli, options
 from kdops.errors import Failed
 
-_GRID = ("preset", "datasets", "students", "recipes", "seeds", "backend", "workers", "plan")
+_GRID = (
+    "preset",
+    "datasets",
+    "students",
+    "recipes",
+    "seeds",
+    "backend",
+    "workers",
+    "resources",
+    "hung_after_min",
+    "plan",
+)
 
 
 def exam(
@@ -24,7 +35,15 @@ def exam(
     recipes: Annotated[str, Option(help=f"Names with commas between them, or all: {options.RECIPE_NAMES}")] = "default",
     seeds: Annotated[str, Option(help="How often each is done, with seeds 1, 2, and so on.")] = "default",
     backend: Annotated[str, Option(help="Where workers run: loky (here), ray (a Ray cluster).")] = "default",
-    workers: Annotated[str, Option(help="Cells at a time, each one thread; by default one a core.")] = "default",
+    workers: Annotated[
+        str, Option(help="Cells at a time, each one thread; by default one a core of this machine.")
+    ] = "default",
+    resources: Annotated[
+        str, Option(help="What a worker asks the Ray cluster for, as in num_cpus=1,num_gpus=0.25.")
+    ] = "default",
+    hung_after_min: Annotated[
+        str, Option(help="Minutes without a sign of life after which a worker is killed, and its cell begun again.")
+    ] = "default",
     plan: Annotated[
         str, Option(help="true: only print the cells, which are finished, and how long the rest takes.")
     ] = "false",

@@ -42,6 +42,18 @@ _METRICS = {
 _COLUMNS = ["run_id", "experiment_id", "started", "seed", "validation", "test", "minutes", "params", *_TAGS, *_METRICS]
 
 
+def unfinished_cells(exam_run: str) -> dict[tuple[str, str, str, int], str]:
+    """The newest run of each cell of an exam that did not finish, by data set, student, recipe and seed."""
+    found = store.search(f"tags.`mlflow.parentRunId` = '{exam_run}' and attributes.status != '{Status.FINISHED}'")
+    cells = {}
+    for run in reversed(found):
+        tags, seed = run.data.tags, run.data.params.get(f"{names.CONFIG_PREFIX}seed", "0")
+        cells[tags.get(names.DATASET, ""), tags.get(names.STUDENT, ""), tags.get(names.RECIPE, ""), int(seed)] = (
+            run.info.run_id
+        )
+    return cells
+
+
 @dataclass(frozen=True)
 class Results:
     """Finished distillations, and the runs that they are compared with.

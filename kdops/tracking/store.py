@@ -126,6 +126,8 @@ def close_orphans() -> None:
     mine = f"tags.`{names.PROCESS}` LIKE '{socket.gethostname()}:%'"
     for found in search(f"attributes.status = 'RUNNING' and {mine}"):
         if process.is_dead(found.data.tags[names.PROCESS]):
+            # Its workers on other machines ended with it.
+            close_children(found.info.run_id)
             _kill(found, "process ended without closing the run")
 
 

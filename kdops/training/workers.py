@@ -9,9 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import ShutdownExecutorError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -19,7 +20,9 @@ Result = TypeVar("Result")
 WorkerDied = BrokenProcessPool
 """What the future of a piece of work raises when its process was killed."""
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+"""What keeps the libraries of a process from using more than one core, where it is set before they are imported."""
+
 _PARENT_POLL_S = 0.5
 
 
@@ -29,9 +32,16 @@ class Workers:
     Each is a joblib (loky) pool of its own: in a common pool the death of one process ends all the others. They are
     started when there is work for them, and again when they died; they end by themselves when this process is gone,
     leave Ctrl-C to it, and say which worker they are in each log line.
+
+    Attributes:
+        count: how many there are.
+        deaths: what the outcome of a piece of work is when its process was killed, by others or by `kill`.
     """
 
+    deaths: tuple[type[Exception], ...] = (WorkerDied, ShutdownExecutorError)
+
     def __init__(self, count: int) -> None:
+        self.count = count
         self._pools: list[ProcessPoolExecutor | None] = [None] * count
         self._work: list[Future[object] | None] = [None] * count
 
@@ -65,12 +75,19 @@ class Workers:
         done: Future[Result] = future
         return done
 
+    def kill(self, work: Future[Any]) -> None:
+        """Kill the process that does a piece of work, and what it started; the next piece gets a new one."""
+        number = self._work.index(work)
+        pool, self._pools[number] = self._pools[number], None
+        if pool:
+            pool.shutdown(wait=True, kill_workers=True)
+
     def _pool(self, number: int) -> ProcessPoolExecutor:
         pool = self._pools[number]
         if pool is None:
             level = logging.getLogger(__name__).getEffectiveLevel()
             setting = (number + 1, os.getpid(), level)
-            pool = ProcessPoolExecutor(1, initializer=_set_up, initargs=setting, env=_ONE_THREAD)
+            pool = ProcessPoolExecutor(1, initializer=_set_up, initargs=setting, env=ONE_THREAD)
             self._pools[number] = pool
         return pool
 

@@ -1,6 +1,7 @@
-"""A grid through `mlflow run`: interrupted, done by two exams at once, done again, and with a cell that fails."""
+"""A grid whose exam is ended, killed, started twice at once, loses a worker, and has a cell that fails; then done."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,9 +18,9 @@ from place import Place, make_place, write_reviews
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-GRID = {"students": "bilstm,cnn", "recipes": "kd,vanilla", "seeds": 1, "workers": 2, "teacher": "scratch"}
+GRID = {"students": "bilstm,cnn", "recipes": "kd", "seeds": 1, "workers": 2, "teacher": "scratch"}
 BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32"}
-CELLS = {(student, recipe) for student in ("bilstm", "cnn") for recipe in ("kd", "vanilla")}
+STUDENTS = {"bilstm", "cnn"}
 PATIENCE_S = 500
 
 
@@ -33,7 +34,7 @@ class Story:
     ended: dict[str, int] = field(default_factory=dict)
     students: dict[str, list[Run]] = field(default_factory=dict)
     left: dict[str, set[str]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    killed_worker: int = 0
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         return self.place.start("exam", self.place.folder / f"{name}.log", **self.asked)
@@ -50,9 +51,7 @@ class Story:
         self.left[name] = {run.info.status for run in self.place.runs()}
 
     def through_mlflow(self, name: str) -> None:
-        began = time.monotonic()
         done = self.place.mlflow_run("exam", **self.asked)
-        self.seconds[name] = time.monotonic() - began
         self.ended[name] = done.returncode
         self.keep(name, done.stderr + done.stdout)
 
@@ -74,83 +73,74 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
     dataset = write_reviews(place.folder / "reviews")
     story = Story(place, {"datasets": dataset, **GRID, **BUDGET})
 
-    process = story.start("interrupted")
-    wait_until(lambda: any(run.info.status == "RUNNING" for run in place.runs("trial")), process)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGTERM)
-    story.end("interrupted", process)
-    _, alive = psutil.wait_procs(workers, timeout=20)
-    assert alive == []
+    for name, end_by in (("terminated", signal.SIGTERM), ("killed", signal.SIGKILL)):
+        process = story.start(name)
+        wait_until(lambda: trials_at_work(place), process)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(end_by)
+        story.end(name, process)
+        _, alive = psutil.wait_procs(workers, timeout=20)
+        assert alive == []
 
-    process = story.start("beside")
-    story.through_mlflow("first")
-    story.end("beside", process)
-
-    story.through_mlflow("again")
+    process, beside = story.start("first"), story.start("beside")
+    wait_until(lambda: trials_at_work(place), process)
+    story.killed_worker = int(trials_at_work(place)[0].data.tags["kdops.process"].split(":")[1])
+    os.kill(story.killed_worker, signal.SIGKILL)
+    story.end("first", process)
+    story.end("beside", beside)
 
     (broken,) = place.home.glob("studies/reviews-cnn-kd-*")
     shutil.rmtree(broken)
     broken.touch()
-    place.client.delete_run(finished(place)[("cnn", "kd")].info.run_id)
+    place.client.delete_run(finished(place)["cnn"].info.run_id)
     story.end("broken", story.start("broken"))
 
     broken.unlink()
-    story.end("repaired", story.start("repaired"))
+    story.through_mlflow("repaired")
     return story
 
 
-def finished(place: Place) -> dict[tuple[str, str], Run]:
-    """The students that were made, by student and recipe; each must be there once."""
+def trials_at_work(place: Place) -> list[Run]:
+    return [run for run in place.runs("trial") if run.info.status == "RUNNING" and "kdops.process" in run.data.tags]
+
+
+def finished(place: Place) -> dict[str, Run]:
+    """The students that were made, by name; each must be there once."""
     made = [
         run
         for run in place.runs("student")
         if run.info.status == "FINISHED" and "kdops.reused_run" not in run.data.tags
     ]
-    cells = {(run.data.tags["kdops.student"], run.data.tags["kdops.recipe"]): run for run in made}
+    cells = {run.data.tags["kdops.student"]: run for run in made}
     assert len(cells) == len(made)
     return cells
 
 
+@pytest.mark.parametrize(("name", "code"), [("terminated", 128 + signal.SIGTERM), ("killed", -signal.SIGKILL)])
+def test_an_exam_that_is_ended_ends_its_workers(story: Story, name: str, code: int) -> None:
+    assert story.ended[name] == code
+    assert "Traceback" not in story.said[name]
+    assert "leaked" not in story.said[name]
+
+
 def test_sigterm_closes_all_runs(story: Story) -> None:
-    assert story.ended["interrupted"] == 128 + signal.SIGTERM
-    assert "RUNNING" not in story.left["interrupted"]
+    assert "RUNNING" not in story.left["terminated"]
     assert story.exam_run(0).info.status == "KILLED"
-    assert "Traceback" not in story.said["interrupted"]
+
+
+def test_only_the_cell_of_a_killed_worker_is_begun_again(story: Story) -> None:
+    said = story.said["first"] + story.said["beside"]
+    assert len(re.findall(r"reviews (?:bilstm|cnn) kd seed 1: its worker process was killed", said)) == 1
 
 
 def test_two_exams_at_once_do_no_cell_twice(story: Story) -> None:
     assert (story.ended["first"], story.ended["beside"]) == (0, 0)
-    assert finished(story.place).keys() == CELLS
+    assert finished(story.place).keys() == STUDENTS
     assert len([run for run in story.place.runs("teacher") if run.info.status == "FINISHED"]) == 1
-    baselines = [
-        run.data.tags["kdops.student"] for run in story.place.runs("baseline") if run.info.status == "FINISHED"
-    ]
-    # That of `cnn kd` is found again when the cell is repaired.
-    assert sorted(baselines) == ["bilstm", "cnn"]
-
-
-def test_it_says_what_it_found(story: Story) -> None:
-    said = story.said["again"]
-    rows = [line.split()[:3] for line in said.splitlines()]
-    assert all(["reviews", *cell] in rows for cell in CELLS)
-    assert "reviews: " in said
-    assert "all runs of reviews, the best first: http://" in said
-    run = story.exam_run(2)
-    assert run.info.status == "FINISHED"
-    files = {file.path for file in story.place.client.list_artifacts(run.info.run_id)}
-    assert files >= {"cells.json", "students.json", "students.csv", "comparisons.json", "comparisons.csv", "report"}
-    compared = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/comparisons.csv").splitlines()
-    assert [line.split(",")[:3] for line in compared[1:]] == [["reviews", "bilstm", "cnn"]]
-    pages = {file.path for file in story.place.client.list_artifacts(run.info.run_id, "report")}
-    assert {"report/report.html", "report/reviews-ladder.png"} <= pages
-
-
-def test_finished_cells_are_children_that_no_exam_does_again(story: Story) -> None:
-    parents = {run.data.tags["mlflow.parentRunId"] for run in story.students["again"]}
-    assert parents <= {run.info.run_id for run in story.place.runs("exam")}
-    assert "4 cells: 4 finished, 0 to do" in story.said["again"]
-    assert len(story.students["again"]) == len(story.students["beside"])
-    assert story.place.children(story.exam_run(3)) == []
+    done = [run.data.tags["kdops.student"] for run in story.place.runs("baseline") if run.info.status == "FINISHED"]
+    # That of `cnn` is found again when the cell is repaired.
+    assert sorted(done) == ["bilstm", "cnn"]
+    assert "RUNNING" not in story.left["beside"]
 
 
 def test_a_cell_that_fails_keeps_no_other_up(story: Story) -> None:
@@ -158,22 +148,38 @@ def test_a_cell_that_fails_keeps_no_other_up(story: Story) -> None:
     (line,) = [line for line in story.said["broken"].splitlines() if line.startswith("error:")]
     assert line.startswith("error: reviews cnn kd seed 1: FileExistsError: ")
     assert "Traceback" not in story.said["broken"]
-    assert "4 cells: 3 finished, 1 to do" in story.said["broken"]
-    run = story.exam_run(4)
+    assert "2 cells: 1 finished, 1 to do" in story.said["broken"]
+    run = story.exam_run(-2)
     assert run.info.status == "FAILED"
-    assert run.data.tags["kdops.error"] == "1 of 4 cells failed"
+    assert run.data.tags["kdops.error"] == "1 of 2 cells failed"
     (child,) = story.place.children(run)
     assert child.info.status == "FAILED"
     assert child.data.tags["kdops.error"].startswith("FileExistsError: ")
     table = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/cells.csv")
-    assert "reviews,cnn,kd,1,failed" in table
+    assert f"reviews,cnn,kd,1,failed,{child.info.run_id}" in table
+    assert f"reviews,bilstm,kd,1,reused,{finished(story.place)['bilstm'].info.run_id}" in table
 
 
-def test_the_same_command_does_what_failed(story: Story) -> None:
+def test_the_same_command_does_what_failed_and_says_what_it_found(story: Story) -> None:
+    said = story.said["repaired"]
     assert story.ended["repaired"] == 0
-    assert "4 cells: 3 finished, 1 to do" in story.said["repaired"]
+    assert "2 cells: 1 finished, 1 to do" in said
     assert {run.info.status for run in story.place.runs()} <= {"FINISHED", "KILLED", "FAILED"}
-    assert finished(story.place).keys() == CELLS
+    assert finished(story.place).keys() == STUDENTS
+    rows = [line.split()[:3] for line in said.splitlines()]
+    assert all(["reviews", student, "kd"] in rows for student in STUDENTS)
+    assert "reviews: " in said
+    assert "all runs of reviews, the best first: http://" in said
+    run = story.exam_run(-1)
+    assert run.info.status == "FINISHED"
+    (child,) = story.place.children(run)
+    assert child.data.tags["kdops.student"] == "cnn"
+    files = {file.path for file in story.place.client.list_artifacts(run.info.run_id)}
+    assert files >= {"cells.json", "students.json", "students.csv", "comparisons.json", "comparisons.csv", "report"}
+    compared = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/comparisons.csv").splitlines()
+    assert [line.split(",")[:3] for line in compared[1:]] == [["reviews", "bilstm", "cnn"]]
+    pages = {file.path for file in story.place.client.list_artifacts(run.info.run_id, "report")}
+    assert {"report/report.html", "report/reviews-ladder.png"} <= pages
 
 
 def test_nothing_is_left_behind(story: Story) -> None:

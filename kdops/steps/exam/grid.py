@@ -1,17 +1,18 @@
 """The cells of an exam, and the order in which workers take them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from kdops.models.students import STUDENTS
 from kdops.steps.distill import DistillConfig
 from kdops.training.recipes import RECIPES
 
 EVERYTHING = "all"
+RAY = "ray"
 
 _PRESETS = {
     # arXiv:2201.00558, on those of its data sets that are public; their own teacher is the study's.
@@ -33,8 +34,10 @@ class ExamConfig(BaseModel):
         students: names with commas between them, or `all`.
         recipes: the same.
         seeds: how many, from 1 on.
-        backend: of joblib.
-        workers: processes at a time; None: as many as there are cores.
+        backend: where worker processes run.
+        workers: how many there are; None: one a core of this machine.
+        resources: what each asks a cluster for, by name.
+        hung_after_min: minutes without a sign of life after which a worker is killed.
         plan: only say what would be done.
     """
 
@@ -48,6 +51,8 @@ class ExamConfig(BaseModel):
     seeds: int = Field(default=3, ge=1)
     backend: str = "loky"
     workers: int | None = Field(default=None, ge=1)
+    resources: Mapping[str, float] = Field(default_factory=dict)
+    hung_after_min: float = Field(default=30, gt=0)
     plan: bool = False
 
     @model_validator(mode="before")
@@ -64,6 +69,19 @@ class ExamConfig(BaseModel):
         if not named:
             raise ValueError("the grid is empty: no name is given")
         return named
+
+    @field_validator("resources", mode="before")
+    @classmethod
+    def _demand(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        if info.data.get("backend") != RAY:
+            raise ValueError(f"only backend={RAY} knows resources")
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        try:
+            return {name.strip(): float(amount) for name, _, amount in pairs}
+        except ValueError as error:
+            raise ValueError("give names with numbers, as in num_cpus=1,num_gpus=0.25") from error
 
     @field_validator("students")
     @classmethod

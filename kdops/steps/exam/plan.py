@@ -12,8 +12,9 @@ from kdops.fingerprint import fingerprint
 from kdops.models.students import STUDENTS
 from kdops.models.teacher import SCRATCH
 from kdops.steps.distill import DistillConfig, check_choices, check_source
+from kdops.steps.exam.cluster import check_cluster
 from kdops.steps.exam.estimate import Estimator, in_words
-from kdops.steps.exam.grid import Cell, ExamConfig, in_turns
+from kdops.steps.exam.grid import RAY, Cell, ExamConfig, in_turns
 from kdops.steps.setup import checked_corpus
 from kdops.steps.tables import aligned
 from kdops.steps.teacher import KnownTeacher, find_teacher
@@ -26,7 +27,7 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 # What each backend needs beyond kdops[train], and how one comes by it.
-_BACKENDS = {"loky": None, "ray": "ray"}
+_BACKENDS = {"loky": None, RAY: "ray"}
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:
     module = _BACKENDS.get(config.backend)
     if module and not find_spec(module):
         problems.add(f"backend={config.backend} is not installed: pip install 'kdops[{module}]'")
+    elif config.backend == RAY:
+        problems.caught(check_cluster)
     corpora: dict[str, Corpus] = {}
     for dataset in config.datasets:
         corpus = problems.caught(_corpus, config.each.model_copy(update={"dataset": dataset}))

@@ -38,8 +38,7 @@ class Progress:
     def shown(self) -> Iterator[None]:
         """While the work goes on: live lines, where somebody sits before a terminal."""
         console = Console(stderr=True)
-        # With one worker the work is done by this very process, which says what it does.
-        if not console.is_terminal or self._workers == 1:
+        if not console.is_terminal:
             yield
             return
         with Live(console=console, get_renderable=self._lines, refresh_per_second=2, transient=True):

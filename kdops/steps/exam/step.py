@@ -18,16 +18,18 @@ from kdops.report.exam import (
     significance_table,
 )
 from kdops.report.page import Section
-from kdops.steps.exam.grid import ExamConfig
+from kdops.steps.exam.cluster import RayWorkers
+from kdops.steps.exam.grid import RAY, ExamConfig
 from kdops.steps.exam.plan import Plan, make_plan
 from kdops.steps.exam.progress import Progress
 from kdops.steps.exam.tables import students_table
 from kdops.steps.exam.work import Outcome, Workshop
 from kdops.steps.report import log_report
-from kdops.tracking import names, runs
+from kdops.tracking import names, runs, store
 from kdops.tracking.names import Role, Status
 from kdops.tracking.places import how_to_look
-from kdops.tracking.results import Results, read_results
+from kdops.tracking.results import Results, read_results, unfinished_cells
+from kdops.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -67,29 +69,40 @@ def exam(config: ExamConfig) -> Plan | Examined:
     described = config.each.model_dump(exclude={"dataset", "student", "recipe", "seed", "name", "force"})
     described |= {name: ",".join(getattr(config, name)) for name in ("datasets", "students", "recipes")}
     described |= {"seeds": config.seeds, "backend": config.backend, "workers": plan.workers}
+    described |= {"resources": dict(config.resources), "hung_after_min": config.hung_after_min}
     with runs.tracked(Role.EXAM, f"exam {' '.join(config.datasets)}", config=described) as run:
         started = time.monotonic()
         outcomes = _worked_off(config, plan, run.run_id)
         run.metrics({"exam_s": time.monotonic() - started, **_counts(plan, outcomes)})
-        run.table(_cells_frame(plan, outcomes), "cells")
         failures = [f"{one.cell}: {one.error}" for one in outcomes if one.error]
         if failures:
             run.tags({names.ERROR: f"{len(failures)} of {len(plan.cells)} cells failed"})
             run.finish(Status.FAILED)
-        return Examined(run.run_id, _found(run, plan, outcomes), failures)
+        try:
+            run.table(_cells_frame(plan, outcomes, unfinished_cells(run.run_id)), "cells")
+            found = _found(run, plan, outcomes)
+        except Exception as error:  # a full disk, say, which must not hide what became of the cells
+            run.tags({names.ERROR: store.one_line(error)})
+            run.finish(Status.FAILED)
+            failures.append(f"what was found could not be written: {store.one_line(error)}")
+            found = f"run: {run.run_id}"
+        return Examined(run.run_id, found, failures)
 
 
 def _worked_off(config: ExamConfig, plan: Plan, exam_run: str) -> list[Outcome]:
     if not plan.to_do:
         return []
-    workshop = Workshop(exam_run, home() / "exam" / exam_run, config.backend, plan.workers)
-    logger.info("what each cell says is in %s", workshop.logs)
-    progress = Progress(plan, workshop.log_of)
+    logs = home() / "exam" / exam_run
+    logger.info("what each cell says is in %s", logs)
+    count = min(plan.workers, len(plan.to_do))
     outcomes = []
-    with progress.shown():
-        for outcome in workshop.outcomes([one.cell for one in plan.to_do]):
-            progress.ended(outcome)
-            outcomes.append(outcome)
+    with RayWorkers(count, config.resources) if config.backend == RAY else Workers(count) as processes:
+        workshop = Workshop(exam_run, logs, processes, 60 * config.hung_after_min)
+        progress = Progress(plan, workshop.log_of)
+        with progress.shown():
+            for outcome in workshop.outcomes([one.cell for one in plan.to_do]):
+                progress.ended(outcome)
+                outcomes.append(outcome)
     return outcomes
 
 
@@ -103,12 +116,15 @@ def _counts(plan: Plan, outcomes: Sequence[Outcome]) -> Mapping[str, float]:
     }
 
 
-def _cells_frame(plan: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+def _cells_frame(
+    plan: Plan, outcomes: Sequence[Outcome], unfinished: Mapping[tuple[str, str, str, int], str]
+) -> pd.DataFrame:
     by_cell = {one.cell: one for one in outcomes}
     rows = []
     for planned in plan.cells:
         cell, outcome = planned.cell, by_cell.get(planned.cell)
         error = outcome.error if outcome else ""
+        done = planned.finished or (outcome.run_id if outcome else None)
         rows.append(
             {
                 "dataset": cell.dataset,
@@ -116,7 +132,7 @@ def _cells_frame(plan: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
                 "recipe": cell.recipe,
                 "seed": cell.seed,
                 "state": "reused" if planned.finished else "failed" if error else "done",
-                "run_id": planned.finished or (outcome.run_id if outcome else "") or "",
+                "run_id": done or unfinished.get((cell.dataset, cell.student, cell.recipe, cell.seed), ""),
                 "error": error,
             }
         )

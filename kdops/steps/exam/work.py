@@ -2,21 +2,22 @@
 
 import logging
 import os
-import signal
 import sys
+import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from kdops.errors import Stopped
 from kdops.home import home
-from kdops.process import end_with_parent
+from kdops.process import heartbeat
 from kdops.steps.distill import distill
 from kdops.steps.exam.grid import Cell
 from kdops.tracking import store
@@ -24,6 +25,7 @@ from kdops.tracking import store
 logger = logging.getLogger(__name__)
 
 _MOST_STARTS = 2
+_LOOK_S = 1.0
 _LOCKS = "exam"
 
 
@@ -37,6 +39,7 @@ class Outcome:
         error: why it failed, in one line; empty when it did not.
         said: what is worth telling of it.
         busy: whether another exam works on it, so that nothing was done.
+        stopped: what went away that all cells need, so that this one was given up; empty when nothing did.
     """
 
     cell: Cell
@@ -44,6 +47,56 @@ class Outcome:
     error: str = ""
     said: str = ""
     busy: bool = False
+    stopped: str = ""
+
+
+class Processes(Protocol):
+    """Worker processes, as `kdops.training.workers.Workers` has them here and `RayWorkers` on a cluster."""
+
+    count: int
+
+    @property
+    def deaths(self) -> tuple[type[Exception], ...]:
+        """What the outcome of a piece of work is when its process was killed."""
+
+    def start(self, work: Callable[..., Outcome], *args: Any) -> Future[Outcome]:
+        """Let a worker that is idle do a piece of work."""
+
+    def kill(self, work: Future[Any]) -> None:
+        """Kill the process that does a piece of work."""
+
+
+@dataclass
+class _Attempt:
+    """A cell that is worked on, or waits for that.
+
+    Attributes:
+        cell: which.
+        log: its file, whose time is the worker's sign of life.
+        number: 1 for the first.
+        waits: whether to wait for another exam that works on it.
+    """
+
+    cell: Cell
+    log: Path
+    number: int = 1
+    waits: bool = False
+    hung: bool = False
+    _beat: int = field(init=False)
+    _alive: float | None = None
+
+    def __post_init__(self) -> None:
+        self._beat = self._time()
+
+    def silent_s(self) -> float:
+        """Seconds since the last sign of life, 0 before the first; by this machine's clock, which is never set."""
+        now, beat = time.monotonic(), self._time()
+        if beat != self._beat:
+            self._beat, self._alive = beat, now
+        return 0.0 if self._alive is None else now - self._alive
+
+    def _time(self) -> int:
+        return self.log.stat().st_mtime_ns if self.log.exists() else 0
 
 
 @dataclass(frozen=True)
@@ -52,15 +105,15 @@ class Workshop:
 
     Attributes:
         exam_run: the run that those of the cells belong to.
-        logs: a folder for what each cell says while it is worked on.
-        backend: of joblib.
-        workers: processes at a time.
+        logs: a folder for what each cell says while it is worked on; workers on other machines must see it too.
+        processes: who works.
+        hung_after_s: a worker that gives no sign of life for so long is killed.
     """
 
     exam_run: str
     logs: Path
-    backend: str
-    workers: int
+    processes: Processes
+    hung_after_s: float
 
     def log_of(self, cell: Cell) -> Path:
         """What a cell says; there is no such file before it is begun."""
@@ -69,111 +122,96 @@ class Workshop:
     def outcomes(self, cells: Sequence[Cell]) -> Iterator[Outcome]:
         """Work off all cells, each outcome as soon as it is there; what another exam works on comes last.
 
-        A cell whose worker process was killed is begun once more.
+        A cell whose worker process hung or was killed is begun once more, in another one.
+
+        Raises:
+            Stopped: something that all cells need went away.
         """
-        left, starts = list(cells), dict.fromkeys(cells, 0)
-        wait = False
-        while left:
-            busy = []
-            try:
-                for outcome in self._pass(tuple(left), wait=wait):
-                    if outcome.busy:
-                        busy.append(outcome.cell)
-                    else:
-                        left.remove(outcome.cell)
-                        yield outcome
-            except TerminatedWorkerError:
-                begun = [cell for cell in left if cell not in busy and self.log_of(cell).exists()]
-                if not begun:
-                    raise
-                for cell in begun:
-                    self.log_of(cell).unlink()
-                    starts[cell] += 1
-                    if starts[cell] == _MOST_STARTS:
-                        left.remove(cell)
-                        yield Outcome(cell, error=f"its worker process was killed {_MOST_STARTS} times")
-                logger.warning("a worker process was killed; its cell is begun again")
-                continue
-            if busy:
-                logger.info("waiting for what another exam works on: %s", ", ".join(map(str, busy)))
-            wait = True
+        left = deque(_Attempt(cell, self.log_of(cell)) for cell in cells)
+        running: dict[Future[Outcome], _Attempt] = {}
+        while left or running:
+            while left and len(running) < self.processes.count:
+                attempt = left.popleft()
+                if attempt.waits:
+                    logger.info("waiting for what another exam works on: %s", attempt.cell)
+                running[self._start(attempt)] = attempt
+            for future in wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done:
+                outcome = self._outcome(running.pop(future), future, left)
+                if outcome:
+                    yield outcome
+            for future, attempt in running.items():
+                if not attempt.hung and attempt.silent_s() > self.hung_after_s:
+                    attempt.hung = True
+                    self.processes.kill(future)
 
-    def _pass(self, cells: Sequence[Cell], *, wait: bool) -> Iterator[Outcome]:
-        # Others hand no settings on to their workers; `_alone` sets what PyTorch uses there.
-        threads = {"inner_max_num_threads": 1} if self.backend == "loky" else {}
-        _register(self.backend)
-        with parallel_config(self.backend, n_jobs=self.workers, **threads):
-            run = delayed(run_cell)
-            jobs = (run(cell, self.exam_run, self.log_of(cell), os.getpid(), wait) for cell in cells)
-            yield from Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=self.workers)(jobs)
+    def _start(self, attempt: _Attempt) -> Future[Outcome]:
+        return self.processes.start(
+            run_cell, attempt.cell, self.exam_run, attempt.log, logger.getEffectiveLevel(), attempt.waits
+        )
+
+    def _outcome(self, attempt: _Attempt, future: Future[Outcome], left: deque[_Attempt]) -> Outcome | None:
+        """How an attempt ended; None: the cell is to be tried again."""
+        cell = attempt.cell
+        try:
+            outcome = future.result()
+        except self.processes.deaths:
+            how = f"hung for {self.hung_after_s / 60:g} min" if attempt.hung else "was killed"
+            if attempt.number == _MOST_STARTS:
+                return Outcome(cell, error=f"{_MOST_STARTS} worker processes did not get through it; the last {how}")
+            logger.warning("%s: its worker process %s; it is begun again in another", cell, how)
+            left.appendleft(_Attempt(cell, attempt.log, attempt.number + 1, attempt.waits))
+            return None
+        if outcome.stopped:
+            raise Stopped(outcome.stopped)
+        if outcome.busy:
+            left.append(_Attempt(cell, attempt.log, attempt.number, waits=True))
+            return None
+        return outcome
 
 
-def run_cell(cell: Cell, exam_run: str, log: Path, parent: int, wait: bool) -> Outcome:
-    """Work off one cell in a worker process.
+def run_cell(cell: Cell, exam_run: str, log: Path, level: int, waits: bool) -> Outcome:
+    """Work off one cell; called in a worker process, which is good for such calls only from then on.
 
     Args:
         cell: which.
         exam_run: the run that its own run belongs to.
-        log: the file for everything that is said meanwhile.
-        parent: the process that asks.
-        wait: whether to wait for another exam that works on the cell; else the outcome is `busy`.
-
-    Raises:
-        Stopped: the tracking server went away.
+        log: the file for everything that is said meanwhile, touched as a sign of life.
+        level: how much kdops says.
+        waits: whether to wait for another exam that works on the cell; else the outcome is `busy`.
     """
     locks = home() / _LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(locks / f"{cell.key}.lock", timeout=-1 if wait else 0), _alone(log, parent):
-            return _distilled(cell, exam_run, log)
+        with FileLock(locks / f"{cell.key}.lock", timeout=-1 if waits else 0), _saying_all_to(log, level):
+            return _distilled(cell, exam_run)
     except Timeout:
         return Outcome(cell, busy=True)
 
 
-def _distilled(cell: Cell, exam_run: str, log: Path) -> Outcome:
+def _distilled(cell: Cell, exam_run: str) -> Outcome:
+    import torch
+
+    torch.set_num_threads(1)
     try:
         done = distill(cell.config, exam_run=exam_run)
+    except Stopped as error:
+        return Outcome(cell, stopped=str(error))
     except Exception as error:  # whatever is wrong with this cell, the others go on
-        with log.open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
+        traceback.print_exc()
         return Outcome(cell, error=store.one_line(error))
     said = f"test {done.main_metric} {done.student[f'test.{done.main_metric}']:.4f}"
     return Outcome(cell, run_id=done.run_id, said=f"{said} (found finished)" if done.reused else said)
 
 
 @contextmanager
-def _alone(log: Path, parent: int) -> Iterator[None]:
-    """One thread, and in a process of its own everything that is said goes to the log."""
-    import torch
-
-    torch.set_num_threads(1)
+def _saying_all_to(log: Path, level: int) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
-    if os.getpid() == parent:
-        log.touch()
-        yield
-        return
-    _prepare_process(parent)
     with log.open("a", encoding="utf-8") as file:
+        # What libraries of C say too.
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
+    # Ray's workers have no logging yet.
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING)
+    logging.getLogger("kdops").setLevel(level)
+    with heartbeat(log):
         yield
-
-
-def _prepare_process(parent: int) -> None:
-    if signal.getsignal(signal.SIGTERM) is _terminate:
-        return
-    signal.signal(signal.SIGTERM, _terminate)
-    end_with_parent(os.getppid())
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING, force=True)
-    logging.getLogger("kdops").setLevel(logging.INFO)
-
-
-def _terminate(signum: int, frame: object) -> None:
-    raise Stopped("its worker process was told to end")
-
-
-def _register(backend: str) -> None:
-    if backend == "ray":
-        from ray.util.joblib import register_ray
-
-        register_ray()

@@ -18,6 +18,11 @@ def test_the_words_of_mlproject_are_read() -> None:
     assert (config.seeds, config.plan, config.workers) == (3, True, None)
 
 
+def test_resources_are_numbers_by_name() -> None:
+    config = cli.settings(ExamConfig, backend="ray", resources="num_cpus=1, num_gpus=0.25")
+    assert config.resources == {"num_cpus": 1.0, "num_gpus": 0.25}
+
+
 def test_the_grid_of_the_paper_is_its_public_data_sets_with_its_teacher() -> None:
     config = cli.settings(ExamConfig, preset="paper", datasets="default", seeds="1")
     assert len(config.datasets) == 8
@@ -34,6 +39,12 @@ def test_what_is_given_goes_before_the_preset() -> None:
     ("given", "line"),
     [
         ({"seeds": "0"}, "seeds=0: Input should be greater than or equal to 1"),
+        ({"hung_after_min": "0"}, "hung_after_min=0: Input should be greater than 0"),
+        ({"resources": "num_gpus=1"}, "resources=num_gpus=1: only backend=ray knows resources"),
+        (
+            {"backend": "ray", "resources": "num_gpus"},
+            "resources=num_gpus: give names with numbers, as in num_cpus=1,num_gpus=0.25",
+        ),
         ({"workers": "0"}, "workers=0: Input should be greater than or equal to 1"),
         ({"datasets": " , "}, "datasets= , : the grid is empty: no name is given"),
         ({"students": ","}, "students=,: the grid is empty: no name is given"),

@@ -1,11 +1,13 @@
 import logging
-import threading
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from kdops import process
 from kdops.errors import Stopped
 from kdops.home import home
 from kdops.steps.distill import DistillConfig
@@ -15,59 +17,83 @@ from kdops.steps.exam.plan import Plan, Planned
 from kdops.steps.exam.progress import Progress
 from kdops.steps.exam.work import Outcome, Workshop
 from kdops.steps.summary import Distilled
+from kdops.training.workers import Workers
+
+run_cell = work.run_cell
 
 
-def cell(student: str) -> Cell:
-    return Cell("emot", DistillConfig(student=student), student)  # type: ignore[arg-type]
+def cell(student: str, seed: int = 1) -> Cell:
+    return Cell("emot", DistillConfig(student=student, seed=seed), f"{student}-{seed}")  # type: ignore[arg-type]
 
 
-CELLS = [cell("bilstm"), cell("cnn"), cell("bert-tiny")]
+GOOD, FAILS, DIES, HANGS, NEEDS_THE_SERVER = (
+    cell("bilstm"),
+    cell("cnn"),
+    cell("bert-tiny"),
+    cell("bert-mini"),
+    cell("bert-small"),
+)
+CELLS = [GOOD, FAILS, cell("bilstm", 2)]
 
 
 def made(config: DistillConfig, *, exam_run: str) -> Distilled:
-    if config.student == "cnn":
+    """What stands for `distill` in the worker processes."""
+    first = home() / f"{config.student} was begun"
+    if config.student == FAILS.student:
         raise ValueError("this one\nfails")
+    if config.student == DIES.student:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if config.student == NEEDS_THE_SERVER.student:
+        raise Stopped("the server went away")
+    if config.student == HANGS.student and not first.exists():
+        first.touch()
+        time.sleep(60)
     scores = {"test.f1_macro": 0.5}
     return Distilled("emot", "f1_macro", f"{exam_run}-{config.student}", {}, {}, scores, 1, "fp32", reused=False)
 
 
-@pytest.fixture
-def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    monkeypatch.setattr(work, "distill", made)
-    return Workshop("exam", tmp_path / "logs", "loky", workers=1)
+def run_made(*given: object) -> Outcome:
+    work.distill, process._BEAT_S = made, 0.2  # type: ignore[assignment]
+    return run_cell(*given)  # type: ignore[arg-type]
 
 
-def test_a_cell_that_fails_keeps_no_other_up(workshop: Workshop) -> None:
-    outcomes = list(workshop.outcomes(CELLS))
-    assert [one.run_id for one in outcomes] == ["exam-bilstm", None, "exam-bert-tiny"]
-    assert [one.error for one in outcomes] == ["", "ValueError: this one fails", ""]
-    assert outcomes[0].said == "test f1_macro 0.5000"
-    assert "Traceback" in workshop.log_of(CELLS[1]).read_text(encoding="utf-8")
+@pytest.fixture(autouse=True)
+def _nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "run_cell", run_made)
 
 
-def test_what_another_exam_works_on_comes_last(workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cell_keeps_no_other_up_whatever_becomes_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One fails, one kills its worker each time, one hangs the first time."""
+    with Workers(2) as processes:
+        shop = Workshop("exam", tmp_path / "logs", processes, hung_after_s=6)
+        ended = {one.cell: one for one in shop.outcomes([FAILS, HANGS, DIES, GOOD])}
+    assert (ended[GOOD].run_id, ended[GOOD].said) == ("exam-bilstm", "test f1_macro 0.5000")
+    assert ended[FAILS].error == "ValueError: this one fails"
+    assert "Traceback" in shop.log_of(FAILS).read_text(encoding="utf-8")
+    assert ended[DIES].error == "2 worker processes did not get through it; the last was killed"
+    assert ended[HANGS].run_id == "exam-bert-mini"
+    assert sorted(caplog.messages) == [
+        f"{HANGS}: its worker process hung for 0.1 min; it is begun again in another",
+        f"{DIES}: its worker process was killed; it is begun again in another",
+    ]
+
+
+def test_what_another_exam_works_on_comes_last_and_a_server_that_went_away_ends_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "kdops")
     (home() / "exam").mkdir(parents=True)
-    taken = threading.Event()
-
-    def another_exam() -> None:
-        with FileLock(home() / "exam" / "bilstm.lock"):
-            taken.set()
-            time.sleep(1)
-
-    threading.Thread(target=another_exam).start()
-    taken.wait()
-    assert [one.cell.student for one in workshop.outcomes(CELLS)] == ["cnn", "bert-tiny", "bilstm"]
-    assert "waiting for what another exam works on: emot bilstm" in caplog.text
-
-
-def test_a_server_that_went_away_ends_all(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(config: DistillConfig, *, exam_run: str) -> Distilled:
-        raise Stopped("the server went away")
-
-    monkeypatch.setattr(work, "distill", gone)
-    with pytest.raises(Stopped, match="the server went away"):
-        list(workshop.outcomes(CELLS))
+    done = []
+    with Workers(1) as processes, FileLock(home() / "exam" / f"{GOOD.key}.lock") as another_exam:
+        shop = Workshop("exam", tmp_path / "logs", processes, hung_after_s=60)
+        for outcome in shop.outcomes(CELLS):
+            done.append(outcome.cell)
+            if len(done) == len(CELLS) - 1:
+                another_exam.release()
+        assert done == [*CELLS[1:], GOOD]
+        assert f"waiting for what another exam works on: {GOOD}" in caplog.text
+        with pytest.raises(Stopped, match="the server went away"):
+            list(shop.outcomes([NEEDS_THE_SERVER]))
 
 
 def test_progress_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
