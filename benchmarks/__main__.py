@@ -15,7 +15,7 @@ from typing import Annotated
 import psutil
 import typer
 
-from benchmarks import growth, signals, startup, students, tuning
+from benchmarks import growth, predictors, signals, startup, students, tuning
 from benchmarks.contest import contest
 from benchmarks.setting import Setting, part_of
 from benchmarks.tables import standings_table, table
@@ -34,6 +34,7 @@ class Part(StrEnum):
     SIGNALS = "signals"
     TUNING = "tuning"
     STARTUP = "startup"
+    PREDICTORS = "predictors"
     GROWTH = "growth"
 
 
@@ -51,6 +52,9 @@ def main(
         Path | None, typer.Option(help="JSONL with a column text, for growth; else the data set's.")
     ] = None,
     most_texts: Annotated[int, typer.Option(help="Texts that growth goes up to.")] = 20_000,
+    bundles: Annotated[
+        list[Path] | None, typer.Option(help="Bundles of the data set, for predictors; else of students trained now.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("benchmark-results"),
 ) -> None:
     """Measure kdops beside other ways to the same end, one thread each, and write a table for each part."""
@@ -71,6 +75,7 @@ def main(
         Part.SIGNALS: lambda: _signals(setting, rounds),
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
+        Part.PREDICTORS: lambda: _predictors(setting, bundles or [], rounds, place),
         Part.GROWTH: lambda: _growth(source, most_texts, trials, out),
     }
     for part in wanted:
@@ -152,6 +157,12 @@ def _startup(rounds: int) -> str:
         {"what": "the same where `mlflow.db` exists", "seconds": f"{again:.1f}"},
     ]
     return table(rows)
+
+
+def _predictors(setting: Setting, bundles: Sequence[Path], rounds: int, place: Path) -> str:
+    beside = predictors.beside_peers(setting, bundles, rounds, place / "peers")
+    untrained = predictors.at_full_vocabulary(setting, rounds, place / "untrained")
+    return f"{beside}\n\nUntrained, of as many pieces as a BERT:\n\n{untrained}"
 
 
 def _growth(source: Path, most: int, trials: int, out: Path) -> str:

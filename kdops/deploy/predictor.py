@@ -143,11 +143,12 @@ class Predictor:
                     actual = hashlib.file_digest(file, "sha256").hexdigest()
                 if actual != info.files.get(name):
                     raise BundleError(f"{name}: sha256 is {actual}, not the {info.files.get(name)} of {INFO_FILE}")
+            # Data of the graph in other files is refused by onnxruntime where it lies outside the folder.
+            session = onnxruntime.InferenceSession(str(folder / GRAPH_FILE), options, ["CPUExecutionProvider"])
+            # After the session, whose loading needs the most memory and gives some of it back.
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
             tokenizer.no_padding()
             tokenizer.enable_truncation(info.max_length)
-            # Data of the graph in other files is refused by onnxruntime where it lies outside the folder.
-            session = onnxruntime.InferenceSession(str(folder / GRAPH_FILE), options, ["CPUExecutionProvider"])
             predictor = cls(info, tokenizer, session)  # tried with the highest piece, to find too short a table
             shape = predictor._forward([[max(info.pad_id, tokenizer.get_vocab_size() - 1)]]).shape
             if shape != ((1,) if predictor._is_text else (1, 1)) + (len({*info.labels}),):

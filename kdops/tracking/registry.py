@@ -213,7 +213,7 @@ def _version(found: "entities.ModelVersion") -> Version:
 
 def _signature(task: Task) -> "ModelSignature":
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import Array, ColSpec, DataType, Map, Object, Property, Schema, TensorSpec
+    from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Map, Object, Property, Schema, TensorSpec
 
     strings = Array(DataType.string)
     outputs: list[ColSpec | TensorSpec]
@@ -224,5 +224,7 @@ def _signature(task: Task) -> "ModelSignature":
         span += [Property("start", DataType.long), Property("end", DataType.long)]
         outputs = [ColSpec(strings, "words"), ColSpec(strings, "tags"), ColSpec(Array(Object(span)), "spans")]
     outputs.append(ColSpec(DataType.boolean, "truncated"))
-    # The input has no name: MLflow then takes plain lists of texts, and tables too.
-    return ModelSignature(inputs=Schema([ColSpec(DataType.string)]), outputs=Schema(outputs))
+    # The input has no name: MLflow then takes plain lists of texts, and tables too. And no type: for a string MLflow
+    # would make a text of whatever comes, of null the text None; the predictor refuses what is no text.
+    anything = AnyType()  # type: ignore[no-untyped-call]
+    return ModelSignature(inputs=Schema([ColSpec(anything)]), outputs=Schema(outputs))

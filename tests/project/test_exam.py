@@ -16,6 +16,8 @@ import pytest
 from mlflow.entities import Run
 from place import Place, make_place, write_reviews
 
+from kdops.process import is_dead
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 GRID = {"students": "bilstm,cnn", "recipes": "kd", "seeds": 1, "workers": 2, "teacher": "scratch"}
@@ -101,7 +103,9 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
 
 
 def trials_at_work(place: Place) -> list[Run]:
-    return [run for run in place.runs("trial") if run.info.status == "RUNNING" and "kdops.process" in run.data.tags]
+    """Those whose process is alive: what a killed exam left open is still RUNNING."""
+    begun = [run for run in place.runs("trial") if run.info.status == "RUNNING" and "kdops.process" in run.data.tags]
+    return [run for run in begun if not is_dead(run.data.tags["kdops.process"])]
 
 
 def finished(place: Place) -> dict[str, Run]:

@@ -1,0 +1,245 @@
+"""What a bundle is measured beside, each in a folder of its own, ready to be served."""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import fasttext
+import joblib
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from tokenizers import BertWordPieceTokenizer, Tokenizer
+from tokenizers.processors import TemplateProcessing
+from torch import nn
+from transformers import BertConfig, BertForSequenceClassification, TokenizersBackend
+
+from benchmarks.answering import Way, plain
+from benchmarks.setting import Classroom, Setting
+from kdops.data.corpus import Corpus
+from kdops.deploy.bundle import FP32, INT8, write_bundle, write_int8_bundle
+from kdops.deploy.parity import GateError
+from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo, read_info
+from kdops.deploy.quantize import quantize
+from kdops.metrics import score
+from kdops.models.bert import BertStudent
+from kdops.models.students import STUDENTS, build_student, first_setting
+from kdops.models.teacher import TeacherModel
+from kdops.task import Task
+from kdops.training.loop import LoopConfig, fit
+from kdops.training.losses import DistillationObjective
+
+logger = logging.getLogger(__name__)
+
+PIECES = 30_522
+"""Size of BERT's own vocabulary, and of the study's students."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One predictor.
+
+    Attributes:
+        name: for the table.
+        way: how it is loaded.
+        folder: what it is loaded from; all files in it count as its storage.
+        scored: whether its answers mean anything: new weights answer as fast as trained ones.
+    """
+
+    name: str
+    way: Way
+    folder: Path
+    scored: bool = True
+
+
+def of_bundle(bundle: Path, corpus: Corpus, place: Path) -> Iterator[Peer]:
+    """A bundle, its int8 form if it passes the gate, and the same student as PyTorch and transformers serve it.
+
+    Args:
+        bundle: an fp32 bundle of the corpus, or an int8 one.
+        corpus: whose validation texts the int8 form must pass on.
+        place: a new folder for the others.
+    """
+    info = read_info(bundle)
+    yield Peer(f"{info.student}, kdops {info.precision}", Way.KDOPS, bundle)
+    if info.precision == FP32:
+        try:
+            write_int8_bundle(place / INT8, bundle, corpus.inputs("validation"), corpus.gold("validation"))
+            yield Peer(f"{info.student}, kdops int8", Way.KDOPS, place / INT8)
+        except GateError as error:
+            logger.info("no int8 form: %s", error)
+    if info.student in STUDENTS:
+        folder = place / "torch"
+        folder.mkdir(parents=True)
+        tokenizer = Tokenizer.from_file(str(bundle / TOKENIZER_FILE))
+        student = build_student(info.student, tokenizer.get_vocab_size(), len(info.labels), Task.TEXT)
+        torch.save(student, folder / "student.pt")
+        shutil.copyfile(bundle / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+        yield Peer(f"{info.student}, PyTorch eager", Way.EAGER, folder, scored=False)
+        if shutil.which("g++") or shutil.which("clang++"):
+            yield Peer(f"{info.student}, torch.compile", Way.COMPILED, folder, scored=False)
+        else:
+            logger.info("no C++ compiler here, so no torch.compile")
+        if isinstance(student, BertStudent):
+            _write_pipeline(place / "pipeline", student, tokenizer, info)
+            yield Peer(f"{info.student}, transformers pipeline", Way.PIPELINE, place / "pipeline", scored=False)
+
+
+def _write_pipeline(folder: Path, student: BertStudent, tokenizer: Tokenizer, info: BundleInfo) -> None:
+    config = BertConfig.from_dict({**student.encoder.config.to_dict(), "id2label": dict(enumerate(info.labels))})
+    BertForSequenceClassification(config).save_pretrained(folder)
+    pad = tokenizer.id_to_token(info.pad_id)
+    TokenizersBackend(tokenizer_object=tokenizer, pad_token=pad).save_pretrained(folder)  # type: ignore[no-untyped-call]
+
+
+def of_words(corpus: Corpus, place: Path) -> Iterator[Peer]:
+    """The linear models of words, trained on the gold labels of the same rows; settings chosen on validation texts."""
+    gold = list(corpus.gold("train"))
+    texts = [plain(str(text)) for text in corpus.inputs("train")]
+    yield Peer("TF-IDF, logistic regression", Way.LINEAR, _linear(texts, gold, corpus, place / "linear"))
+    # In a process of its own: after PyTorch has trained in this one, fastText ends with NaN.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        trained = process.submit(_fasttext, texts, gold, corpus, place / "fasttext").result()
+    yield Peer("fastText", Way.FASTTEXT, trained)
+
+
+def _linear(texts: Sequence[str], gold: Sequence[object], corpus: Corpus, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+
+    def train(longest: int, strength: float, balanced: bool) -> Pipeline:
+        words = TfidfVectorizer(ngram_range=(1, longest), sublinear_tf=True)
+        weights = "balanced" if balanced else None
+        return make_pipeline(words, LogisticRegression(C=strength, class_weight=weights, max_iter=1000)).fit(
+            texts, gold
+        )
+
+    models = (train(*setting) for setting in product((1, 2), (1.0, 10.0, 100.0), (False, True)))
+    best = max(models, key=lambda model: _score(corpus, [str(label) for label in model.predict(_validation(corpus))]))
+    joblib.dump(best, folder / "model.joblib")
+    return folder
+
+
+def _fasttext(texts: Sequence[str], gold: Sequence[object], corpus: Corpus, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    file = folder.with_suffix(".txt")
+    numbers = {label: number for number, label in enumerate(corpus.labels)}
+    lines = [f"__label__{numbers[str(label)]} {text}" for label, text in zip(gold, texts, strict=True)]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # Fewer buckets than its default of 2 million, which would be 800 MB for data that has a few thousand words.
+    train = partial(fasttext.train_supervised, input=str(file), lr=0.5, bucket=200_000, thread=1, verbose=0)
+
+    models = (train(wordNgrams=longest, epoch=epochs) for longest, epochs in product((1, 2), (5, 25, 50)))
+
+    def answers(model: "fasttext.FastText._FastText") -> list[str]:
+        found, _ = model.predict(_validation(corpus))
+        return [corpus.labels[int(one.removeprefix("__label__"))] for (one,) in found]
+
+    best = max(models, key=lambda model: _score(corpus, answers(model)))
+    best.save_model(str(folder / "model.bin"))
+    return folder
+
+
+def _validation(corpus: Corpus) -> list[str]:
+    return [plain(str(text)) for text in corpus.inputs("validation")]
+
+
+def _score(corpus: Corpus, predicted: Sequence[str]) -> float:
+    return score(corpus.task, corpus.labels, corpus.gold("validation"), predicted)["f1_macro"]
+
+
+def quick_bundle(setting: Setting, student: str, place: Path) -> Path:
+    """A bundle of a student that was trained on the teacher's logits of the setting's rows, and no others."""
+    room = Classroom(setting)
+    model, validation = room.new_student(student), room.validation
+    loop = LoopConfig(
+        epochs=setting.epochs,
+        learning_rate=first_setting(student).learning_rate,
+        batch_size=setting.batch_size,
+        patience=setting.epochs,
+        seed=setting.seed,
+    )
+    fit(
+        model,
+        room.training(room.signals(place / "signals")),
+        DistillationObjective(),
+        validation.scores,
+        loop,
+        main_metric=room.corpus.main_metric,
+        pad_id=validation.pad_id,
+        description=student,
+        quiet=True,
+    )
+    info = _info(student, room.corpus.labels, room.pad_id)
+    return write_bundle(place / student, model=model, tokenizer=room.vocabulary.tokenizer, info=info)
+
+
+def untrained(corpus: Corpus, students: Sequence[str], place: Path) -> Iterator[Peer]:
+    """New students of `PIECES` pieces, fp32 and int8, and first a BERT-base of 12 layers of 768."""
+    tokenizer = _tokenizer([str(text) for text in corpus.inputs("train")])
+    pad_id = tokenizer.token_to_id("[PAD]")
+    assert pad_id is not None
+    models: dict[str, Callable[[], nn.Module]] = {"BERT-base": partial(_bert_base, corpus.labels)}
+    models |= {name: partial(build_student, name, PIECES, len(corpus.labels), Task.TEXT) for name in students}
+    for name, build in models.items():
+        torch.manual_seed(1)
+        info = _info(name, corpus.labels, pad_id)
+        bundle = write_bundle(place / name, model=build(), tokenizer=tokenizer, info=info)
+        yield Peer(f"{name}, fp32", Way.KDOPS, bundle, scored=False)
+        if name in students:
+            yield Peer(f"{name}, int8", Way.KDOPS, _ungated_int8(bundle), scored=False)
+
+
+def _bert_base(labels: Sequence[str]) -> TeacherModel:
+    config = BertConfig.from_dict({"vocab_size": PIECES, "id2label": dict(enumerate(labels))})
+    return TeacherModel(BertForSequenceClassification(config))
+
+
+def _tokenizer(texts: Sequence[str]) -> Tokenizer:
+    """WordPiece of the texts; as in BERT's own vocabulary, unused pieces fill it up."""
+    wordpiece = BertWordPieceTokenizer(lowercase=True)
+    wordpiece.train_from_iterator(texts, vocab_size=PIECES, show_progress=False)
+    spec = json.loads(wordpiece.to_str())
+    vocabulary = spec["model"]["vocab"]
+    vocabulary |= {f"[unused{number}]": number for number in range(len(vocabulary), PIECES)}
+    tokenizer = Tokenizer.from_str(json.dumps(spec))
+    specials = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
+    return tokenizer
+
+
+def _ungated_int8(bundle: Path) -> Path:
+    """The int8 form of untrained weights, whose answers no gate can judge: it differs in nothing else."""
+    folder = bundle.with_name(f"{bundle.name}-{INT8}")
+    shutil.copytree(bundle, folder)
+    quantize(bundle / GRAPH_FILE, folder / GRAPH_FILE)
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (GRAPH_FILE, TOKENIZER_FILE)}
+    info = replace(read_info(bundle), precision=INT8, files=sums)
+    (folder / INFO_FILE).write_text(json.dumps(asdict(info)), encoding="utf-8")
+    return folder
+
+
+def _info(student: str, labels: Sequence[str], pad_id: int) -> BundleInfo:
+    return BundleInfo(
+        task=Task.TEXT,
+        labels=tuple(labels),
+        max_length=Setting.max_length,
+        pad_id=pad_id,
+        student=student,
+        dataset="benchmark",
+        licence="",
+        teacher="",
+        recipe="",
+        precision=FP32,
+        main_metric="f1_macro",
+        main_metric_value=0.0,
+        fingerprint="",
+    )
