@@ -45,6 +45,9 @@ def main(
     teacher: Annotated[
         str, typer.Option(help="A fine-tuned teacher's folder; or an encoder, which is fine-tuned on these rows first.")
     ] = "indobenchmark/indobert-base-p1",
+    student: Annotated[
+        list[str] | None, typer.Option(help="Whom to train; several times for several; by default three.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 5,
     rounds: Annotated[int, typer.Option(help="Turns of each contestant.")] = 3,
     trials: Annotated[int, typer.Option(help="Trials of each study.")] = 16,
@@ -71,7 +74,7 @@ def main(
         setting = Setting(dataset, teacher, epochs=epochs)
     source = texts or _texts_of(setting.dataset, place)
     works: dict[Part, Callable[[], str]] = {
-        Part.STUDENTS: lambda: _students(setting, rounds, place),
+        Part.STUDENTS: lambda: _students(setting, student or _STUDENTS, rounds, place),
         Part.SIGNALS: lambda: _signals(setting, rounds),
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
@@ -116,9 +119,9 @@ def _texts_of(dataset: str, place: Path) -> Path:
     return file
 
 
-def _students(setting: Setting, rounds: int, place: Path) -> str:
+def _students(setting: Setting, names: Sequence[str], rounds: int, place: Path) -> str:
     parts = []
-    for student in _STUDENTS:
+    for student in names:
         standings = contest(students.contestants(setting, student, place / "signals"), rounds)
         shown = standings_table(
             standings, first=student, figures={"score": ".3f"}, compared=[students.FIRST, students.AGAIN]

@@ -143,9 +143,8 @@ class Predictor:
                     actual = hashlib.file_digest(file, "sha256").hexdigest()
                 if actual != info.files.get(name):
                     raise BundleError(f"{name}: sha256 is {actual}, not the {info.files.get(name)} of {INFO_FILE}")
-            # Data of the graph in other files is refused by onnxruntime where it lies outside the folder.
+            # First what needs the most memory to load. Its data in files outside the folder is refused by onnxruntime.
             session = onnxruntime.InferenceSession(str(folder / GRAPH_FILE), options, ["CPUExecutionProvider"])
-            # After the session, whose loading needs the most memory and gives some of it back.
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
             tokenizer.no_padding()
             tokenizer.enable_truncation(info.max_length)

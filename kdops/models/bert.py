@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTraine
 
 from kdops.errors import UserError
 from kdops.models.dropout import Dropout, with_fast_dropout
+from kdops.models.first_position import read_first_position_only
 from kdops.models.teacher import SCRATCH
 from kdops.task import Task
 
@@ -63,6 +64,8 @@ class BertStudent(nn.Module):
             pad_token_id=None,
         )
         self.encoder = BertModel(config, add_pooling_layer=False)
+        if task is Task.TEXT:
+            read_first_position_only(self.encoder)
         with_fast_dropout(self.encoder)
         self.classifier = nn.Linear(shape.width, classes)
         self.dropout = Dropout(dropout)
