@@ -21,6 +21,8 @@ from kdops.training.batches import TrainingSet
 from kdops.training.scoring import LabeledTexts
 from kdops.training.signals import Signals, teacher_signals, text_keys
 
+_TRAINING_ROWS_PER_OTHER = 4
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -107,7 +109,7 @@ class Classroom:
 
 
 def part_of(dataset: str, rows: int, folder: Path) -> str:
-    """A data set of at most so many training rows, and as many of the others, as files of its own.
+    """A data set of at most so many training rows, and a quarter as many of the others, as files of its own.
 
     Returns:
         The folder; the name itself if all rows are wanted.
@@ -123,7 +125,8 @@ def part_of(dataset: str, rows: int, folder: Path) -> str:
     target = folder / f"{corpus.name}-{rows}"
     target.mkdir(parents=True, exist_ok=True)
     for split, data in corpus.splits.items():
-        order = np.random.default_rng(1).permutation(len(data))[:rows]
+        most = rows if split == "train" else rows // _TRAINING_ROWS_PER_OTHER
+        order = np.random.default_rng(1).permutation(len(data))[:most]
         texts, gold = corpus.inputs(str(split)), corpus.gold(str(split))
         lines = [json.dumps({"text": texts[row], "label": gold[row]}, ensure_ascii=False) for row in order]
         (target / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
