@@ -62,7 +62,7 @@ def test_time_and_memory_read_what_the_work_takes_in_turns(tmp_path: Path) -> No
 @pytest.fixture
 def request_for(tmp_path: Path) -> Callable[..., Request]:
     def make(folder: Path, way: Way) -> Request:
-        texts = ["nasi goreng enak", "tidak enak"]
+        texts = ["nasi enak", "tidak goreng"]
         return Request(str(folder), way, ["bad", "good"], 32, texts, calls=5, call_seconds=30, scored=texts)
 
     return make
