@@ -5,6 +5,9 @@ from pathlib import Path
 from kdops.errors import UserError
 
 _TIMEOUT_S = 4
+_DATABASE_TIMEOUT_S = 30
+"""A server that has just been started is there at once, but takes its time for the first question to its database."""
+
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _NEEDS_DATABASE = "/api/2.0/mlflow/experiments/search?max_results=1"
 _SERVER_ERROR = 500
@@ -43,9 +46,10 @@ def _check_server(uri: str) -> None:
     # A refusal will do as well: it comes from something that is there.
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
-        quickly = {"max_retries": 0, "timeout": _TIMEOUT_S, "raise_on_status": False}
-        for question in ("/health", _NEEDS_DATABASE):
-            answer = http_request(credentials, question, "GET", **quickly)  # type: ignore[no-untyped-call]
+        for question, timeout_s in (("/health", _TIMEOUT_S), (_NEEDS_DATABASE, _DATABASE_TIMEOUT_S)):
+            answer = http_request(  # type: ignore[no-untyped-call]
+                credentials, question, "GET", max_retries=0, timeout=timeout_s, raise_on_status=False
+            )
     except MlflowException as error:
         raise UserError(f"tracking server {uri} does not answer ({_reason(error)}): is it running?") from error
     if answer.status_code >= _SERVER_ERROR:
