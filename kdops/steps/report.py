@@ -13,6 +13,7 @@ from kdops.report.image import save_image
 from kdops.report.page import Section, render
 from kdops.report.sections import sections
 from kdops.report.tables import best_table
+from kdops.steps.setup import Names
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 from kdops.tracking.results import Results, read_results
@@ -33,18 +34,8 @@ class ReportConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    datasets: tuple[str, ...] | None = None
+    datasets: Names | None = None
     output: Path = Path("report")
-
-    @field_validator("datasets", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        named = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-        if not named:
-            raise ValueError("no data set is named")
-        return named
 
     @field_validator("output")
     @classmethod

@@ -2,8 +2,9 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from kdops.data.checks import Report, inspect
 from kdops.data.corpus import Corpus, load_corpus
@@ -14,6 +15,19 @@ from kdops.task import Task
 from kdops.tracking import names
 
 logger = logging.getLogger(__name__)
+
+
+def _named(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    named = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+    if not named:
+        raise ValueError("no name is given")
+    return named
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_named)]
+"""A parameter that holds names with commas between them, each counted once."""
 
 
 class DataConfig(BaseModel):

@@ -159,13 +159,12 @@ def tracked(
     from mlflow.exceptions import MlflowException
 
     outermost = mlflow.active_run() is None
+    described: dict[str, object] = {names.ROLE: role, names.PROCESS: process.identity(), names.USER: user()}
+    if fingerprint:
+        described[names.FINGERPRINT] = fingerprint
     with store.answering():
-        run = Run(_start(name, parent_run_id))
+        run = Run(_start(name, parent_run_id, host.facts() | described | dict(tags or {})))
     try:
-        described: dict[str, object] = {names.ROLE: role, names.PROCESS: process.identity(), names.USER: user()}
-        if fingerprint:
-            described[names.FINGERPRINT] = fingerprint
-        run.tags(host.facts() | described | dict(tags or {}))
         run.params({names.CONFIG_PREFIX + key: value for key, value in (config or {}).items()})
         with store.answering():
             yield run
@@ -235,23 +234,25 @@ def _data(run_id: str) -> "RunData":
         raise UserError(f"no run {run_id!r}: {store.one_line(error)}") from error
 
 
-def _start(name: str, parent_run_id: str | None) -> str:
+def _start(name: str, parent_run_id: str | None, described: Mapping[str, object]) -> str:
     import mlflow
 
+    # A new run has its tags from the first moment: without that of its process, nobody could close it after a kill.
+    tags = {key: str(value) for key, value in described.items()}
     active = mlflow.active_run()
     # Taken out of the environment, so that worker processes do not adopt it as well.
     adopted = os.environ.pop(_RUN_ID, None)
     if adopted and not (active or parent_run_id):
         chosen = mlflow.get_run(adopted).info.run_name or ""
         run_name = name if _GENERATED_NAME.fullmatch(chosen) else None
-        return str(mlflow.start_run(run_id=adopted, run_name=run_name).info.run_id)
+        return str(mlflow.start_run(run_id=adopted, run_name=run_name, tags=tags).info.run_id)
     if active or parent_run_id:
         parent = active or mlflow.get_run(str(parent_run_id))
         experiment_id = parent.info.experiment_id
     else:
         experiment_id = store.experiment_id()
     started = mlflow.start_run(
-        experiment_id=experiment_id, run_name=name, nested=active is not None, parent_run_id=parent_run_id
+        experiment_id=experiment_id, run_name=name, nested=active is not None, parent_run_id=parent_run_id, tags=tags
     )
     return str(started.info.run_id)
 

@@ -139,8 +139,12 @@ def close_children(run_id: str) -> None:
 
 
 def _kill(run: "mlflow.entities.Run", reason: str) -> None:
+    from mlflow.entities import RunTag
+
     _log.info("run %s is marked KILLED: %s", run.info.run_id, reason)
-    client().set_tag(run.info.run_id, names.ERROR, reason)
+    tags = {names.ERROR: reason}
     if names.TRIAL_STATE in run.data.tags:
-        client().set_tag(run.info.run_id, names.TRIAL_STATE, "interrupted")
+        tags[names.TRIAL_STATE] = "interrupted"
+    # Another process may be closing it too: unlike `set_tag`, a batch bears a tag that appears meanwhile.
+    client().log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
     client().set_terminated(run.info.run_id, Status.KILLED)

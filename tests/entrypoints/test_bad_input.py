@@ -456,7 +456,7 @@ class TestExam:
         ("name", "value", "line"),
         [
             ("seeds", "0", "seeds=0: Input should be greater than or equal to 1"),
-            ("datasets", ",", "datasets=,: the grid is empty: no name is given"),
+            ("datasets", ",", "datasets=,: no name is given"),
             ("backend", "slurm", "unknown backend 'slurm'; choose of: loky, ray"),
             ("trials", "0", "trials=0: Input should be greater than or equal to 1"),
             ("preset", "papers", "unknown preset 'papers'; choose one of: paper"),

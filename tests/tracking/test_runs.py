@@ -1,7 +1,10 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
@@ -31,6 +34,20 @@ def work() -> None:
         time.sleep(120)
 
 cli.program(work)()
+"""
+
+# Goes before it: it is shot before it can do more than open its first run.
+SHOT_AT_ONCE = """
+import os, signal
+import mlflow
+start_run = mlflow.start_run
+
+def shoot(**options: object) -> None:
+    start_run(**options)
+    print("working", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+mlflow.start_run = shoot
 """
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -236,9 +253,9 @@ def test_the_dataset_is_logged_with_digest_and_contexts(name: str, recwarn: pyte
     assert not [str(warning.message) for warning in recwarn if "mlflow" in str(warning.filename)]
 
 
-def start_worker() -> subprocess.Popen[str]:
+def start_worker(program: str = WORKER) -> subprocess.Popen[str]:
     worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER],
+        [sys.executable, "-c", program],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
@@ -276,6 +293,27 @@ def test_runs_of_a_program_that_was_shot_are_closed_by_the_next_one() -> None:
         for run in found.values():
             assert run.info.status == Status.KILLED
             assert run.data.tags[names.ERROR] == "process ended without closing the run"
+
+
+def test_a_run_whose_program_is_shot_as_soon_as_it_is_open_is_closed_too() -> None:
+    worker = start_worker(SHOT_AT_ONCE + WORKER)
+    assert worker.wait(timeout=30) == -signal.SIGKILL
+    runs.connect()
+    assert all_runs()["parent"].info.status == Status.KILLED
+
+
+def test_programs_that_begin_at_once_all_close_what_was_left_open() -> None:
+    client, dead = MlflowClient(), f"{socket.gethostname()}:{2**22 + 1}:1"  # more than the kernel's highest pid
+    left = [client.create_run("0", tags={names.PROCESS: dead}).info.run_id for _ in range(20)]
+    begin = threading.Barrier(4)
+
+    def connect(_: int) -> None:
+        begin.wait()
+        runs.connect()
+
+    with ThreadPoolExecutor(4) as programs:
+        list(programs.map(connect, range(4)))
+    assert {client.get_run(run_id).info.status for run_id in left} == {Status.KILLED}
 
 
 def test_runs_of_other_hosts_are_left_alone() -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from kdops.models.students import STUDENTS
 from kdops.steps.distill import DistillConfig
+from kdops.steps.setup import Names
 from kdops.training.recipes import RECIPES
 
 EVERYTHING = "all"
@@ -45,9 +46,9 @@ class ExamConfig(BaseModel):
 
     each: DistillConfig = DistillConfig()
     preset: Literal["paper"] | None = None
-    datasets: tuple[str, ...] = ("sample",)
-    students: tuple[str, ...] = STUDENTS
-    recipes: tuple[str, ...] = ("kd-unlabeled-teacher",)
+    datasets: Names = ("sample",)
+    students: Names = STUDENTS
+    recipes: Names = ("kd-unlabeled-teacher",)
     seeds: int = Field(default=3, ge=1)
     backend: str = "loky"
     workers: int | None = Field(default=None, ge=1)
@@ -59,16 +60,6 @@ class ExamConfig(BaseModel):
     @classmethod
     def _preset(cls, values: dict[str, Any]) -> dict[str, Any]:
         return _PRESETS.get(values.get("preset") or "", {}) | values
-
-    @field_validator("datasets", "students", "recipes", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        named = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-        if not named:
-            raise ValueError("the grid is empty: no name is given")
-        return named
 
     @field_validator("resources", mode="before")
     @classmethod

@@ -46,8 +46,8 @@ def test_what_is_given_goes_before_the_preset() -> None:
             "resources=num_gpus: give names with numbers, as in num_cpus=1,num_gpus=0.25",
         ),
         ({"workers": "0"}, "workers=0: Input should be greater than or equal to 1"),
-        ({"datasets": " , "}, "datasets= , : the grid is empty: no name is given"),
-        ({"students": ","}, "students=,: the grid is empty: no name is given"),
+        ({"datasets": " , "}, "datasets= , : no name is given"),
+        ({"students": ","}, "students=,: no name is given"),
         ({"preset": "papre"}, "unknown preset 'papre'; choose one of: paper"),
     ],
 )
