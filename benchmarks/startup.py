@@ -5,11 +5,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _FIRST_EPOCH = "teacher: epoch 1"
+_SMALL = {"trials": 2, "epochs": 3, "teacher_epochs": 1}
 
 
 def help_s() -> float:
@@ -26,13 +27,22 @@ def first_epoch_s() -> tuple[float, float]:
         Of the first run, which makes MLflow's database, and of one that finds the database there.
     """
     folder = Path(tempfile.mkdtemp())
-    seconds = []
-    for seed in (1, 2):
-        command = ["mlflow", "run", str(ROOT), "-e", "distill", "--env-manager", "local", "-P", f"seed={seed}"]
-        started = time.perf_counter()
-        _run([sys.executable, "-m", *command], _environment(folder), until=_FIRST_EPOCH)
-        seconds.append(time.perf_counter() - started)
-    return seconds[0], seconds[1]
+    return _distill_s(folder, {"seed": 1}, _FIRST_EPOCH), _distill_s(folder, {"seed": 2}, _FIRST_EPOCH)
+
+
+def finished_s() -> tuple[float, float]:
+    """Seconds of a small `mlflow run . -e distill` on the sample data to its end, and of the same command again."""
+    folder = Path(tempfile.mkdtemp())
+    return _distill_s(folder, _SMALL), _distill_s(folder, _SMALL)
+
+
+def _distill_s(folder: Path, parameters: Mapping[str, int], until: str = "") -> float:
+    command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "-e", "distill", "--env-manager", "local"]
+    for name, value in parameters.items():
+        command += ["-P", f"{name}={value}"]
+    started = time.perf_counter()
+    _run(command, _environment(folder), until)
+    return time.perf_counter() - started
 
 
 def _environment(folder: Path) -> dict[str, str]:

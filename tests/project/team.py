@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 from place import ROOT
 
@@ -52,6 +53,16 @@ class Team:
 
     def database(self, what: str) -> None:
         subprocess.run([ROOT / "server" / "database.sh", what], env=self.environment, check=True)
+
+    def kill_database(self) -> None:
+        """Kill PostgreSQL with all its processes, as a kernel without memory would."""
+        file = self.folder / "database" / "data" / "postmaster.pid"
+        postmaster = psutil.Process(int(file.read_text(encoding="utf-8").split()[0]))
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=20)
 
     def add(self, name: str) -> None:
         """Give somebody a name and a password, as the admin does."""

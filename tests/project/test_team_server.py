@@ -131,7 +131,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         story.run_until("trial 0 kd: ", team.kill, "cut off")
         story.run("server gone", ALICE, story.asked)
         team.start()
-        story.run_until("trial 2 kd: ", lambda: team.database("stop"), "cut off again")
+        story.run_until("trial 2 kd: ", team.kill_database, "cut off again")
         story.run("database gone", ALICE, story.asked)
         team.database("start")
         story.run("again", ALICE, story.asked)
