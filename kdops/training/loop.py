@@ -23,6 +23,7 @@ from kdops.training.losses import NO_LABEL, LossTerms, Objective
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
+_LAG = 25
 
 
 @dataclass(frozen=True)
@@ -135,14 +136,20 @@ class _Loop:
         before, saved = progress.seconds, time.monotonic()
         self.model.train()
         order = training_order(self.data.encoded.lengths, self.config.batch_size, self.config.seed, progress.epoch)
-        for rows in order[progress.step :]:
-            self._step(self._share(rows), objective)
+        for groups in order[progress.step :]:
+            self._step(self._batches(groups), objective)
             bar.update()
             progress.seconds = before + time.monotonic() - started
             if checkpoint and time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 self.save(checkpoint)
                 saved = time.monotonic()
                 logger.info("epoch %d: step %d of %d", progress.epoch, progress.step, len(order))
+
+    def _batches(self, groups: Sequence[np.ndarray]) -> list[Batch]:
+        """The rows of a step: each group by itself on a CPU, which pays for padding, else all in one batch."""
+        if self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1:
+            return [make_batch(self.data, rows, self.pad_id) for rows in groups]
+        return [self._share(np.concatenate(groups))]
 
     def _share(self, rows: np.ndarray) -> Batch:
         """This process's rows of a batch; where there are too few for all, one row without labels."""
@@ -169,11 +176,14 @@ class _Loop:
             sums = self.progress.sums
             self.progress.sums = {name: self.accelerator.reduce(sums[name], reduction="mean") for name in sums}
 
-    def _step(self, batch: Batch, objective: Objective) -> None:
-        batch = batch.to(self.accelerator.device)
+    def _step(self, batches: Sequence[Batch], objective: Objective) -> None:
+        batches = [batch.to(self.accelerator.device) for batch in batches]
         with self.accelerator.autocast():
-            logits = batch.of_units(self.model(batch.input_ids, batch.attention_mask))
-        terms = self._weighted(objective(logits.float(), batch.labels, batch.signals), batch.labels)
+            logits = [batch.of_units(self.model(batch.input_ids, batch.attention_mask)) for batch in batches]
+        labels = torch.cat([batch.labels for batch in batches])
+        signals = [batch.signals for batch in batches if batch.signals is not None]
+        terms = objective(torch.cat(logits).float(), labels, torch.cat(signals) if signals else None)
+        terms = self._weighted(terms, labels)
         self.accelerator.backward(terms.loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_gradient_norm)
         self.optimizer.step()
@@ -215,10 +225,10 @@ class _Loop:
 
 
 def _average(model: nn.Module, decay: float) -> AveragedModel:
-    """A moving average of weights that forgets faster at first, so that it is of use in short trainings too."""
+    """A moving average of weights that forgets faster at first: it lags by a 25th of the steps so far at most."""
 
     def update(averages: Sequence[Tensor], currents: Sequence[Tensor], updates: Tensor | int) -> None:
-        weight = 1 - min(decay, (1 + float(updates)) / (10 + float(updates)))
+        weight = 1 - min(decay, (1 + float(updates)) / (_LAG + float(updates)))
         for average, current in zip(averages, currents, strict=True):
             average.lerp_(current, weight)
 
@@ -241,9 +251,9 @@ def fit(
 ) -> Fit:
     """Train a model and leave it with the weights of its best epoch.
 
-    Batches hold texts of similar length; the loss is averaged over units. After each epoch the model is scored on
-    validation data; training stops early when `patience` epochs brought nothing better, but not while the score is
-    still 0: a tagger may need epochs before it finds its first entity.
+    The loss of a step is averaged over the units of all its groups (see `training_order`). After each epoch the model
+    is scored on validation data; training stops early when `patience` epochs brought nothing better, but not while the
+    score is still 0: a tagger may need epochs before it finds its first entity.
 
     Several processes (see `kdops.training.devices`) that call this alike share each batch, for an objective over gold
     labels. The main one scores and writes the checkpoint, which the others read.

@@ -77,32 +77,41 @@ def test_moving_a_batch_keeps_everything(encoded: Encoded) -> None:
     assert moved.labels.device.type == "meta"
 
 
-@pytest.mark.parametrize(("rows", "batch_size"), [(1, 8), (8, 8), (100, 7), (3_000, 16)])
+def joined(steps: list[list[np.ndarray]]) -> np.ndarray:
+    return np.concatenate([rows for groups in steps for rows in groups])
+
+
+@pytest.mark.parametrize(("rows", "batch_size"), [(1, 8), (8, 8), (100, 7), (100, 6), (3_000, 16)])
 def test_an_epoch_covers_every_row_once(rows: int, batch_size: int) -> None:
     lengths = np.random.default_rng(0).integers(1, 60, rows)
-    batches = training_order(lengths, batch_size, seed=3, epoch=1)
-    assert len(batches) == -(-rows // batch_size)
-    assert all(len(batch) == batch_size for batch in batches if len(batch) != rows % batch_size)
-    assert_array_equal(np.sort(np.concatenate(batches)), np.arange(rows))
+    steps = training_order(lengths, batch_size, seed=3, epoch=1)
+    assert len(steps) == -(-rows // batch_size)
+    sizes = [sum(len(group) for group in groups) for groups in steps]
+    assert max(sizes) <= batch_size
+    assert sum(size == batch_size for size in sizes) >= len(steps) - 2  # the last step, and that of the odd group
+    assert_array_equal(np.sort(joined(steps)), np.arange(rows))
 
 
 def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     lengths = np.random.default_rng(0).integers(1, 60, 200)
-    order = np.concatenate(training_order(lengths, 8, seed=1, epoch=2))
+    order = joined(training_order(lengths, 8, seed=1, epoch=2))
     np.random.default_rng(5).random(100)
     torch.manual_seed(123)
     np.random.seed(9)  # noqa: NPY002  (the global state must not matter)
-    assert_array_equal(np.concatenate(training_order(lengths, 8, seed=1, epoch=2)), order)
+    assert_array_equal(joined(training_order(lengths, 8, seed=1, epoch=2)), order)
     for seed, epoch in [(1, 3), (2, 2), (2, 1)]:
-        assert not np.array_equal(np.concatenate(training_order(lengths, 8, seed=seed, epoch=epoch)), order)
+        assert not np.array_equal(joined(training_order(lengths, 8, seed=seed, epoch=epoch)), order)
 
 
-def test_batches_hold_texts_of_similar_length_in_shuffled_order() -> None:
-    lengths = np.random.default_rng(0).integers(1, 100, 2_000)
-    batches = training_order(lengths, 20, seed=1, epoch=1)
-    spread = np.mean([np.ptp(lengths[batch]) for batch in batches])
-    assert spread < 10
-    means = np.array([lengths[batch].mean() for batch in batches])
+@pytest.mark.parametrize(("rows", "groups_a_step"), [(2_000, 4), (9_000, 1)])
+def test_groups_hold_texts_of_similar_length_and_the_steps_of_few_rows_any(rows: int, groups_a_step: int) -> None:
+    lengths = np.random.default_rng(0).integers(1, 100, rows)
+    steps = training_order(lengths, 32, seed=1, epoch=1)
+    assert max(len(groups) for groups in steps) == groups_a_step
+    assert np.mean([np.ptp(lengths[group]) for groups in steps for group in groups]) < 2
+    spread = np.mean([np.ptp(lengths[np.concatenate(groups)]) for groups in steps])
+    assert (spread > 50) == (groups_a_step > 1)
+    means = np.array([lengths[np.concatenate(groups)].mean() for groups in steps])
     assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.5
 
 
