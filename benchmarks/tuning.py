@@ -7,26 +7,18 @@ from pathlib import Path
 from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
 
-PRUNED, UNPRUNED = "pruned", "not pruned"
-ONE, TWO = "1 worker", "2 workers"
+PRUNED, UNPRUNED, TWO_WORKERS = "pruned", "not pruned", "not pruned, 2 workers"
 
 _STUDENT = "bilstm"
-_PATIENCE = 3
+_EPOCHS, _PATIENCE = 10, 3
 
 
-def pruning(setting: Setting, trials: int) -> list[Contestant]:
-    """The same trials with and without pruning, one after the other."""
+def contestants(setting: Setting, trials: int) -> list[Contestant]:
+    """The same number of trials of ten epochs with and without pruning, and without it by two processes."""
     return [
         Contestant(PRUNED, partial(_tuning, setting, trials, workers=1, pruned=True)),
         Contestant(UNPRUNED, partial(_tuning, setting, trials, workers=1, pruned=False)),
-    ]
-
-
-def workers(setting: Setting, trials: int) -> list[Contestant]:
-    """The same number of trials by one process and by two, none pruned, so that both do the same work."""
-    return [
-        Contestant(ONE, partial(_tuning, setting, trials, workers=1, pruned=False)),
-        Contestant(TWO, partial(_tuning, setting, trials, workers=2, pruned=False)),
+        Contestant(TWO_WORKERS, partial(_tuning, setting, trials, workers=2, pruned=False)),
     ]
 
 
@@ -52,9 +44,9 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
         student=_STUDENT,
         init="random",
         trials=trials,
-        epochs=setting.epochs,
+        epochs=_EPOCHS,
         # None is pruned before so many epochs; all of them: never.
-        patience=_PATIENCE if pruned else setting.epochs,
+        patience=_PATIENCE if pruned else _EPOCHS,
         batch_size=setting.batch_size,
         seed=setting.seed,
         storage=f"sqlite:///{folder / 'optuna.db'}",

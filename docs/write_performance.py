@@ -21,10 +21,10 @@ SECTIONS = {
 The same rows, student, first weights, optimizer, schedule, loss (mean squared error of the logits) and number of epochs
 for all, and a validation score after each epoch; encoding comes before the clock. `score` is the best validation F1.
 
-What makes the difference: the teacher reads each text once and not once an epoch; batches hold texts of similar length,
-so that little is padding; batches are sliced from flat arrays of integers, not collated from lists; dropout draws one
-random number for four activations. For all contestants the student's vocabulary is trimmed to the pieces of the
-training text: at the teacher's full vocabulary, embedding updates would be most of each step of a BiLSTM or CNN.""",
+What makes the difference: the teacher reads each text once and not once an epoch; texts are padded in groups of similar
+length, so that little is padding; batches are sliced from flat arrays of integers, not collated from lists; dropout
+draws one random number for four activations. For all contestants the student's vocabulary is trimmed to the pieces of
+the training text: at the teacher's full one, embedding updates would be most of each step of a BiLSTM or CNN.""",
     "signals": """## Teacher signals
 
 Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The last line is not a way to get

@@ -140,11 +140,18 @@ def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
+def _remove_hosts() -> None:
+    for name in HOSTS:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True)
+    subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True)
+
+
 @pytest.fixture
 def hosts() -> Iterator[None]:
     """Two network namespaces and a bridge between them and this one; skips where one may not make any."""
     pytest.importorskip("ray", reason="ray is not installed: pip install 'kdops[ray]'")
     try:
+        _remove_hosts()  # of a test that was killed
         _ip("link", "add", BRIDGE, "type", "bridge")
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("no network namespaces can be made here (that needs root and iproute2)")
@@ -160,9 +167,7 @@ def hosts() -> Iterator[None]:
             _ip("-n", name, "link", "set", "lo", "up")
         yield
     finally:
-        for name in HOSTS:
-            subprocess.run(["ip", "netns", "del", name], capture_output=True)
-        subprocess.run(["ip", "link", "del", BRIDGE], capture_output=True)
+        _remove_hosts()
 
 
 def on(host: str) -> list[str]:
