@@ -29,7 +29,7 @@ from kdops.training import devices
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same configuration would train another teacher than before."""
 
 _SCORES = (names.VALIDATION_PREFIX, names.TEST_PREFIX)
