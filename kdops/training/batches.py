@@ -90,7 +90,7 @@ def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) 
     With many rows a step is one group. With few, the texts of one length are few too, the same ones meet in each epoch,
     and labels go with length: so a step is several groups of different lengths, which costs some time and teaches as
     well as rows drawn at random. On 1,000 reviews a BiLSTM came to a macro F1 of 0.70 in 15 epochs so, to 0.69 at
-    random, to 0.66 with one group a step. On 11,000 reviews there was no difference.
+    random, to 0.66 with one group a step. On 11,000 reviews it is within a point of random rows.
 
     The order depends on `seed` and `epoch` alone, so that training can go on in the middle of an epoch.
     """
@@ -101,8 +101,8 @@ def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) 
     size = batch_size // groups_a_step
     groups = []
     for pool in (order[start : start + pool_size] for start in range(0, len(order), pool_size)):
-        by_length = pool[np.argsort(lengths[pool], kind="stable")]
-        groups += [by_length[start : start + size] for start in range(0, len(pool), size)]
+        in_order = pool[np.argsort(lengths[pool], kind="stable")]
+        groups += [in_order[start : start + size] for start in range(0, len(pool), size)]
     random.shuffle(groups)
     return [groups[start : start + groups_a_step] for start in range(0, len(groups), groups_a_step)]
 

