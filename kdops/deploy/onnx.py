@@ -93,7 +93,11 @@ def _check_axes(path: Path) -> None:
 
 
 def _check_shapes(model: torch.nn.Module, path: Path, max_length: int) -> None:
-    """Symbolic names prove nothing: a length that was traced as a constant shows only when the graph runs."""
+    """Symbolic names prove nothing: a length that was traced as a constant shows only when the graph runs.
+
+    The batches are no texts, and a sharp student may answer them with logits of 30, whose rounding alone comes near the
+    tolerance of real texts: so here that is relative to the largest logit, where it is above one.
+    """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for rows, length in ((rows, length) for length in _CHECKED_LENGTHS if length <= max_length for rows in (1, 3)):
         input_ids, attention_mask = _ragged_batch(model, rows, length)
@@ -109,5 +113,5 @@ def _check_shapes(model: torch.nn.Module, path: Path, max_length: int) -> None:
         if difference.ndim == 3:
             # What a model says about padding is nobody's business.
             difference = difference[feed["attention_mask"].astype(bool)]
-        if not difference.max() <= LOGIT_TOLERANCE:
+        if not difference.max() <= LOGIT_TOLERANCE * max(1.0, np.abs(expected).max()):
             raise ExportError(f"{path}: logits of a batch of {rows} x {length} differ by {difference.max():.2e}")

@@ -120,12 +120,13 @@ def test_a_short_model_is_checked_within_its_length(tmp_path: Path) -> None:
 class FixedLength(nn.Module):
     """Reads its length as a number while it is traced."""
 
-    def __init__(self) -> None:
+    def __init__(self, sharpness: float = 1.0) -> None:
         super().__init__()
         self.embedding = nn.Embedding(4, 3)
+        self.sharpness = sharpness
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        embedded = self.embedding(input_ids) * attention_mask[..., None]
+        embedded = self.sharpness * self.embedding(input_ids) * attention_mask[..., None]
         return embedded.sum(dim=1) / int(input_ids.shape[1])
 
 
@@ -140,9 +141,18 @@ class IgnoresMask(nn.Module):
         return self.embedding(input_ids).sum(dim=1) + torch.zeros(int(attention_mask.shape[1]))[:1]
 
 
-def test_a_length_traced_as_a_constant_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharpness", [1.0, 100.0])
+def test_a_length_traced_as_a_constant_is_noticed(tmp_path: Path, sharpness: float) -> None:
     with pytest.raises(ExportError, match="differ by"):
-        export(FixedLength(), tmp_path / "fixed.onnx", Task.TEXT)
+        export(FixedLength(sharpness), tmp_path / "fixed.onnx", Task.TEXT)
+
+
+def test_the_rounding_of_large_logits_is_no_difference(tmp_path: Path, student: Callable[..., nn.Module]) -> None:
+    model = student(Task.TEXT)
+    with torch.no_grad():
+        model.get_parameter("output.weight").mul_(1e5)
+    export(model, tmp_path / "sharp.onnx", Task.TEXT)
+    assert worst_difference(model, tmp_path / "sharp.onnx") > 1e-4
 
 
 def test_a_graph_without_mask_is_noticed(tmp_path: Path) -> None:
