@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
+# Test processes at a time; the tests of a file share what they make, so a file stays in one of them.
+JOBS ?= 2
 BIN := $(VENV)/bin
 
 # On Linux, PyPI's torch brings gigabytes of CUDA libraries, so its CPU build comes from PyTorch's own index first.
@@ -37,7 +39,7 @@ test test-fast: export HF_HUB_OFFLINE = 1
 test test-fast: export OMP_NUM_THREADS = 1
 
 test: lint ## Set up, then linters, type checker and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-fast: install ## The tests that take seconds
 	$(BIN)/python -m pytest -q -m "not slow and not browser"
