@@ -6,6 +6,10 @@ from entrypoints import cli, options
 def distill_and_promote(
     dataset: options.Dataset = "sample",
     name: options.Name = "default",
+    text_column: options.TextColumn = "default",
+    label_column: options.LabelColumn = "default",
+    scheme: options.Scheme = "default",
+    drop_leaks: options.DropLeaks = "false",
     student: options.Student = "bilstm",
     recipe: options.Recipe = "default",
     teacher: options.Teacher = "default",
@@ -22,10 +26,12 @@ def distill_and_promote(
     parameters = locals()
     from kdops.steps.distill import DistillConfig, distill
     from kdops.steps.promote import PromoteConfig, promote
+    from kdops.steps.setup import DataConfig
 
     config = cli.settings(DistillConfig, **parameters)
     print(distill(config))
-    print(promote(PromoteConfig(dataset=config.dataset, name=config.name)))
+    data = {field: getattr(config, field) for field in DataConfig.model_fields}
+    print(promote(PromoteConfig(**data)))
 
 
 main = cli.program(distill_and_promote)

@@ -68,7 +68,7 @@ TEXT_CARDS = (
         licence="none in the repository; catalogued elsewhere as CC-BY-SA-4.0",
         citation="Koto et al. (2020), IndoLEM and IndoBERT: A Benchmark Dataset and Pre-trained Language Model for "
         "Indonesian NLP, COLING 2020; Koto and Rahmaningtyas (2017), InSet Lexicon, IALP 2017",
-        notes=("43 texts of test and 20 of validation stand in the published train split too",),
+        notes=("51 texts of test and 22 of validation stand in the published train split too",),
     ),
     DatasetCard(
         name="clickbait",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
 
 _WORD = re.compile(r"\w+|[^\w\s]")
+_NO_LETTERS = re.compile(r"[\W_]+")
+# They choose how the character before them is drawn, as a letter's own marks do not.
+_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 
 
 @dataclass(frozen=True)
 class Report:
     """Facts about a data set that passed the checks, for logging.
 
-    Texts count as the same when they differ in case and spacing only.
+    Texts count as the same when they have the same letters and digits, whatever their case: see `content_key`.
 
     Attributes:
         rows: a split's number of texts.
@@ -55,7 +59,16 @@ def words_of_text(text: str) -> list[str]:
 
 def text_key(text: str | Sequence[str]) -> str:
     """What two inputs share when they are the same text, apart from case and spacing."""
-    return " ".join(words_of_text((text if isinstance(text, str) else " ".join(text)).casefold()))
+    return " ".join(words_of_text(_folded(text)))
+
+
+def content_key(text: str | Sequence[str]) -> str:
+    """What two inputs share when a model that has read one of them knows the other: their letters and digits.
+
+    Neither marks nor spacing hide a text, since they often come from how it was cut into words or cleaned. A text that
+    has no letters or digits is told by its marks, as `text_key` does.
+    """
+    return _NO_LETTERS.sub(_letter_marks, _folded(text)) or text_key(text)
 
 
 def sorted_labels(rows: Sequence[Example]) -> tuple[str, ...]:
@@ -97,7 +110,7 @@ def check_split(
 
 def inspect(corpus: Corpus) -> Report:
     """Count what is worth knowing of a loaded data set: sizes, shares, duplicates, repaired tags."""
-    keys = {split: [text_key(text) for text in corpus.inputs(split)] for split in corpus.splits}
+    keys = {split: [content_key(text) for text in corpus.inputs(split)] for split in corpus.splits}
     gold = {split: corpus.gold(split) for split in corpus.splits}
     labelings: dict[str, set[tuple[str, ...]]] = {}
     for key, labeling in zip(keys["train"], gold["train"], strict=True):
@@ -111,6 +124,20 @@ def inspect(corpus: Corpus) -> Report:
         duplicates_in_train=len(keys["train"]) - len(labelings),
         conflicting_in_train=sum(len(different) > 1 for different in labelings.values()),
         repaired_tags={split: _repaired(rows, corpus.labels) for split, rows in gold.items()},
+    )
+
+
+def _folded(text: str | Sequence[str]) -> str:
+    return (text if isinstance(text, str) else " ".join(text)).casefold()
+
+
+def _letter_marks(found: re.Match[str]) -> str:
+    """What of a run without letters still belongs to one: vowel signs and accents, which tell words apart."""
+    run = found[0]
+    if run.isascii():
+        return ""
+    return "".join(
+        mark for mark in run if unicodedata.category(mark) in ("Mn", "Mc") and ord(mark) not in _VARIATION_SELECTORS
     )
 
 

@@ -33,7 +33,18 @@ _PAIRS = (
     ("text_1", "text_2"),
     ("text_a", "text_b"),
     ("question1", "question2"),
+    ("text", "text_pair"),
+    ("text", "text2"),
+    ("sentence", "sentence2"),
+    ("sentence", "context"),
     ("question", "context"),
+    ("question", "sentence"),
+    ("question", "passage"),
+    ("question", "answer"),
+    ("query", "passage"),
+    ("query", "document"),
+    ("claim", "evidence"),
+    ("anchor", "positive"),
 )
 _GIVE = "give {}, a name, or a number where columns have no names"
 
@@ -66,13 +77,18 @@ def find_columns(row: Mapping[str, Any], text_column: str | None, label_column: 
         place: file and line of the row, for messages.
 
     Raises:
-        UserError: when a column is not there, several could be meant, or the rows are pairs of texts or have several
-            labels.
+        UserError: when a column is not there, several could be meant, the text would be its own label, or the rows are
+            pairs of texts or have several labels.
     """
     for name, parameter in ((text_column, "text_column"), (label_column, "label_column")):
         if name is not None and name not in row:
             raise UserError(f"{place}: {parameter}={name} is not a column ({_found(row)})")
     text = text_column or _text_column(row, place)
+    if text == label_column:
+        raise UserError(
+            f"{place}: column {text!r} would be both the text and its label; "
+            "choose two with text_column and label_column"
+        )
     words = _plain(text) in _WORDS
     return Columns(text, label_column or _label_column(row, text, words, place), words)
 

@@ -1,20 +1,25 @@
 """The user's own data: a folder or a file on this machine, or a data set of the Hugging Face hub."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kdops.data.card import INDOBERT
 from kdops.data.catalog import CATALOG
-from kdops.data.parsers import Example, read_conll, read_jsonl
+from kdops.data.labels import check_labels
+from kdops.data.parsers import Example, read_conll, read_jsonl, visible
 from kdops.data.raw import DataOptions, RawDataset
 from kdops.data.tables import read_csv, read_parquet, read_tsv
 from kdops.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 Reader = Callable[[Path, str | None, str | None], Iterator[Example]]
 
 _READERS: Mapping[str, Reader] = {
     ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
     ".csv": read_csv,
     ".tsv": read_tsv,
     ".txt": read_tsv,
@@ -30,15 +35,16 @@ _SPLITS = {
     "dev": "validation",
     "test": "test",
 }
-_UNLABELED = ("unlabeled.jsonl", "unlabeled.txt")
+_UNLABELED = ("unlabeled.jsonl", "unlabeled.ndjson", "unlabeled.txt")
 
 
 def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
     """The rows of a folder, of a file, or of a data set of the hub.
 
     A folder holds one file a split: train, and if there are such validation (or valid, val, dev) and test; further
-    unlabeled.jsonl or unlabeled.txt. A single file is train. How files of each kind are read: `read_jsonl`, `read_csv`,
-    `read_tsv` (.tsv and .txt), `read_parquet` and `read_conll` (.conll and .iob).
+    unlabeled.jsonl, unlabeled.ndjson or unlabeled.txt, the first of them that there is. A single file is train. How
+    files of each kind are read: `read_jsonl` (.jsonl and .ndjson), `read_csv`, `read_tsv` (.tsv and .txt),
+    `read_parquet` and `read_conll` (.conll and .iob).
 
     Args:
         name_or_path: a path, or the hub's id of a data set where no such path exists.
@@ -67,6 +73,8 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
     for split, found in rows.items():
         if not found:
             raise UserError(f"{places[split]}: no rows")
+        _check_words(found, places[split])
+    check_labels(rows, places)
     return RawDataset(
         name=_name(path, options.name),
         rows=rows,
@@ -75,7 +83,7 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         licence="the user's own",
         citation=name_or_path,
         default_teacher=INDOBERT,
-        unlabeled=next((file for file in (path / name for name in _UNLABELED) if file.is_file()), None),
+        unlabeled=_unlabeled(path) if path.is_dir() else None,
     )
 
 
@@ -92,6 +100,23 @@ def _files(folder: Path) -> dict[str, Path]:
         names = ", ".join(f"train{kind}" for kind in _READERS)
         raise UserError(f"{folder}: no train file ({names})")
     return {split: found[split] for split in ("train", "validation", "test") if split in found}
+
+
+def _unlabeled(folder: Path) -> Path | None:
+    found = next((file for file in (folder / name for name in _UNLABELED) if file.is_file()), None)
+    files = [file for file in sorted(folder.iterdir()) if file.stem.lower() == "unlabeled" and file.is_file()]
+    if ignored := [file.name for file in files if file != found]:
+        taken = f"{found.name} is" if found else f"the first of {', '.join(_UNLABELED)} would be"
+        logger.warning("%s: %s is not read; for texts without labels %s", folder, ", ".join(ignored), taken)
+    return found
+
+
+def _check_words(rows: Sequence[Example], place: Path) -> None:
+    """Stop at words that nobody sees: they are leftovers of cleaning, and no tokenizer gives them a piece."""
+    for row in rows:
+        for word in row.input if isinstance(row.input, list) else ():
+            if not visible(word):
+                raise UserError(f"{place}:{row.line}: an empty token ({word!a} has no character that is seen)")
 
 
 def _read(path: Path, options: DataOptions) -> list[Example]:

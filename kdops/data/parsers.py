@@ -1,6 +1,8 @@
 """Readers of labeled files: each turns one file into examples, and names the line that it cannot read."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ from kdops.task import Task
 
 LONGEST_TEXT = 100_000
 """Most characters of one text: no encoder reads a hundredth of it, and more is a mistake in the file."""
+
+# Scores, ratings and probabilities; whole numbers are names of classes too.
+_FRACTION = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ def read_conll(path: Path, text_column: str | None = None, label_column: str | N
         label_column: the number of the tags' column, from 1; None: the last.
 
     Raises:
-        UserError: naming the line that has not as many columns as the first, or an empty one.
+        UserError: naming the line that has not as many columns as the first, or an empty one; or when words and tags
+            would be the same column.
     """
     word, tag = _position("text_column", text_column, 0), _position("label_column", label_column, -1)
     lines = [(line, "" if content.startswith("-DOCSTART-") else content) for line, content in read_lines(path)]
@@ -91,7 +97,7 @@ def read_conll(path: Path, text_column: str | None = None, label_column: str | N
             continue
         cells = [cell for cell in content.split(separator) if cell or separator == "\t"]
         start = start if words else line
-        width = width or _width(cells, max(word, tag) + 1, f"{path}:{line}")
+        width = width or _width(cells, word, tag, f"{path}:{line}")
         if len(cells) != width:
             raise UserError(f"{path}:{line}: expected {width} columns as before, found {len(cells)}")
         for what, cell in (("token", cells[word]), ("label", cells[tag])):
@@ -109,9 +115,15 @@ def _position(parameter: str, column: str | None, default: int) -> int:
     return int(column) - 1
 
 
-def _width(cells: Sequence[str], needed: int, place: str) -> int:
-    if len(cells) < max(needed, 2):
-        raise UserError(f"{place}: expected {max(needed, 2)} columns or more, found {len(cells)}")
+def _width(cells: Sequence[str], word: int, tag: int, place: str) -> int:
+    needed = max(word + 1, tag + 1, 2)
+    if len(cells) < needed:
+        raise UserError(f"{place}: expected {needed} columns or more, found {len(cells)}")
+    if tag % len(cells) == word:
+        raise UserError(
+            f"{place}: column {word + 1} of {len(cells)} would hold both the words and the tags; "
+            "choose two with text_column and label_column"
+        )
     return len(cells)
 
 
@@ -159,8 +171,11 @@ def decode(content: bytes, path: Path, line: int) -> str:
     """Bytes of a file, from `line` on, as UTF-8 text; a byte order mark at its start is left out.
 
     Raises:
-        UserError: naming the line that is not UTF-8.
+        UserError: naming the line that is not UTF-8, or holds a NUL byte, as UTF-16 and files of no text do.
     """
+    if (nul := content.find(b"\0")) >= 0:
+        line += content.count(b"\n", 0, nul)
+        raise UserError(f"{path}:{line}: a NUL byte; save the file as UTF-8 text")
     try:
         return content.decode("utf-8-sig" if line == 1 else "utf-8")
     except UnicodeDecodeError as error:
@@ -217,6 +232,11 @@ def text_of(row: Mapping[str, Any], path: Path, line: int, column: str = "text")
     return value
 
 
+def visible(text: str) -> bool:
+    """Whether a text has any character that is drawn: not space, control or format ones such as U+200B alone."""
+    return any(not one.isspace() and unicodedata.category(one) not in ("Cc", "Cf") for one in text)
+
+
 def checked(read: str | list[str], gold: str | list[str], path: Path, line: int) -> Example:
     """An example that can be trained on: text and words that are not empty, names, and one tag a word.
 
@@ -228,10 +248,13 @@ def checked(read: str | list[str], gold: str | list[str], path: Path, line: int)
         raise UserError(f"{place}: {len(read)} tokens but {len(gold)} tags")
     words = [read] if isinstance(read, str) else read
     names = [gold] if isinstance(gold, str) else gold
-    if not read or not all(word.strip() for word in words):
+    # public files have zero-width spaces among the words of a sentence
+    if not any(map(visible, words)) or not all(word.strip() for word in words):
         raise UserError(f"{place}: the text is empty" if isinstance(read, str) else f"{place}: an empty token")
     if not all(name.strip() for name in names):
         raise UserError(f"{place}: an empty label")
+    if any("\0" in part for part in (*words, *names)):
+        raise UserError(f"{place}: a NUL character")
     characters = sum(map(len, words))
     if characters > LONGEST_TEXT:
         raise UserError(f"{place}: a text of {characters:,} characters; the most is {LONGEST_TEXT:,}")
@@ -261,7 +284,8 @@ def _example(row: Mapping[str, Any], columns: Columns, path: Path, line: int) ->
     if isinstance(label, list):
         raise UserError(f"{path}:{line}: column {columns.label!r} is a list: several labels a text are not supported")
     # numbers are names of classes too, but true, null and 0.5 are more likely mistakes
-    if isinstance(label, bool) or not isinstance(label, str | int):
+    fraction = isinstance(label, str) and _FRACTION.fullmatch(label.strip())
+    if fraction or isinstance(label, bool) or not isinstance(label, str | int):
         raise UserError(f"{path}:{line}: column {columns.label!r} must be a name, found {_shown(label)}")
     return checked(text_of(row, path, line, columns.text), str(label), path, line)
 

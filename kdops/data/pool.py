@@ -9,7 +9,7 @@ from typing import Any
 from kdops.data.card import DatasetCard
 from kdops.data.catalog import CATALOG
 from kdops.data.checks import words_of_text
-from kdops.data.parsers import decode, parse_json, text_of, words_of
+from kdops.data.parsers import decode, parse_json, text_of, visible, words_of
 from kdops.data.public import read_card
 from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint
@@ -92,10 +92,11 @@ def _read_file(path: Path, task: Task) -> Iterator[Text]:
 
 def _input(row: dict[str, Any], task: Task, path: Path, line: int) -> Text:
     if "tokens" in row:
-        words = [_encodable(word) for word in words_of(row, "tokens", path, line) if word.strip()]
+        words = [_encodable(word) for word in words_of(row, "tokens", path, line) if visible(word)]
         return words if task is Task.TOKEN else " ".join(words)
     if "text" in row:
         text = _encodable(text_of(row, path, line))
+        text = text if visible(text) else ""
         return words_of_text(text) if task is Task.TOKEN else text
     raise UserError(f"{path}:{line}: no column 'text' or 'tokens' (found: {', '.join(map(repr, row)) or 'none'})")
 

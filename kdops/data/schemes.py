@@ -12,6 +12,8 @@ from kdops.data.raw import Scheme
 from kdops.errors import UserError
 
 _MARKED = re.compile(r"[BIESLU]-.+")
+# Spans as no scheme here writes them: without a type, in lower case, with an underscore.
+_NEARLY_MARKED = re.compile(r"[BIESLU]-|[bi]-.*|[BIbi]_.*")
 _TAGS: Mapping[Scheme, tuple[re.Pattern[str], str]] = {
     "iob1": (re.compile(r"O|[BI]-.+"), "IOB1 (O, I-TYPE or B-TYPE)"),
     "iob2": (re.compile(r"O|[BI]-.+"), "IOB2 (O, B-TYPE or I-TYPE)"),
@@ -33,7 +35,8 @@ def to_iob2(
     - `plain`: each tag stands for itself, as parts of speech do.
     - `auto` looks at the tags of train. Plain, if of the different tags except O fewer than half are one of the letters
       B, I, E, S, L, U, a hyphen and a type. Else `iobes`, if any has E, S, L or U. Else `iob1`, if there are I- that
-      begin spans and no B- but right after a tag of its type. Else `iob2`.
+      begin spans and no B- but right after a tag of its type. Else `iob2`. Tags that are found to be plain, but look
+      like spans (`b-per`, `B_PER`, `B-`, `B` beside `I`), are refused, since their spans would not be scored.
 
     Args:
         rows: by split; train is among them. Rows of texts are left to the checks.
@@ -48,6 +51,8 @@ def to_iob2(
     """
     if scheme == "auto":
         scheme = _detect([row.gold for row in rows["train"] if not isinstance(row.gold, str)])
+        if scheme == "plain":
+            _refuse_nearly_marked(rows["train"], places["train"])
     if scheme == "plain":
         _refuse_spans(rows["train"], places["train"])
         return {split: list(those) for split, those in rows.items()}, scheme
@@ -100,6 +105,20 @@ def _detect(sentences: Sequence[Sequence[str]]) -> Scheme:
     begun_freely = any(tag.startswith("B-") and before[2:] != tag[2:] for before, tag in pairs)
     orphaned = any(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairs)
     return "iob1" if orphaned and not begun_freely else "iob2"
+
+
+def _refuse_nearly_marked(train: Sequence[Example], place: Path) -> None:
+    different = {tag for row in train if not isinstance(row.gold, str) for tag in row.gold}
+    refused = {tag for tag in different if _NEARLY_MARKED.fullmatch(tag)} | (
+        {"B", "I"} if {"B", "I"} <= different else set()
+    )
+    for row in train:
+        for tag in () if isinstance(row.gold, str) else row.gold:
+            if tag in refused:
+                raise UserError(
+                    f"{place}:{row.line}: tag {tag!r} looks like part of a span, but is not {_TAGS['iob2'][1]}; "
+                    "write it so, or give scheme=plain if each tag stands for itself"
+                )
 
 
 def _refuse_spans(train: Sequence[Example], place: Path) -> None:

@@ -17,7 +17,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from kdops.data.card import SPLITS
-from kdops.data.checks import text_key
+from kdops.data.checks import content_key, text_key
 from kdops.data.parsers import Example
 from kdops.errors import UserError
 
@@ -67,7 +67,7 @@ def make_missing(
 def drop_leaks(
     rows: Mapping[str, Sequence[Example]], train_place: Path
 ) -> tuple[dict[str, Sequence[Example]], tuple[str, ...]]:
-    """Drop the texts of train that stand in validation or test too, apart from case and spacing.
+    """Drop the texts of train that stand in validation or test too, with the same letters and digits.
 
     Args:
         rows: of all three splits.
@@ -79,8 +79,8 @@ def drop_leaks(
     Raises:
         UserError: when nothing is left of train.
     """
-    held_out = {text_key(row.input) for split in SPLITS if split != "train" for row in rows[split]}
-    kept = [row for row in rows["train"] if text_key(row.input) not in held_out]
+    held_out = {content_key(row.input) for split in SPLITS if split != "train" for row in rows[split]}
+    kept = [row for row in rows["train"] if content_key(row.input) not in held_out]
     if not kept:
         raise UserError(f"{train_place}: every text stands in validation or test too; drop_leaks leaves none")
     dropped = len(rows["train"]) - len(kept)
@@ -91,7 +91,7 @@ def near_identical(texts: Sequence[str | Sequence[str]]) -> NDArray[np.int32]:
     """Number the groups of texts that are nearly the same.
 
     Two texts are when the Jaccard similarity of their word sets is at least 0.8, and so are texts that a chain of such
-    pairs connects. Case, marks, digits, addresses and placeholders for users do not count.
+    pairs connects. Case, marks, digits, addresses and placeholders for users do not count in a text that has words.
 
     Candidates share one of their rarest words: of two sets that are so alike, any fifth of the one and a word more
     meets the other (prefix filtering: Bayardo, Ma and Srikant (2007), Scaling Up All Pairs Similarity Search, WWW).
@@ -145,8 +145,9 @@ def _matrix(rows: Sequence[Sequence[int]], columns: int) -> csr_array:
 
 def _words(text: str | Sequence[str]) -> frozenset[str]:
     folded = (text if isinstance(text, str) else " ".join(text)).casefold()
-    # a text of marks and digits alone is like nothing but itself
-    return frozenset(_WORD.findall(_PLACEHOLDER.sub(" ", folded))) or frozenset([text_key(text)])
+    words = _WORD.findall(_PLACEHOLDER.sub(" ", folded))
+    # placeholders alone are compared as words; marks and digits alone are like nothing but themselves
+    return frozenset(words or _WORD.findall(folded) or [content_key(text)])
 
 
 def _choose(train: Sequence[Example], missing: Sequence[str], seed: int) -> list[str]:

@@ -16,7 +16,7 @@ from datasets import List as ListOf
 from datasets.arrow_writer import ArrowWriter
 
 from kdops.data.catalog import CATALOG
-from kdops.data.checks import text_key
+from kdops.data.checks import content_key, text_key
 from kdops.data.corpus import Corpus
 from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.errors import UserError
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 SOURCES = ("default", "catalogue", "augmented")
 
-_VERSION = 2
+_VERSION = 3
 _COPIES = 10
 _ROWS_AT_ONCE = 1_000
 _LENGTH_PERCENTILES = (1, 99)
@@ -39,7 +39,7 @@ _TEST_SET_SHARE, _TEST_SET_TEXTS = 0.5, 10
 class UnlabeledCounts:
     """What became of the texts of a source; each text is counted once, `read` is the sum of all others.
 
-    Texts count as the same when they differ in case and spacing only.
+    Texts count as the same when they have the same letters and digits, whatever their case.
 
     Attributes:
         read: texts with at least one word.
@@ -223,9 +223,10 @@ def _measure(texts: Iterable[str | Sequence[str]], seed: int) -> tuple[np.ndarra
     digests, lengths = bytearray(), array("i")
     salt = str(seed).encode()
     for text in texts:
-        key = text_key(text)
-        digests += hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16, key=salt).digest()
-        lengths.append(0 if not key else key.count(" ") + 1 if isinstance(text, str) else len(text))
+        content = content_key(text).encode("utf-8", "surrogatepass")
+        digests += hashlib.blake2b(content, digest_size=16, key=salt).digest()
+        words = text_key(text)
+        lengths.append(0 if not words else words.count(" ") + 1 if isinstance(text, str) else len(text))
     return np.frombuffer(bytes(digests), dtype="S16"), np.array(lengths, dtype=np.int32)
 
 

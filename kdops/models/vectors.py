@@ -24,11 +24,13 @@ _FASTTEXT_MAGIC = struct.pack("<i", 793712314)
 _LONGEST_HEADER_BYTES = 100
 _LONGEST_WORD_BYTES = 10_000
 _FLOAT_BYTES = 4
+# So many rows are looked at before anything is trained; whoever wrote one wrong number has mostly written many.
+_ROWS_CHECKED = 1_000
 
 
 @dataclass(frozen=True)
 class VectorFile:
-    """A file of word vectors that is whole, as far as that can be seen without reading its numbers.
+    """A file of word vectors that is whole, as far as that can be seen without reading all of its numbers.
 
     Attributes:
         path: where it lies.
@@ -46,10 +48,11 @@ class VectorFile:
 def check_vector_file(path: Path) -> VectorFile:
     """Look at a vector file before anything is trained: its kind, its size, and that all of it is there.
 
-    Each row is counted, no number is read: seconds a gigabyte, and no memory.
+    Each row is counted, and the numbers of the first thousand are read: seconds a gigabyte, and no memory.
 
     Raises:
-        UserError: if it is missing, truncated, no vector file, or its rows are not as wide as it says.
+        UserError: if it is missing, truncated, no vector file, its rows are not as wide as it says, or one of the first
+            numbers is none.
     """
     if not path.is_file():
         raise UserError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected {_FORMATS}")
@@ -62,10 +65,15 @@ def check_vector_file(path: Path) -> VectorFile:
             return _check_fasttext(data, path)
         words, width = _header(data, path)
         file.seek(data.find(b"\n") + 1)
-        if _is_text(file.readline(_LONGEST_WORD_BYTES + 40 * width)):
-            rows = sum(1 for _ in _text_rows(path, words, width))
+        if _is_text(file.readline(_LONGEST_WORD_BYTES + 40 * width), width):
+            rows = 0
+            for rows, (word, row) in enumerate(_text_rows(path, words, width), 1):
+                if rows <= _ROWS_CHECKED:
+                    _check_finite(_numbers(row, path, rows + 1), word, path)
             return VectorFile(path, "text", rows, width)
-        rows = sum(1 for _ in _binary_rows(data, path, words, width))
+        for rows, (word, at) in enumerate(_binary_rows(data, path, words, width), 1):
+            if rows <= _ROWS_CHECKED:
+                _check_finite(np.frombuffer(data, "<f4", width, at).copy(), word, path)
         return VectorFile(path, "binary", rows, width)
 
 
@@ -119,9 +127,13 @@ def _read(file: VectorFile, wanted: set[str]) -> dict[str, np.ndarray]:
                 word: np.frombuffer(data, "<f4", file.width, at).copy() for word, at in rows_at if word in wanted
             }
     for word, vector in vectors.items():
-        if not np.isfinite(vector).all():
-            raise UserError(f"{file.path}: the vector of {word!r} holds a number that is not finite")
+        _check_finite(vector, word, file.path)
     return vectors
+
+
+def _check_finite(vector: np.ndarray, word: str, path: Path) -> None:
+    if not np.isfinite(vector).all():
+        raise UserError(f"{path}: the vector of {word!r} holds a number that is not finite")
 
 
 def _header(data: mmap.mmap, path: Path) -> tuple[int, int]:
@@ -136,10 +148,18 @@ def _header(data: mmap.mmap, path: Path) -> tuple[int, int]:
     return words, width
 
 
-def _is_text(row: bytes) -> bool:
+def _is_text(row: bytes, width: int) -> bool:
     try:
         return len([float(number) for number in row.split()[1:]]) > 0
     except ValueError:
+        # a bad number among as many as there should be; the bytes of binary numbers are hardly ever all letters
+        return len(row.split()) == width + 1 and _is_printable(row)
+
+
+def _is_printable(row: bytes) -> bool:
+    try:
+        return all(part.isprintable() for part in row.decode("utf-8").split())
+    except UnicodeDecodeError:
         return False
 
 
@@ -150,7 +170,13 @@ def _text_rows(path: Path, words: int, width: int) -> Iterator[tuple[str, bytes]
         for line, content in enumerate(islice(file, 1, None), 2):
             row = content.rstrip()
             if row.count(b" ") != width:
-                raise UserError(f"{path}:{line}: {len(row.split()[1:])} numbers, but the first line says {width}")
+                found = len(row.split()[1:])
+                raise UserError(
+                    f"{path}:{line}: expected a word and {width} numbers with one space before each number, "
+                    "found tabs or several spaces"
+                    if found == width
+                    else f"{path}:{line}: {found} numbers, but the first line says {width}"
+                )
             yield row[: row.index(b" ")].decode("utf-8", "replace"), row
     if line - 1 != words:
         raise UserError(f"{path}: {line - 1} words, but the first line says {words}; is the file whole?")

@@ -74,12 +74,22 @@ class TrainingDataConfig(DataConfig):
         """The encoder that is fine-tuned: the user's choice, or the data set's own."""
         return self.teacher or corpus.default_teacher
 
-    def unlabeled_texts(self, corpus: Corpus) -> Unlabeled | None:
+    def unlabeled_texts(self, corpus: Corpus, *, wanted: bool = True) -> Unlabeled | None:
         """The texts without labels that the parameters name; None where there are none.
+
+        Args:
+            corpus: the data set that they are added to.
+            wanted: whether the step has a use for them; if not, they are not read, and a user who named some is told.
 
         Raises:
             UserError: if they cannot be had or used.
         """
+        if not wanted:
+            if self.unlabeled not in (None, "default"):
+                logger.warning(
+                    "unlabeled=%s is not used: this recipe and teacher take no unlabeled text", self.unlabeled
+                )
+            return None
         return load_unlabeled(
             corpus,
             self.unlabeled,

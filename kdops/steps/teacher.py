@@ -110,7 +110,7 @@ def _train_or_find(config: TeacherConfig, call_helpers: Callable[[object], None]
     checked = checked_corpus(config)
     source = config.source(checked.corpus)
     check_teacher(source)
-    unlabeled = config.unlabeled_texts(checked.corpus) if source == SCRATCH else None
+    unlabeled = config.unlabeled_texts(checked.corpus, wanted=source == SCRATCH)
     return teacher_for(checked, unlabeled, config, mark_reuse=True, call_helpers=call_helpers)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kdops.data.checks import check_split, inspect, text_key, words_of_text
+from kdops.data.checks import check_split, content_key, inspect, text_key, words_of_text
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.parsers import Example
 from kdops.errors import UserError
@@ -25,7 +25,7 @@ def test_duplicates_and_conflicts_are_counted(tmp_path: Path) -> None:
         tmp_path,
         train=rows(("enak", "good"), ("Enak ", "bad"), ("basi", "bad"), ("basi", "bad"), ("segar", "good")),
         validation=rows(("ENAK", "good"), ("pahit", "bad")),
-        test=rows(("basi", "bad"), ("segar", "good"), ("pahit", "bad"), ("gurih", "good")),
+        test=rows(("basi", "bad"), ("segar .", "good"), ("pahit", "bad"), ("gurih", "good")),
     )
     report = inspect(corpus)
     assert report.rows == {"train": 5, "validation": 2, "test": 4}
@@ -75,3 +75,24 @@ def test_words_and_keys_of_texts() -> None:
     assert words_of_text("Nggak  enak, deh! (100%)") == ["Nggak", "enak", ",", "deh", "!", "(", "100", "%", ")"]
     assert text_key(" Nggak enak ,deh") == text_key(["nggak", "enak", ",", "DEH"])
     assert text_key("tidak enak") != text_key("enak tidak")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Enak sekali!", "enak sekali ."),
+        ("makanan-nya #enak", ["makanan", "-", "nya", "enak"]),
+        ("enak_sekali", "enaksekali"),
+        ("enak \u2764\ufe0f", "enak"),
+        ("STRASSE 5", "straße5"),
+    ],
+)
+def test_same_letters_and_digits_are_the_same_text(first: str, second: str | list[str]) -> None:
+    assert content_key(first) == content_key(second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("enak", "enak 2"), ("!", "?"), ("😀", "🔥"), ("\u2764\ufe0f", "😀"), ("कि", "का"), ("", "!")]
+)
+def test_other_letters_digits_or_marks_alone_are_another_text(first: str, second: str) -> None:
+    assert content_key(first) != content_key(second)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pyarrow import parquet
 from kdops.data.checks import check_split, sorted_labels
 from kdops.data.corpus import load_corpus
 from kdops.data.own import read_own
-from kdops.data.parsers import LONGEST_TEXT, Example
+from kdops.data.parsers import LONGEST_TEXT, Example, visible
 from kdops.data.raw import DataOptions
 from kdops.data.schemes import to_iob2
 from kdops.errors import UserError
@@ -68,7 +69,13 @@ def conll(rows: Rows, separator: str = "\t") -> bytes:
     ).encode()
 
 
-OF_TEXTS: dict[str, Callable[[Rows], bytes]] = {".jsonl": jsonl, ".csv": comma, ".tsv": tabs, ".parquet": columnar}
+OF_TEXTS: dict[str, Callable[[Rows], bytes]] = {
+    ".jsonl": jsonl,
+    ".ndjson": jsonl,
+    ".csv": comma,
+    ".tsv": tabs,
+    ".parquet": columnar,
+}
 OF_WORDS: dict[str, Callable[[Rows], bytes]] = {
     ".jsonl": jsonl,
     ".parquet": columnar,
@@ -109,7 +116,7 @@ def fails(path: Path, content: bytes) -> str:
 
 def text_line(kind: str, row: int) -> int:
     """Where the file of that kind has its row, from 1."""
-    return row if kind in (".jsonl", ".parquet") else row + 1
+    return row if kind in (".jsonl", ".ndjson", ".parquet") else row + 1
 
 
 class TestKinds:
@@ -124,7 +131,7 @@ class TestKinds:
     @given(
         rows=st.lists(
             st.tuples(
-                st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).filter(str.strip),
+                st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).filter(visible),
                 st.sampled_from(["good", "bad"]),
             ),
             min_size=1,
@@ -225,6 +232,15 @@ class TestColumns:
             ("premise,hypothesis,label", {}, "columns 'premise' and 'hypothesis' are pairs of texts, which are not"),
             ("sentence1,sentence2,label", {}, "columns 'sentence1' and 'sentence2' are pairs of texts"),
             ("text_a,text_b,label", {}, "columns 'text_a' and 'text_b' are pairs of texts"),
+            ("text,text_pair,label", {}, "columns 'text' and 'text_pair' are pairs of texts"),
+            ("sentence,context,label", {}, "columns 'sentence' and 'context' are pairs of texts"),
+            ("query,passage,label", {}, "columns 'query' and 'passage' are pairs of texts"),
+            ("text,label", {"label_column": "text"}, "column 'text' would be both the text and its label; choose two"),
+            (
+                "text,label",
+                {"text_column": "2", "label_column": "2"},
+                "column '2' would be both the text and its label",
+            ),
         ],
     )
     def test_unclear_ones_are_an_error(
@@ -261,6 +277,21 @@ class TestColumns:
             ":1: column 'label' is a list: several labels a text are not supported"
         )
 
+    @pytest.mark.parametrize(("kind", "write"), OF_TEXTS.items())
+    @pytest.mark.parametrize("label", ["a|b", "a,b", "b, a", "a | b|a", "['a', 'b']", '["c"]', "{'a'}"])
+    def test_several_labels_in_a_cell_are_an_error(
+        self, kind: str, write: Callable[[Rows], bytes], label: str, tmp_path: Path
+    ) -> None:
+        message = fails(tmp_path / f"data{kind}", write([("x", "a"), ("y", "b"), ("z", label)]))
+        assert message.startswith(f":{text_line(kind, 3)}: label {label!r} reads as several labels, and several labels")
+
+    def test_names_may_hold_such_marks(self, tmp_path: Path) -> None:
+        rows: Rows = [("x", "food, drinks"), ("y", "food"), ("z", "a|b"), ("v", "[other"), ("w", "|")]
+        assert pairs(read(tmp_path / "data.jsonl", jsonl(rows))) == rows
+
+    def test_one_text_of_a_pair_alone_is_a_text(self, tmp_path: Path) -> None:
+        assert pairs(read(tmp_path / "data.csv", b"text,passage,label\na,b,x\n")) == [("a", "x")]
+
 
 class TestFaultsOfTexts:
     @pytest.fixture(params=list(OF_TEXTS))
@@ -269,7 +300,7 @@ class TestFaultsOfTexts:
 
     def test_no_rows(self, kind: str, tmp_path: Path) -> None:
         message = fails(tmp_path / f"data{kind}", OF_TEXTS[kind]([]))
-        assert message == (": the file is empty" if kind == ".jsonl" else ": no rows")
+        assert message == (": the file is empty" if kind in (".jsonl", ".ndjson") else ": no rows")
 
     def test_nothing_at_all(self, kind: str, tmp_path: Path) -> None:
         message = fails(tmp_path / f"data{kind}", b"")
@@ -286,6 +317,20 @@ class TestFaultsOfTexts:
     def test_empty_label(self, kind: str, tmp_path: Path) -> None:
         content = OF_TEXTS[kind]([("a", "good"), ("b", "")])
         assert fails(tmp_path / f"data{kind}", content) == f":{text_line(kind, 2)}: an empty label"
+
+    def test_a_text_that_nobody_sees(self, kind: str, tmp_path: Path) -> None:
+        content = OF_TEXTS[kind]([("a", "good"), ("\u200b \u2060", "bad")])
+        assert fails(tmp_path / f"data{kind}", content) == f":{text_line(kind, 2)}: the text is empty"
+
+    def test_a_nul(self, kind: str, tmp_path: Path) -> None:
+        content = OF_TEXTS[kind]([("a", "good"), ("b\0", "bad")])
+        assert fails(tmp_path / f"data{kind}", content).startswith(f":{text_line(kind, 2)}: a NUL ")
+
+    @pytest.mark.parametrize("label", ["0.5", "-1.0", ".25", "3.5e-2"])
+    def test_a_number_with_a_fraction_is_no_name(self, kind: str, label: str, tmp_path: Path) -> None:
+        content = OF_TEXTS[kind]([("a", "1"), ("b", label)])
+        message = fails(tmp_path / f"data{kind}", content)
+        assert message == f":{text_line(kind, 2)}: column 'label' must be a name, found \"{label}\""
 
     def test_a_text_of_a_megabyte(self, kind: str, tmp_path: Path) -> None:
         content = OF_TEXTS[kind]([("a", "good"), ("b " * 500_000, "bad")])
@@ -408,6 +453,11 @@ class TestFaultsOfWords:
         content = OF_WORDS[kind]([self.FIRST, (["a", ""], ["O", "O"])])
         assert fails(tmp_path / f"data{kind}", content) == f":{self.second(kind, 2)}: an empty token"
 
+    def test_a_token_that_nobody_sees(self, kind: str, tmp_path: Path) -> None:
+        content = OF_WORDS[kind]([self.FIRST, (["a", "\u200b"], ["O", "O"])])
+        message = fails(tmp_path / f"data{kind}", content)
+        assert message == f":{self.second(kind)}: an empty token ('\\u200b' has no character that is seen)"
+
     def test_zero_length_tag(self, kind: str, tmp_path: Path) -> None:
         content = OF_WORDS[kind]([self.FIRST, (["a", "b"], ["O", ""])])
         assert fails(tmp_path / f"data{kind}", content) == f":{self.second(kind, 2)}: an empty label"
@@ -471,6 +521,30 @@ class TestPlaces:
         assert (raw.licence, raw.citation, raw.labels) == ("the user's own", str(tmp_path), ())
         assert raw.rows["train"][0].task is Task.TEXT
 
+    @pytest.mark.parametrize(
+        ("files", "read", "message"),
+        [
+            (["unlabeled.csv"], None, "unlabeled.csv is not read; for texts without labels the first of unlabeled.j"),
+            (
+                ["Unlabeled.parquet", "unlabeled.txt"],
+                "unlabeled.txt",
+                "Unlabeled.parquet is not read; for texts without labels unlabeled.txt is",
+            ),
+            (["unlabeled.ndjson"], "unlabeled.ndjson", None),
+        ],
+    )
+    def test_unlabeled_files_that_are_not_read_are_told_of(
+        self, files: list[str], read: str | None, message: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (tmp_path / "train.csv").write_bytes(comma(TEXTS))
+        for file in files:
+            (tmp_path / file).write_text("lumayan\n")
+        with caplog.at_level(logging.WARNING, logger="kdops"):
+            found = read_own(str(tmp_path), DataOptions()).unlabeled
+        assert (found and found.name) == read
+        assert len(caplog.messages) == (message is not None)
+        assert message is None or message in caplog.messages[0]
+
     def test_one_file_is_train(self, tmp_path: Path) -> None:
         (tmp_path / "reviews.csv").write_bytes(comma(TEXTS))
         raw = read_own(str(tmp_path / "reviews.csv"), DataOptions())
@@ -502,8 +576,8 @@ class TestPlaces:
         [
             (["train.csv", "train.jsonl"], "train.csv and train.jsonl are both train; keep one of them"),
             (["train.csv", "dev.csv", "valid.csv"], "dev.csv and valid.csv are both validation; keep one of them"),
-            (["test.csv"], "no train file (train.jsonl, train.csv, train.tsv, train.txt, train.parquet, train.conll"),
-            (["train.xlsx"], "train.xlsx: cannot read '.xlsx'; use .jsonl, .csv, .tsv, .txt, .parquet, .conll, .iob"),
+            (["test.csv"], "no train file (train.jsonl, train.ndjson, train.csv, train.tsv, train.txt, train.parqu"),
+            (["train.xlsx"], "train.xlsx: cannot read '.xlsx'; use .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, .conl"),
         ],
     )
     def test_folders_that_are_unclear(self, files: list[str], message: str, tmp_path: Path) -> None:

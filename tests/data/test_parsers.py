@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kdops.data.parsers import Example, parse_json, read_conll, read_jsonl, read_text_tsv
+from kdops.data.parsers import Example, checked, parse_json, read_conll, read_jsonl, read_text_tsv
 from kdops.errors import UserError
 
 
@@ -59,10 +59,26 @@ def test_conll_comments_are_told_from_words(tmp_path: Path) -> None:
 
 
 def test_an_invisible_word_is_a_word(tmp_path: Path) -> None:
-    # public files have zero-width spaces as words of their own
+    # public files have zero-width spaces among their words
     path = tmp_path / "file.txt"
-    path.write_text("\u200b\tO\n", encoding="utf-8")
-    assert list(read_conll(path)) == [Example(["\u200b"], ["O"], 1)]
+    path.write_text("Budi\tB-PER\n\u200b\tO\n", encoding="utf-8")
+    assert list(read_conll(path)) == [Example(["Budi", "\u200b"], ["B-PER", "O"], 1)]
+
+
+@pytest.mark.parametrize("text", ["\u200b", " \ufeff\u2060 ", "\x01", ""])
+def test_what_nobody_sees_is_an_empty_text(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=":4: the text is empty"):
+        checked(text, "good", tmp_path, 4)
+    with pytest.raises(UserError, match=":4: an empty token"):
+        checked([text], ["O"], tmp_path, 4)
+
+
+def test_conll_words_and_tags_are_two_columns(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("Budi NNP B-PER\n", encoding="utf-8")
+    for columns in ({"text_column": "3"}, {"label_column": "1"}, {"text_column": "2", "label_column": "2"}):
+        with pytest.raises(UserError, match=r"file\.txt:1: column \d of 3 would hold both the words and the tags"):
+            list(read_conll(path, **columns))
 
 
 def test_json_with_a_column_twice_is_an_error(tmp_path: Path) -> None:

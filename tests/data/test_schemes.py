@@ -146,6 +146,25 @@ def test_spans_are_not_scored_as_plain_tags() -> None:
         brought(["B-PER", "O"], "plain")
 
 
+@pytest.mark.parametrize(
+    ("tags", "named"),
+    [(["b-per", "i-per", "O"], "b-per"), (["O", "B_PER"], "B_PER"), (["B-", "I-"], "B-"), (["O", "B", "I"], "B")],
+)
+def test_spans_of_no_known_scheme_are_plain_only_by_wish(tags: list[str], named: str) -> None:
+    with pytest.raises(UserError) as caught:
+        brought(tags)
+    assert str(caught.value) == (
+        f"train.conll:1: tag {named!r} looks like part of a span, but is not IOB2 (O, B-TYPE or I-TYPE); "
+        "write it so, or give scheme=plain if each tag stands for itself"
+    )
+    assert brought(tags, "plain") == (tags, "plain")
+
+
+def test_parts_of_speech_do_not_look_like_spans() -> None:
+    tags = ["NN", "B", "-LRB-", "bei", "iobj", "S_x", "I-X"]
+    assert brought(tags) == (tags, "plain")
+
+
 def test_rows_of_texts_are_left_to_the_checks() -> None:
     rows = [Example(["a"], ["B-PER"], 1), Example("a", "good", 2)]
     assert to_iob2({"train": rows}, "auto", PLACES)[0]["train"] == rows

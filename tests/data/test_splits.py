@@ -41,6 +41,9 @@ def same_group(first: str, second: str) -> bool:
         ("[USERNAME] enak [URL]", "enak"),
         ("a b c d", "a b c d e"),  # 4 of 5 words
         ("12 345", "12 345"),
+        ("12 345", "12.345!"),
+        ("USER USER", "user: USER!!"),  # nothing but placeholders
+        ("@budi 😂", "@Budi"),
         ("", ""),
     ],
 )
@@ -50,7 +53,15 @@ def test_near_identical(first: str, second: str) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("a b c d", "a b c e"), ("a b c", "a b c d"), ("enak", "enak sekali"), ("12", "345"), ("!", "?")],
+    [
+        ("a b c d", "a b c e"),
+        ("a b c", "a b c d"),
+        ("enak", "enak sekali"),
+        ("12", "345"),
+        ("!", "?"),
+        ("USER", "URL"),
+        ("USER 😂", "😂"),
+    ],
 )
 def test_not_near_identical(first: str, second: str) -> None:
     assert not same_group(first, second)
@@ -165,7 +176,7 @@ def test_too_little_to_share_out(train: list[Example]) -> None:
 def test_leaks_are_dropped_from_train() -> None:
     split_rows = {
         "train": [Example("Enak  sekali!", "good", 1), Example("hambar", "bad", 2), Example("biasa", "bad", 3)],
-        "validation": [Example("enak sekali !", "good", 1)],
+        "validation": [Example("enak, sekali .", "good", 1)],
         "test": [Example("BIASA", "bad", 1)],
     }
     kept, notes = drop_leaks(split_rows, PLACE)

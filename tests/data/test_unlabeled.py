@@ -163,9 +163,29 @@ def test_a_file_that_holds_the_test_set_is_refused_with_the_count(tmp_path: Path
     assert load(corpus, path).counts.held_out == 9
 
 
+def test_marks_do_not_hide_the_test_set(tmp_path: Path) -> None:
+    test = [f"ujian nomor {number}" for number in range(20)]
+    corpus = folder_of(tmp_path / "exam", Task.TEXT, train=TRAIN, validation=VALIDATION, test=test)
+    path = write(tmp_path / "more.jsonl", {"text": "hambar"}, *({"text": f"{text} ."} for text in test))
+    with pytest.raises(UserError, match=r"more\.jsonl: it holds the test set: 20 of its 20 different texts"):
+        load(corpus, path)
+
+
+def test_marks_still_count_as_words(corpus: Corpus, tmp_path: Path) -> None:
+    found = load(corpus, write(tmp_path / "more.jsonl", {"text": "a, b!"}, {"text": "c d"}))
+    assert (found.words, texts_of(found), found.counts.out_of_length) == ((1, 3), ["c d"], 1)
+
+
+def test_invisible_texts_are_empty(corpus: Corpus, tmp_path: Path) -> None:
+    path = write(tmp_path / "more.jsonl", {"text": "\u200b"}, {"tokens": ["\u200b", "lumayan"]})
+    found = load(corpus, path)
+    assert (found.counts.read, texts_of(found)) == (1, ["lumayan"])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b'{"text": "a"}\n{"text": "\0"}\n', ":2: a NUL byte"),
         (b'{"text": "a"}\n{"teks": "b"}\n', r":2: no column 'text' or 'tokens' \(found: 'teks'\)"),
         (b'{"text": "a"}\nb\n', ":2: not JSON"),
         (b'{"text": "a"}\n{"text": "\xff"}\n', ":2: not UTF-8"),

@@ -10,6 +10,7 @@ from gensim.models import FastText, KeyedVectors
 from gensim.models.fasttext import save_facebook_model
 
 from kdops.errors import UserError
+from kdops.models import vectors
 from kdops.models.embeddings import fit_width
 from kdops.models.vectors import check_vector_file, vector_table
 
@@ -131,6 +132,13 @@ def test_a_file_that_goes_on_is_refused(write: Callable[[str], Path], kind: str)
         (b"2 3\nkamu 1 2\nnasi 3 4\n", ":2: 2 numbers, but the first line says 3"),
         (b"2 2\nkamu 1 2\nnasi 3 4 5\n", ":3: 3 numbers, but the first line says 2"),
         (b"2 2\nkamu 1 2\n\nnasi 3 4\n", ":3: -1 numbers|:3: 0 numbers"),
+        (b"2 2\nkamu\t1\t2\nnasi\t3\t4\n", ":2: expected a word and 2 numbers with one space before each number"),
+        (b"2 2\nkamu 1 2\nnasi  3  4\n", ":3: expected a word and 2 numbers with one space .* found tabs or several"),
+        (b"2 2\nkamu 1 x\nnasi 3 4\n", ":2: not a row of a word and numbers"),
+        (b"2 2\nkamu 1 2\nnasi 3 x\n", ":3: not a row of a word and numbers"),
+        (b"2 2\nkamu 1 2\nnasi nan 4\n", "the vector of 'nasi' holds a number that is not finite"),
+        (b"2 2\nkamu 1 inf\nnasi 3 4\n", "the vector of 'kamu' holds a number that is not finite"),
+        (b"1 2\nkamu " + struct.pack("<2f", 1, float("nan")), "the vector of 'kamu' holds a number that is not"),
         (b"3 2\nkamu 1 2\nnasi 3 4\n", "2 words, but the first line says 3; is the file whole"),
         (pickle.dumps(["kamu"]), "a pickle, which is never opened"),
     ],
@@ -165,7 +173,10 @@ def test_a_fasttext_model_of_another_kind_is_refused(
         check_vector_file(path)
 
 
-def test_a_bad_number_is_named_with_its_line(tmp_path: Path) -> None:
+def test_a_bad_number_below_the_rows_that_are_checked_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_ROWS_CHECKED", 1)
     path = tmp_path / "my.vec"
     path.write_text("3 2\nkamu 1 2\nnasi 3 x\nenak nan 1\n", encoding="utf-8")
     file = check_vector_file(path)

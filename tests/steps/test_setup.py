@@ -34,7 +34,7 @@ def test_what_the_checks_counted_becomes_metrics(folder: Path, caplog: pytest.Lo
         "data.duplicates_train_validation": 1,
         "data.duplicates_train_test": 0,
         "data.duplicates_validation_test": 0,
-        "data.duplicates_in_train": 0,
+        "data.duplicates_in_train": 1,
         "data.conflicting_in_train": 0,
         "data.repaired_tags": 0,
     }
@@ -66,6 +66,15 @@ class TestUnlabeled:
         assert self.texts(folder) is None
         with pytest.raises(UserError, match=r"more\.jsonl: no such file"):
             self.texts(folder, unlabeled=str(folder / "more.jsonl"))
+
+    def test_that_nothing_takes_is_told_of(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        config = TrainingDataConfig(dataset=str(folder))
+        corpus = config.corpus()
+        assert config.unlabeled_texts(corpus, wanted=False) is None
+        assert caplog.messages == []
+        named = config.model_copy(update={"unlabeled": "more.jsonl"})
+        assert named.unlabeled_texts(corpus, wanted=False) is None
+        assert caplog.messages == ["unlabeled=more.jsonl is not used: this recipe and teacher take no unlabeled text"]
 
     def test_masks_are_the_teachers(self, tmp_path: Path) -> None:
         rows = [f"kamar nomor {number} sangat bersih dan luas sekali" for number in range(30)]

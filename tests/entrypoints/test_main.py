@@ -1,0 +1,26 @@
+"""Entry point `main`: both of its steps read the same data."""
+
+import pytest
+from typer.testing import CliRunner
+
+import entrypoints.main
+from kdops.steps import distill, promote
+
+
+def test_both_steps_read_the_data_in_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs: list[distill.DistillConfig | promote.PromoteConfig] = []
+    monkeypatch.setattr(distill, "distill", configs.append)
+    monkeypatch.setattr(promote, "promote", configs.append)
+    given = {
+        "dataset": "reviews.csv",
+        "name": "shop",
+        "text_column": "kalimat",
+        "label_column": "nilai",
+        "scheme": "plain",
+        "drop_leaks": True,
+    }
+    options = [f"--{name.replace('_', '-')}={str(value).lower()}" for name, value in given.items()]
+    done = CliRunner().invoke(entrypoints.main.main, options)
+    assert done.exit_code == 0, done.output
+    assert [type(config) for config in configs] == [distill.DistillConfig, promote.PromoteConfig]
+    assert [{name: getattr(config, name) for name in given} for config in configs] == [given, given]
