@@ -1,7 +1,7 @@
 """One text in, its label out: by a bundle, by the same student served otherwise, and by linear models of words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,8 @@ WORDS = 20
 _TEXTS = 64
 _CALLS = 400
 _CALL_SECONDS = 10.0
-_QUICK_STUDENTS = ("bilstm", "bert-tiny")
 _STUDENTS = ("bilstm", "cnn", "bert-tiny")
+_UNSCORED = "not scored"
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,31 @@ def beside_peers(setting: Setting, bundles: Sequence[Path], rounds: int, place: 
         place: a folder that is not there yet, or empty.
     """
     corpus = load_corpus(setting.dataset)
-    bundles = bundles or [quick_bundle(setting, student, place) for student in _QUICK_STUDENTS]
+    bundles = bundles or [quick_bundle(setting, student, place) for student in _STUDENTS]
     peers = [peer for number, bundle in enumerate(bundles) for peer in of_bundle(bundle, corpus, place / str(number))]
     peers += [Peer("teacher, transformers pipeline", Way.PIPELINE, Path(setting.teacher)), *of_words(corpus, place)]
     standings = measured(peers, exam_of(corpus), rounds)
-    best = max(standings, key=lambda one: (not math.isnan(one.figure("f1")), one.figure("f1")))
-    return f"{table([_row(one) for one in standings])}\n\nThe highest macro F1: {best.name}."
+    ways = {peer.name: peer.way for peer in peers}
+    return f"{table([_row(one) for one in standings])}\n\n{verdict(standings, ways)}"
+
+
+def verdict(standings: Sequence[Standing], ways: Mapping[str, Way]) -> str:
+    """Whether a student of kdops is worth its trouble: the best of them beside the best linear model of words.
+
+    Args:
+        standings: of all, some of which have no score.
+        ways: how each is served, by its name.
+    """
+    student, score = _best(standings, ways, {Way.KDOPS})
+    linear, other = _best(standings, ways, {Way.LINEAR, Way.FASTTEXT})
+    winner = "Nobody wins" if score == other else "The students win" if score > other else "A linear model wins"
+    return f"{winner}: best student {student}, macro F1 {score:.3f}; best linear model {linear}, {other:.3f}."
+
+
+def _best(standings: Sequence[Standing], ways: Mapping[str, Way], among: Set[Way]) -> tuple[str, float]:
+    scores = [(one.figure("f1"), one.name) for one in standings if ways[one.name] in among]
+    score, name = max(pair for pair in scores if not math.isnan(pair[0]))
+    return name, score
 
 
 def at_full_vocabulary(setting: Setting, rounds: int, place: Path) -> str:
@@ -123,13 +142,13 @@ def _f1(exam: Exam, predicted: Sequence[str]) -> float:
 
 
 def _row(one: Standing) -> dict[str, str]:
-    def told(name: str, form: str) -> str:
+    def told(name: str, form: str, else_: str = "") -> str:
         value = one.figure(name)
-        return "" if math.isnan(value) else f"{value:{form}}"
+        return else_ if math.isnan(value) else f"{value:{form}}"
 
     return {
         "predictor": one.name,
-        "test macro F1": told("f1", ".3f"),
+        "test macro F1": told("f1", ".3f", _UNSCORED),
         "p50, ms": told("p50_ms", ".2f"),
         "p95, ms": told("p95_ms", ".2f"),
         "CPU, ms": told("cpu_ms", ".2f"),

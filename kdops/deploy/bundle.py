@@ -14,7 +14,15 @@ from tokenizers import Tokenizer
 
 from kdops.deploy.onnx import export
 from kdops.deploy.parity import GateError, Parity, check_int8
-from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo, Inputs, Predictor
+from kdops.deploy.predictor import (
+    FORMAT_VERSION,
+    GRAPH_FILE,
+    INFO_FILE,
+    TOKENIZER_FILE,
+    BundleInfo,
+    Inputs,
+    Predictor,
+)
 from kdops.deploy.quantize import quantize
 from kdops.errors import UserError
 from kdops.metrics import Gold
@@ -32,7 +40,7 @@ def write_bundle(folder: Path, *, model: torch.nn.Module, tokenizer: Tokenizer, 
         folder: Where the bundle goes.
         model: See `kdops.deploy.onnx.export`.
         tokenizer: What turns text into the model's pieces, special ones included.
-        info: What the bundle says about itself; its `files` are filled in here.
+        info: What the bundle says about itself; its `files` and `format_version` are filled in here.
 
     Returns:
         The folder.
@@ -88,9 +96,10 @@ def write_int8_bundle(folder: Path, source: Path, inputs: Inputs, gold: Gold) ->
 
 
 def _describe(folder: Path, info: BundleInfo) -> None:
-    """Write what the bundle says about itself, with the sums of the files that are there."""
+    """Write what the bundle says about itself, with the sums of the files that are there, and its digest."""
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INFO_FILE}
-    content = json.dumps(asdict(replace(info, files=files)), indent=2, ensure_ascii=False, allow_nan=False)
+    info = replace(info, files=files, format_version=FORMAT_VERSION)
+    content = json.dumps(asdict(info), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / INFO_FILE).write_text(content + "\n", encoding="utf-8")
 
 

@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnx import TensorProto
 
 from kdops.task import Task
 
@@ -17,7 +19,7 @@ OPSET = 17
 
 LOGIT_TOLERANCE = 1e-4
 
-_CHECKED_LENGTHS = (1, 2, 7, 20, 64, 128)
+_CHECKED_LENGTHS = (1, 2, 7, 20, 64, 128)  # those up to the model's longest, and that one
 
 
 class ExportError(RuntimeError):
@@ -27,25 +29,28 @@ class ExportError(RuntimeError):
 def export(model: torch.nn.Module, path: Path, task: Task, *, max_length: int = 128) -> None:
     """Write a model as an ONNX graph with symbolic batch and sequence axes, and check it on ragged batches.
 
+    The graph is optimised ahead of time; see `optimise`. What is checked is what is written.
+
     Args:
         model: Maps `input_ids` and `attention_mask`, int64 (batch, sequence), to logits: (batch, classes), or
             (batch, sequence, classes) for a token task.
         path: The file to write.
         task: Decides the shape of the output.
-        max_length: Longest sequence that the model reads; the graph is checked at lengths up to it.
+        max_length: Longest sequence that the model reads; the graph is checked at lengths up to it, and at it.
 
     Raises:
         ExportError: The graph is tied to one shape, or differs from the model.
     """
     axes = {0: "batch", 1: "sequence"}
-    with evaluating(model), warnings.catch_warnings(), torch.no_grad():
+    with evaluating(model), warnings.catch_warnings(), torch.no_grad(), TemporaryDirectory() as temporary:
+        raw = Path(temporary) / "raw.onnx"
         # The TorchScript exporter, on purpose: it writes one LSTM node, which the int8 quantiser knows; the newer
         # one spells its weights as computations. It warns about being old, and about what the checks below cover.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
             _ragged_batch(model, rows=2, length=min(5, max_length)),
-            str(path),
+            str(raw),
             dynamo=False,
             opset_version=OPSET,
             input_names=["input_ids", "attention_mask"],
@@ -56,8 +61,30 @@ def export(model: torch.nn.Module, path: Path, task: Task, *, max_length: int = 
                 "logits": axes if task is Task.TOKEN else {0: "batch"},
             },
         )
-        _check_axes(path)
+        _check_axes(raw)
+        optimise(raw, path)
         _check_shapes(model, path, max_length)
+
+
+def optimise(source: Path, target: Path) -> None:
+    """Write a graph again as onnxruntime's basic level makes it: about half of the nodes, loaded a quarter faster.
+
+    That level writes standard operators only; beyond it a graph would be tied to one release, and at level `all` to one
+    kind of CPU.
+
+    Args:
+        source: The graph.
+        target: The file to write; weights that the source keeps in other files go to one more file beside it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    weights = onnx.load(str(source), load_external_data=False).graph.initializer
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in weights):
+        # A file of the format holds 2 GB at most.
+        setting = "session.optimized_model_external_initializers_file_name"
+        options.add_session_config_entry(setting, f"{target.name}.data")
+    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
 
 
 @contextmanager
@@ -99,7 +126,8 @@ def _check_shapes(model: torch.nn.Module, path: Path, max_length: int) -> None:
     tolerance of real texts: so here that is relative to the largest logit, where it is above one.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    for rows, length in ((rows, length) for length in _CHECKED_LENGTHS if length <= max_length for rows in (1, 3)):
+    lengths = sorted({*(length for length in _CHECKED_LENGTHS if length < max_length), max_length})
+    for rows, length in ((rows, length) for length in lengths for rows in (1, 3)):
         input_ids, attention_mask = _ragged_batch(model, rows, length)
         expected = model(input_ids, attention_mask).cpu().numpy()
         feed = {"input_ids": input_ids.cpu().numpy(), "attention_mask": attention_mask.cpu().numpy()}

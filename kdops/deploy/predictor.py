@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import accumulate, islice
@@ -20,7 +20,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # format 1 has no digest, and is read without one
 INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.json"
 _TEXT, _TOKEN = "text-classification", "token-classification"
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -56,6 +56,11 @@ class BundleInfo:
     fingerprint: str
     format_version: int = FORMAT_VERSION
     files: Mapping[str, str] = field(default_factory=dict)  # sha256 in hex of the other files, by name
+    digest: str = field(init=False)  # sha256 in hex of all of this, and so of what all files hold
+
+    def __post_init__(self) -> None:
+        content = json.dumps(vars(self), sort_keys=True, allow_nan=False).encode()  # of all but the digest
+        object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -99,20 +104,19 @@ class EncodedText(NamedTuple):
 
 
 def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
-    """Read what a bundle says about itself, without opening its other files.
-
-    Raises:
-        BundleError: The folder holds no `bundle.json` of this format.
-    """
+    """Read what a bundle says about itself, its other files unopened; BundleError if that is not what was written."""
     try:
         given = json.loads(_path(Path(folder), INFO_FILE).read_bytes())
-        if given["format_version"] != FORMAT_VERSION:
+        if given["format_version"] not in (1, FORMAT_VERSION):
             raise ValueError(f"format {given['format_version']!r:.50}, but this predictor reads {FORMAT_VERSION}")
+        digest = given.pop("digest", None)
         info = BundleInfo(**{**given, "labels": tuple(given["labels"]), "files": dict(given["files"])})
-        wrong = [one.name for one in fields(info) if one.type in (str, int) and type(given[one.name]) is not one.type]
+        checked = [one for one in fields(info) if one.init and one.type in (str, int, float)]
+        wrong = [one.name for one in checked if type(given[one.name]) is not one.type]
         texts = {*map(type, (*info.labels, *info.files, *info.files.values()))}
+        wrong += ["digest"] if digest != (None if info.format_version == 1 else info.digest) else []
         if wrong or texts != {str} or info.task not in (_TEXT, _TOKEN) or min(info.pad_id, info.max_length - 1) < 0:
-            raise ValueError(f"{', '.join(wrong) or 'labels, files, pad_id or max_length'} for {info.task!r:.50}")
+            raise ValueError(f"wrong {', '.join(wrong) or 'labels, files, pad_id or max_length'} for {info.task!r:.50}")
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise BundleError(f"{folder} is not a bundle that can be read: {INFO_FILE}: {error}") from error
     return info
@@ -124,25 +128,23 @@ class Predictor:
     def __init__(self, info: BundleInfo, tokenizer: Tokenizer, session: onnxruntime.InferenceSession) -> None:
         self.info, self._tokenizer, self._session = info, tokenizer, session
         self._is_text = info.task == _TEXT
-        self._outside = "O" if "O" in info.labels else info.labels[0]
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Predictor":
-        """Load a bundle whose files are those it was written with; `threads` CPU threads answer, at most.
-
-        Raises:
-            BundleError: A file is missing or changed, lies elsewhere, or does not fit the description.
-        """
+        """Load a bundle, to be run by `threads` CPU threads; BundleError if it is not what was written, or misfits."""
+        if threads < 1:
+            raise ValueError(f"threads={threads}: must be at least 1")
         info, folder = read_info(folder), Path(folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4  # what goes wrong is raised, and need not be printed too
         try:
-            for name in (GRAPH_FILE, TOKENIZER_FILE, *info.files):
+            there = {path.name for path in folder.iterdir()}  # a graph might read what is not listed
+            for name in sorted({GRAPH_FILE, TOKENIZER_FILE, *info.files, *there} - {INFO_FILE}):
                 with _path(folder, name).open("rb") as file:  # not read whole: the memory would not all come back
                     actual = hashlib.file_digest(file, "sha256").hexdigest()
-                if actual != info.files.get(name):
-                    raise BundleError(f"{name}: sha256 is {actual}, not the {info.files.get(name)} of {INFO_FILE}")
+                if actual != (known := info.files.get(name, "nothing of it")):
+                    raise BundleError(f"{name:.99}: sha256 is {actual}, but {INFO_FILE} says {known}")
             # First what needs the most memory to load. Its data in files outside the folder is refused by onnxruntime.
             session = onnxruntime.InferenceSession(str(folder / GRAPH_FILE), options, ["CPUExecutionProvider"])
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
@@ -157,19 +159,12 @@ class Predictor:
         return predictor
 
     def predict(self, inputs: Inputs, batch_size: int = 32) -> Predictions:
-        """Predict labels, in the order of the inputs: texts, or for a token task also lists of words.
+        """Predict labels of texts, or for a token task also of lists of words, in their order; TypeError for others.
 
         At most `batch_size` of them go through the graph together, which changes speed and memory, not results.
-
-        Raises:
-            TypeError: An input is not text (or a list of words).
         """
         encoded = self.encode(inputs)
         return self.decode(encoded, self.run(encoded, batch_size))
-
-    def logits(self, inputs: Inputs, batch_size: int = 32) -> list[FloatArray]:
-        """Compute raw scores, in input order: (classes,), or for a token task (words that kept a piece, classes)."""
-        return self.run(self.encode(inputs), batch_size)
 
     def encode(self, inputs: Inputs) -> list[EncodedText]:
         """Turn inputs into piece ids."""
@@ -178,7 +173,7 @@ class Predictor:
         return [self._encode(index, given) for index, given in enumerate(inputs)]
 
     def run(self, encoded: Sequence[EncodedText], batch_size: int = 32) -> list[FloatArray]:
-        """Compute the logits of encoded texts; see `logits`."""
+        """Compute logits, in order: (classes,) each, or for a token task (words that kept a piece, classes)."""
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: must be at least 1")
         # Longest first: the runtime reserves its largest buffers once and reuses them.
@@ -197,21 +192,22 @@ class Predictor:
         return [decode(text, values) for text, values in zip(encoded, logits, strict=True)]
 
     def _encode(self, index: int, given: object) -> EncodedText:
-        words: tuple[str, ...] = ()
         if isinstance(given, str):
             text, matches = given, [] if self._is_text else [*_WORD.finditer(given)]
             words, offsets = tuple(match.group() for match in matches), tuple(match.span() for match in matches)
         else:
-            words = tuple(given) if isinstance(given, Iterable) else ()
-            if self._is_text or not isinstance(given, Iterable) or not all(isinstance(word, str) for word in words):
+            words = tuple(given if isinstance(given, Iterable) else list[Any]([given]))
+            if self._is_text or not all(isinstance(word, str) for word in words):
                 takes = f"{self.info.task} takes texts{'' if self._is_text else ' or lists of words'}"
                 raise TypeError(f"input {index}: {takes}, not {given!r:.50}")
             text, ends = " ".join(words), accumulate(len(word) + 1 for word in words)
             offsets = tuple((end - 1 - len(word), end - 1) for word, end in zip(words, ends, strict=True))
-        whole: Any = _clean(text) if self._is_text else [_clean(word) for word in words]
-        limit, words_given = _READ_FIRST * self.info.max_length, not self._is_text
-        while not (encoding := self._tokenizer.encode(whole[:limit], is_pretokenized=words_given)).overflowing:
-            if limit >= len(whole):
+        whole: Any = f"{_clean(text)} " if self._is_text else [_clean(word) for word in words]
+        limit = _READ_FIRST * self.info.max_length
+        while True:
+            read = whole[: limit + 1].rpartition(" ")[0] if self._is_text else whole[:limit]  # no word is cut in two
+            encoding = self._tokenizer.encode(read, is_pretokenized=not self._is_text)
+            if encoding.overflowing or limit >= len(whole):
                 break
             limit *= 8
         first: dict[int, int] = {}
@@ -224,8 +220,7 @@ class Predictor:
         length, pad = max(map(len, batch)), self.info.pad_id
         input_ids = np.array([ids + [pad] * (length - len(ids)) for ids in batch], dtype=np.int64)
         mask = np.array([[1] * len(ids) + [0] * (length - len(ids)) for ids in batch], dtype=np.int64)
-        output: FloatArray = self._session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})[0]
-        return output
+        return np.asarray(self._session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})[0])
 
     def _decode_text(self, encoded: EncodedText, values: FloatArray) -> TextPrediction:
         scores = values.tolist()  # a handful of numbers: numpy would take three times as long
@@ -236,7 +231,7 @@ class Predictor:
         return TextPrediction(self.info.labels[scores.index(highest)], probabilities, encoded.truncated)
 
     def _decode_words(self, encoded: EncodedText, values: FloatArray) -> TokenPrediction:
-        tags = [self._outside] * len(encoded.words)
+        tags = ["O" if "O" in self.info.labels else self.info.labels[0]] * len(encoded.words)
         for word, label in zip(encoded.first_pieces, values.argmax(axis=-1).tolist(), strict=True):
             tags[word] = self.info.labels[label]
         return TokenPrediction(encoded.words, (*tags,), _spans(tags, encoded.offsets, encoded.text), encoded.truncated)
@@ -263,12 +258,16 @@ def _spans(tags: Sequence[str], offsets: Sequence[tuple[int, int]], text: str) -
     return tuple(Span(type_, text[start:end], start, end) for type_, start, end in found)
 
 
-def _parse(line: bytes, number: int, task: str) -> Any:
-    try:
-        text = line.rstrip(b"\r\n").decode("utf-8")
-        return json.loads(text) if task == _TOKEN and re.match(r'\[\s*"', text) else text
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"line {number}: {error}") from error
+def _inputs(lines: Iterable[bytes], task: str, wrong: list[str]) -> Iterator[Any]:
+    """What the lines hold, up to one that cannot be read; what is wrong with that is put into `wrong`."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            given: Any = line.rstrip(b"\r\n").decode("utf-8")
+            if task == _TOKEN and re.match(r'\[\s*"', given):
+                " ".join(given := json.loads(given))  # nothing but texts can be joined
+        except (ValueError, TypeError, RecursionError) as error:
+            return wrong.append(f"error: line {number}: {error}")
+        yield given
 
 
 def main() -> None:
@@ -278,7 +277,7 @@ def main() -> None:
     parser.add_argument("file", nargs="?", default=0, help="UTF-8; for a token task a line may be a JSON list of words")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of a prediction (default: 1)")
     parser.add_argument("--batch-size", type=int, default=32, help="lines that are answered together (default: 32)")
-    given = parser.parse_args()
+    given, wrong = parser.parse_args(), list[str]()
     if min(given.threads, given.batch_size) < 1:
         parser.error("--threads and --batch-size must be at least 1")
     for number in (signal.SIGPIPE, signal.SIGINT):  # a reader that has seen enough, and Ctrl-C, end it quietly
@@ -286,13 +285,14 @@ def main() -> None:
     try:
         predictor = Predictor.load(given.bundle, threads=given.threads)
         with open(given.file, "rb") as file:  # noqa: PTH123 - a path, or 0 for standard input
-            inputs = (_parse(line, number, predictor.info.task) for number, line in enumerate(file, start=1))
+            inputs = _inputs(file, predictor.info.task, wrong)
             while batch := list(islice(inputs, given.batch_size)):
-                for prediction in predictor.predict(batch, given.batch_size):
-                    sys.stdout.write(json.dumps(prediction, default=vars) + "\n")
+                answers = predictor.predict(batch, given.batch_size)
+                sys.stdout.writelines(json.dumps(answer, default=vars) + "\n" for answer in answers)
                 sys.stdout.flush()
-    except (ValueError, TypeError, OSError) as error:
-        sys.exit(f"error: {error}")
+    except (ValueError, OSError) as error:
+        wrong.append(f"error: {error}")
+    sys.exit(*wrong[:1])
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+from kdops.deploy.onnx import optimise
 
 # Convolutions stay out: onnxruntime's integer convolution takes several times as long as its fp32 one.
 _QUANTIZED = ("MatMul", "LSTM")
@@ -33,9 +34,6 @@ def quantize(source: Path, target: Path, *, weights_only: bool = False) -> None:
     `weights_only` the graph leaves activations alone: as small, nearly exact, but slower than fp32. (Newer releases of
     onnxruntime still bring them to 8 bits, with one scale for each 32 values of a token.)
 
-    The graph is optimised ahead of time at onnxruntime's basic level, which writes standard operators only and loads a
-    quarter faster; beyond that it would be tied to one release, and level `all` to one kind of CPU.
-
     Args:
         source: The fp32 graph, as `kdops.deploy.onnx.export` writes it.
         target: The file to write.
@@ -43,7 +41,7 @@ def quantize(source: Path, target: Path, *, weights_only: bool = False) -> None:
     """
     with TemporaryDirectory() as temporary:
         simple, halfway = Path(temporary) / "simple.onnx", Path(temporary) / "halfway.onnx"
-        _optimise(source, simple)
+        optimise(source, simple)  # it need not have been when the source was written
         model = onnx.load(str(simple))
         _quantize_tables(model.graph)
         if weights_only:
@@ -61,13 +59,6 @@ def quantize(source: Path, target: Path, *, weights_only: bool = False) -> None:
             weight_type=QuantType.QInt8,
             nodes_to_exclude=list(_too_small(model.graph)),
         )
-
-
-def _optimise(source: Path, target: Path) -> None:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = str(target)
-    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
 
 
 def _quantize_tables(graph: onnx.GraphProto) -> None:

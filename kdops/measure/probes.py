@@ -58,7 +58,7 @@ def peak_rss_mb() -> float:
 def package_energy_j(counters: Path = Path("/sys/class/powercap")) -> float | None:
     """Energy that the processor packages have used so far, in joules, by RAPL; None where that cannot be read.
 
-    The counters start again from 0 after some minutes to hours, which shows as a negative difference.
+    The counters start again from 0 after some minutes to hours; see `energy_used_j`.
     """
     try:
         packages = [path for path in counters.glob("intel-rapl:*") if path.name.count(":") == 1]
@@ -66,6 +66,13 @@ def package_energy_j(counters: Path = Path("/sys/class/powercap")) -> float | No
     except OSError:
         return None
     return sum(values) / 1e6 if values else None
+
+
+def energy_used_j(before_j: float | None, after_j: float | None) -> float | None:
+    """Energy between two readings of `package_energy_j`; None where one is missing or a counter began again."""
+    if before_j is None or after_j is None or after_j < before_j:
+        return None
+    return after_j - before_j
 
 
 def _status_mb(name: str) -> float:

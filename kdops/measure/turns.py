@@ -28,9 +28,10 @@ class Measured:
 
     @property
     def cost(self) -> Cost:
-        """Each figure the median of its turns."""
+        """Each figure the median of its turns; one that a turn could not read is left out."""
         turns = [turn.metrics() for turn in self.turns]
-        return Cost(**{name: statistics.median(turn[name] for turn in turns) for name in turns[0]})  # type: ignore[arg-type]
+        names = set(turns[0]).intersection(*turns)
+        return Cost(**{name: statistics.median(turn[name] for turn in turns) for name in names})  # type: ignore[arg-type]
 
     def spread(self, name: str) -> float:
         """How far the turns differ in a figure: the range of their middle half, as a share of the median."""

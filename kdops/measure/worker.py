@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from kdops.deploy.predictor import Predictor
-from kdops.measure.probes import package_energy_j, peak_rss_mb, rss_mb, usage
+from kdops.measure.probes import energy_used_j, package_energy_j, peak_rss_mb, rss_mb, usage
 
 _WARM_UP_TEXTS = 8
 _CHUNK_BATCHES = 4
@@ -97,7 +97,6 @@ def serve(request: Request) -> Answer:
             texts = inputs[start : start + chunk]
             predictor.predict(texts, batch_size=request.batch_size)
             batched_texts += len(texts)
-    energy_after_j = package_energy_j()
     return Answer(
         rss_before_mb=rss_before_mb,
         rss_peak_mb=peak_rss_mb(),
@@ -107,7 +106,7 @@ def serve(request: Request) -> Answer:
         batched_texts=batched_texts,
         batched_wall_s=batched.wall_s,
         batched_cpu_s=batched.cpu_s,
-        batched_energy_j=None if energy_j is None or energy_after_j is None else energy_after_j - energy_j,
+        batched_energy_j=energy_used_j(energy_j, package_energy_j()),
     )
 
 

@@ -12,11 +12,14 @@ from pydantic import Field
 
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus
+from kdops.deploy.bundle import FP32
 from kdops.deploy.predictor import BundleError, BundleInfo, read_info
 from kdops.errors import UserError
 from kdops.home import home
+from kdops.measure.cost import Cost
 from kdops.measure.sweeps import Sweeps, sweep_side_by_side
 from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
+from kdops.steps.evaluation import cost_metrics, prefixed
 from kdops.steps.figures import growth
 from kdops.steps.setup import DataConfig, identifying_tags
 from kdops.steps.student import BUNDLE
@@ -30,7 +33,7 @@ from kdops.tracking.places import how_to_look
 logger = logging.getLogger(__name__)
 
 _REGISTERED = "models:/"
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_RUN = re.compile(rf"(?:runs:/)?([0-9a-f]{{32}})(?:/{BUNDLE})?")
 # The figures that a busy machine changes.
 _STEADY = ("latency_p50_ms", "cpu_ms_per_text")
 _MORE_COSTS = (
@@ -133,14 +136,13 @@ def _subject(address: str) -> Subject:
     Raises:
         UserError: if it means nothing, or no bundle lies there.
     """
-    run_id: str | None = address.removeprefix("runs:/")
+    run_id: str | None = None
     if address.startswith(_REGISTERED):
         folder, run_id = registry.download_bundle(address), registry.run_of(address)
-    elif _RUN_ID.fullmatch(str(run_id)):
-        run_id = runs.get_tags(str(run_id)).get(names.REUSED_RUN, run_id)
-        folder = artifacts.fetch_folder(str(run_id), BUNDLE, home() / "measured" / str(run_id) / BUNDLE)
+    elif named := _RUN.fullmatch(address):
+        run_id, folder = _of_run(named[1])
     elif Path(address).is_dir():
-        folder, run_id = Path(address), None
+        folder = Path(address)
     else:
         raise UserError(
             f"no model {address!r}: neither a registered version (models:/kdops-smsa@champion, models:/kdops-smsa/3), "
@@ -151,6 +153,33 @@ def _subject(address: str) -> Subject:
         return Subject(address, folder, read_info(folder), teacher_run)
     except BundleError as error:
         raise UserError(str(error)) from error
+
+
+def _of_run(run_id: str) -> tuple[str, Path]:
+    """The run that made a student, by that or one that reused it, and the bundle that it keeps.
+
+    Raises:
+        UserError: if it made none.
+    """
+    tags = runs.get_tags(run_id)
+    if names.REUSED_RUN in tags:
+        return _of_run(tags[names.REUSED_RUN])
+    if tags.get(names.ROLE) == Role.TEACHER:
+        raise UserError(
+            f"run {run_id} made a teacher, which is measured beside its students: name one of them, or a folder that "
+            "export wrote of the teacher"
+        )
+    folder = artifacts.fetch_folder(run_id, BUNDLE, home() / "measured" / run_id / BUNDLE)
+    if tags.get(names.PRECISION, FP32) != FP32:
+        logger.warning(
+            "run %s keeps its student in %s, and that is measured; it was deployed in %s, which is version %s of %s",
+            run_id,
+            FP32,
+            tags[names.PRECISION],
+            tags.get(names.VERSION, "?"),
+            names.registered_model_name(tags[names.DATASET]),
+        )
+    return run_id, folder
 
 
 def _teachers(subjects: Sequence[Subject], corpus: Corpus) -> tuple[Subject, ...]:
@@ -216,8 +245,10 @@ def _log(
     with runs.tracked(Role.MEASURE, name, tags=tags, config=described) as run:
         run.text(table(subjects, together) + "\n", "costs.txt")
         run.metrics({names.OTHER_CORES: together.other_cores})
+        costs = {subject.address: cost for subject, cost in zip(subjects, together.costs, strict=True)}
         for index, (subject, measured) in enumerate(zip(subjects, together.measured, strict=True)):
-            _log_subject(corpus, subject, measured, sweeps[index] if sweeps else None)
+            teacher = costs.get(subject.teacher_run or "")
+            _log_subject(corpus, subject, measured, teacher, sweeps[index] if sweeps else None)
         if sweeps:
             curves = _curves(subjects, sweeps)
             run.text(curves.to_csv(index=False, float_format="%.6g"), "sweeps.csv")
@@ -226,9 +257,12 @@ def _log(
         return run.run_id
 
 
-def _log_subject(corpus: Corpus, subject: Subject, measured: Measured, sweeps: Sweeps | None) -> None:
-    """A run for each, so that the UI compares them."""
-    costs = {names.COST_PREFIX + name: value for name, value in measured.cost.metrics().items()}
+def _log_subject(
+    corpus: Corpus, subject: Subject, measured: Measured, teacher: Cost | None, sweeps: Sweeps | None
+) -> None:
+    """A run for each, so that the UI compares them; a student's has its teacher's costs too, where that is measured."""
+    cost = measured.cost
+    costs = cost_metrics(cost, teacher) if teacher else prefixed(names.COST_PREFIX, cost.metrics())
     info = subject.info
     tags = identifying_tags(corpus, info.student, info.recipe)
     tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}

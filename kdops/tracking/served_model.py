@@ -31,8 +31,7 @@ class ServedModel(PythonModel):
     def load_context(self, context: Any) -> None:
         """Load the predictor and its bundle from the model's artifacts."""
         predictor = _load_module(Path(context.artifacts["predictor"]))
-        threads = int(os.environ.get(THREADS, "1"))
-        self.predictor = predictor.Predictor.load(context.artifacts["bundle"], threads=threads)
+        self.predictor = predictor.Predictor.load(context.artifacts["bundle"], threads=_threads())
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[Any]:
         """Predict texts: a list of them, of which MLflow makes a table too, or the column `text` of a table.
@@ -56,6 +55,13 @@ class ServedModel(PythonModel):
         except TypeError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         return [dataclasses.asdict(prediction) for prediction in predictions]
+
+
+def _threads() -> int:
+    given = os.environ.get(THREADS, "1")
+    if not given.isdecimal() or int(given) < 1:
+        raise ValueError(f"{THREADS}={given!r}: the number of CPU threads must be a whole number, at least 1")
+    return int(given)
 
 
 def _load_module(path: Path) -> ModuleType:

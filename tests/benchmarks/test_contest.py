@@ -12,7 +12,8 @@ import pytest
 from bundles import write_mean_bundle
 
 from benchmarks.answering import Answer, Request, Way, answer
-from benchmarks.contest import Contestant, Figures, Work, contest
+from benchmarks.contest import Contestant, Figures, Standing, Turn, Work, contest
+from benchmarks.predictors import _row, verdict
 from benchmarks.tables import standings_table
 
 SLEEP_S, ALLOCATED_MB = 0.3, 200
@@ -57,6 +58,25 @@ def test_time_and_memory_read_what_the_work_takes_in_turns(tmp_path: Path) -> No
     assert shown[0] == "| work | seconds | CPU seconds | RAM, MB | times sleeps |"
     assert shown[2].startswith("| sleeps | 0.")
     assert shown[2].endswith("| 1.00 |")
+
+
+def standing(name: str, score: float) -> Standing:
+    figures = dict.fromkeys(("p50_ms", "p95_ms", "cpu_ms", "tokenizing", "ram_mb", "disk_mb"), 1.0)
+    return Standing(name, [Turn(1, 1, 1, figures | {"f1": score})])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(0.9, "A linear model wins"), (0.7, "The students win"), (0.8, "Nobody wins")]
+)
+def test_students_are_compared_with_linear_models_by_name(words: float, said: str) -> None:
+    ways = {"cnn": Way.KDOPS, "int8": Way.KDOPS, "eager": Way.EAGER, "teacher": Way.PIPELINE, "fastText": Way.FASTTEXT}
+    scores = [0.8, 0.6, float("nan"), 0.95, words]
+    told = verdict([standing(name, score) for name, score in zip(ways, scores, strict=True)], ways)
+    assert told == f"{said}: best student cnn, macro F1 0.800; best linear model fastText, {words:.3f}."
+
+
+def test_a_row_without_score_says_so() -> None:
+    assert _row(standing("eager", float("nan")))["test macro F1"] == "not scored"
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A tiny tokenizer, tiny models and their bundles."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +60,19 @@ class PaddingLeak(TinyStudent):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         return super().forward(input_ids, torch.ones_like(attention_mask))
+
+
+@pytest.fixture
+def redescribe() -> Callable[..., None]:
+    """Changes what a bundle says about itself, with the digest of the new content, as who means it would."""
+
+    def change(folder: Path, **changes: object) -> None:
+        path = folder / "bundle.json"
+        content = {key: value for key, value in json.loads(path.read_text()).items() if key != "digest"} | changes
+        canonical = json.dumps(content, sort_keys=True).encode()
+        path.write_text(json.dumps(content | {"digest": hashlib.sha256(canonical).hexdigest()}))
+
+    return change
 
 
 @pytest.fixture(scope="session")

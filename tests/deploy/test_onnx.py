@@ -1,4 +1,5 @@
 import itertools
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import kdops.deploy.onnx as exporting
 from kdops.deploy.onnx import ExportError, export
 from kdops.models.students import STUDENTS, build_student
 from kdops.task import Task
@@ -153,6 +155,57 @@ def test_the_rounding_of_large_logits_is_no_difference(tmp_path: Path, student: 
         model.get_parameter("output.weight").mul_(1e5)
     export(model, tmp_path / "sharp.onnx", Task.TEXT)
     assert worst_difference(model, tmp_path / "sharp.onnx") > 1e-4
+
+
+class LongestDiffers(nn.Module):
+    """Decides by its length while it is traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(4, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        longest = 1.0 if int(input_ids.shape[1]) > 128 else 0.0
+        return (self.embedding(input_ids) * attention_mask[..., None]).mean(dim=1) + longest
+
+
+def test_the_longest_length_is_checked_too(tmp_path: Path) -> None:
+    export(LongestDiffers(), tmp_path / "longest.onnx", Task.TEXT, max_length=128)
+    with pytest.raises(ExportError, match="logits of a batch of 1 x 200 differ by"):
+        export(LongestDiffers(), tmp_path / "longest.onnx", Task.TEXT, max_length=200)
+
+
+@pytest.mark.parametrize("name", ["bilstm", "cnn", "bert-tiny"])
+@pytest.mark.parametrize("task", Task)
+def test_the_graph_is_optimised_and_says_the_same(
+    tmp_path: Path, task: Task, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    model = build_student(name, 50, 3, task)
+    export(model, tmp_path / "optimised.onnx", task)
+    monkeypatch.setattr(exporting, "optimise", shutil.copyfile)
+    export(model, tmp_path / "raw.onnx", task)
+    nodes, answers = [], []
+    for path in (tmp_path / "optimised.onnx", tmp_path / "raw.onnx"):
+        graph = onnx.load(str(path)).graph
+        assert {node.domain for node in graph.node} == {""}, "these run on one release only"
+        nodes.append(len(graph.node))
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        input_ids, mask = np.arange(40).reshape(2, 20), np.ones((2, 20), dtype=np.int64)
+        answers += session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})
+    assert nodes[0] < 0.75 * nodes[1]
+    np.testing.assert_allclose(*answers, atol=1e-6)
+
+
+def test_weights_beside_the_graph_stay_beside_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    export(build_student("bert-tiny", 50, 3, Task.TEXT), tmp_path / "one.onnx", Task.TEXT)
+    (tmp_path / "large").mkdir()
+    onnx.save(onnx.load(str(tmp_path / "one.onnx")), str(tmp_path / "large" / "raw.onnx"), save_as_external_data=True)
+    (tmp_path / "out").mkdir()
+    exporting.optimise(tmp_path / "large" / "raw.onnx", tmp_path / "out" / "model.onnx")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["model.onnx", "model.onnx.data"]
+    assert (tmp_path / "out" / "model.onnx").stat().st_size < 0.2 * (tmp_path / "one.onnx").stat().st_size
 
 
 def test_a_graph_without_mask_is_noticed(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
+import ast
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,17 @@ from torch import nn
 
 import kdops.deploy.predictor as predictor_module
 from kdops.deploy.bundle import write_bundle
-from kdops.deploy.predictor import BundleError, BundleInfo, Predictor, Span, TextPrediction, TokenPrediction, read_info
+from kdops.deploy.predictor import (
+    BundleError,
+    BundleInfo,
+    FloatArray,
+    Inputs,
+    Predictor,
+    Span,
+    TextPrediction,
+    TokenPrediction,
+    read_info,
+)
 from kdops.task import Task
 
 ODD_TEXTS = [
@@ -36,6 +49,10 @@ ODD_TEXTS = [
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+def logits_of(predictor: Predictor, inputs: Inputs, batch_size: int = 32) -> list[FloatArray]:
+    return predictor.run(predictor.encode(inputs), batch_size)
+
+
 @quick
 @given(data=st.data(), task=st.sampled_from(Task), batch_size=st.integers(1, 9))
 def test_logits_do_not_depend_on_neighbours_order_or_batch_size(
@@ -43,9 +60,9 @@ def test_logits_do_not_depend_on_neighbours_order_or_batch_size(
 ) -> None:
     words = sorted({word for text in texts for word in text.split()})
     inputs = data.draw(st.lists(st.lists(st.sampled_from(words), max_size=40).map(" ".join), min_size=1, max_size=12))
-    together = predictors[task].logits(inputs, batch_size=batch_size)
+    together = logits_of(predictors[task], inputs, batch_size)
     for text, logits in zip(inputs, together, strict=True):
-        np.testing.assert_allclose(logits, predictors[task].logits([text])[0], atol=1e-5)
+        np.testing.assert_allclose(logits, logits_of(predictors[task], [text])[0], atol=1e-5)
 
 
 @quick
@@ -79,7 +96,7 @@ def test_token_prediction_reads_each_words_first_piece(
     assert len(encoding.ids) > len(words) + 2, "a word of several pieces is needed here"
     logits = student(Task.TOKEN).eval()(torch.tensor([encoding.ids]), torch.ones(1, len(encoding.ids)).long())[0]
     expected = logits[[encoding.word_ids.index(word) for word in range(len(words))]].detach().numpy()
-    np.testing.assert_allclose(predictors[Task.TOKEN].logits([words])[0], expected, atol=1e-5)
+    np.testing.assert_allclose(logits_of(predictors[Task.TOKEN], [words])[0], expected, atol=1e-5)
     (prediction,) = predictors[Task.TOKEN].predict([words])
     assert prediction.words == tuple(words)
     labels = predictors[Task.TOKEN].info.labels
@@ -109,7 +126,7 @@ def test_a_word_without_pieces_gets_o_and_shifts_nobody(predictors: dict[Task, P
     tags = dict(zip(found.words, found.tags, strict=True))
     assert [tags[word] for word in clean] == list(expected.tags)
     assert [tags[word] for word in spoiled if word not in clean] == ["O"] * 4
-    assert predictors[Task.TOKEN].logits([spoiled])[0].shape == (4, len(predictors[Task.TOKEN].info.labels))
+    assert logits_of(predictors[Task.TOKEN], [spoiled])[0].shape == (4, len(predictors[Task.TOKEN].info.labels))
 
 
 @pytest.mark.parametrize("task", Task)
@@ -140,7 +157,7 @@ def test_words_beyond_the_length_get_o(
     assert prediction.truncated
     assert len(prediction.tags) == 9
     assert prediction.tags[4:] == ("O",) * 5
-    assert predictor.logits([words])[0].shape == (4, 5)
+    assert logits_of(predictor, [words])[0].shape == (4, 5)
     assert not predictor.predict([words[:4]])[0].truncated
 
 
@@ -224,18 +241,22 @@ def test_a_changed_or_missing_file_is_noticed(copy: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, "format 2"),
+        ({"format_version": 3}, "format 3"),
+        ({"format_version": True}, "wrong format_version"),
+        ({"main_metric_value": "high"}, "wrong main_metric_value"),
+        ({"main_metric_value": None}, "wrong main_metric_value"),
         ({"task": "translation"}, "translation"),
         ({"labels": ["positive", "negative"]}, "do not fit text-classification with labels positive, negative$"),
         ({"task": "token-classification"}, "do not fit token-classification"),
         ({"labels": None}, "is not a bundle"),
         ({"surprise": 1}, "surprise"),
-        ({"files": {}}, "model.onnx: sha256 is .*, not the None"),
+        ({"files": {}}, "model.onnx: sha256 is .*, but bundle.json says nothing of it"),
     ],
 )
-def test_a_description_that_does_not_fit_is_noticed(copy: Path, change: dict[str, object], message: str) -> None:
-    path = copy / "bundle.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+def test_a_description_that_does_not_fit_is_noticed(
+    copy: Path, change: dict[str, object], message: str, redescribe: Callable[..., None]
+) -> None:
+    redescribe(copy, **change)
     with pytest.raises(BundleError, match=message):
         Predictor.load(copy)
 
@@ -250,6 +271,15 @@ def test_a_broken_description_is_a_bundle_error(copy: Path, content: str) -> Non
 def test_a_folder_without_description_is_not_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is not a bundle"):
         read_info(tmp_path)
+
+
+def test_what_is_installed_for_serving_is_what_the_predictor_imports() -> None:
+    imports = [*ast.walk(ast.parse(Path(predictor_module.__file__).read_text(encoding="utf-8")))]
+    imported = {node.module or "" for node in imports if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in imports if isinstance(node, ast.Import) for alias in node.names}
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = {re.split(r"[^\w-]", one)[0] for one in project["dependencies"]}
+    assert {name.split(".")[0] for name in imported} - sys.stdlib_module_names == installed
 
 
 def test_the_file_alone_is_enough(
@@ -270,6 +300,12 @@ print(json.dumps([one.label for one in predictions]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [one.label for one in predictors[Task.TEXT].predict(texts)]
+
+
+@pytest.mark.parametrize("threads", [0, -2])
+def test_fewer_threads_than_one_are_refused(bundles: dict[Task, Path], threads: int) -> None:
+    with pytest.raises(ValueError, match=f"threads={threads}: must be at least 1"):
+        Predictor.load(bundles[Task.TEXT], threads=threads)
 
 
 def test_one_thread_is_one_thread(bundles: dict[Task, Path]) -> None:

@@ -70,6 +70,16 @@ def test_what_is_wrong_is_said_in_one_line(
     assert len(done.stdout.splitlines()) == lines.count(b"a")
 
 
+def test_lines_before_a_bad_one_are_answered(run: Run, bundles: dict[Task, Path]) -> None:
+    lines = b'Budi\n["di", "Jakarta"]\n\n["Budi", 3]\nBudi\n'
+    for size in (1, 2, 32):
+        done = run(bundles[Task.TOKEN], "--batch-size", size, lines=lines)
+        assert done.returncode == 1
+        assert [json.loads(line)["words"] for line in done.stdout.splitlines()] == [["Budi"], ["di", "Jakarta"], []]
+        assert done.stderr.decode().startswith("error: line 4: ")
+        assert "int found" in done.stderr.decode()
+
+
 def test_a_folder_that_is_no_bundle(run: Run, tmp_path: Path) -> None:
     done = run(tmp_path)
     assert (done.returncode, done.stdout) == (1, b"")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,17 @@ def load_or_refuse(folder: Path) -> None:
 @fuzz
 @given(data=st.data(), task=st.sampled_from(Task))
 def test_any_value_in_the_description(
-    copies: dict[Task, Path], bundles: dict[Task, Path], data: st.DataObject, task: Task
+    copies: dict[Task, Path],
+    bundles: dict[Task, Path],
+    data: st.DataObject,
+    task: Task,
+    redescribe: Callable[..., None],
 ) -> None:
     content: dict[str, Any] = json.loads((bundles[task] / "bundle.json").read_text())
     names = data.draw(st.lists(st.sampled_from(sorted(content)), min_size=1, max_size=2))
     for name in names:
         content[name] = data.draw(anything)
-    (copies[task] / "bundle.json").write_text(json.dumps(content))
+    redescribe(copies[task], **content)
     load_or_refuse(copies[task])
 
 
@@ -65,7 +70,12 @@ def test_any_description(copies: dict[Task, Path], content: bytes) -> None:
 @fuzz
 @given(data=st.data(), task=st.sampled_from(Task), name=st.sampled_from(["model.onnx", "tokenizer.json"]))
 def test_any_damage_that_the_description_vouches_for(
-    copies: dict[Task, Path], bundles: dict[Task, Path], data: st.DataObject, task: Task, name: str
+    copies: dict[Task, Path],
+    bundles: dict[Task, Path],
+    data: st.DataObject,
+    task: Task,
+    name: str,
+    redescribe: Callable[..., None],
 ) -> None:
     content = bytearray((bundles[task] / name).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
@@ -73,8 +83,7 @@ def test_any_damage_that_the_description_vouches_for(
     content = content[: data.draw(st.just(len(content)) | st.integers(0, len(content)))]
     (copies[task] / name).write_bytes(content)
     info = json.loads((bundles[task] / "bundle.json").read_text())
-    info["files"][name] = hashlib.sha256(content).hexdigest()
-    (copies[task] / "bundle.json").write_text(json.dumps(info))
+    redescribe(copies[task], files=info["files"] | {name: hashlib.sha256(content).hexdigest()})
     try:
         load_or_refuse(copies[task])
     except Exception as error:  # a graph that computes something else may fail on some text, never on its own

@@ -104,3 +104,10 @@ def test_energy_is_the_sum_over_packages(tmp_path: Path) -> None:
     assert probes.package_energy_j(tmp_path) == 2.5
     (tmp_path / "intel-rapl:1" / "energy_uj").unlink()
     assert probes.package_energy_j(tmp_path) is None
+
+
+def test_a_counter_that_began_again_tells_nothing() -> None:
+    assert probes.energy_used_j(2.0, 5.5) == 3.5
+    assert probes.energy_used_j(262_143.0, 12.0) is None
+    assert probes.energy_used_j(None, 1.0) is None
+    assert probes.energy_used_j(1.0, None) is None

@@ -32,6 +32,8 @@ def test_energy_is_left_out_where_it_cannot_be_read() -> None:
     assert "energy_mj_per_text" not in Measured((COST, COST)).cost.metrics()
     told = Measured((replace(COST, energy_mj_per_text=3.0), replace(COST, energy_mj_per_text=5.0)))
     assert told.cost.energy_mj_per_text == 4
+    for turns in ((*told.turns, COST), (COST, *told.turns)):
+        assert Measured(turns).cost == COST
 
 
 def test_what_this_process_does_is_no_load_of_others() -> None:

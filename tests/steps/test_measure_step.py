@@ -11,7 +11,8 @@ from kdops.errors import UserError
 from kdops.measure.turns import Measured, SideBySide
 from kdops.steps import measure as step
 from kdops.steps.measure import MeasureConfig, measure
-from kdops.tracking import store
+from kdops.tracking import names, runs, store
+from kdops.tracking.names import Role
 
 
 def turns(*latencies_ms: float) -> Callable[..., SideBySide]:
@@ -34,6 +35,47 @@ def test_steady_turns_are_published(config: MeasureConfig, monkeypatch: pytest.M
     assert child.data.metrics["cost.latency_p50_ms"] == 2.01
     assert child.data.metrics["spread.latency_p50_ms"] == pytest.approx(0.005, rel=0.01)
     assert logged[report.run_id].data.metrics["measure.other_cores"] == 1.7
+
+
+def test_a_student_is_logged_beside_its_teacher(
+    config: MeasureConfig,
+    make_bundle: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runs.connect()
+    with runs.tracked(Role.STUDENT, "bilstm", tags={names.TEACHER_RUN: "feed", names.DATASET: "reviews"}) as run:
+        run.folder(Path(config.model), "bundle")
+        run.tags({names.PRECISION: "int8", names.VERSION: 7})
+    teacher = make_bundle("teacher")
+    costs = [COST, replace(COST, latency_p50_ms=60, ram_peak_mb=800, storage_mb=440, cpu_ms_per_text=50)]
+    together = SideBySide(tuple(Measured((cost,) * 3) for cost in costs), other_cores=0)
+    monkeypatch.setattr(step, "teacher_bundle_of", lambda run_id, corpus: {"feed": teacher}[run_id])
+    monkeypatch.setattr(step, "measure_side_by_side", lambda *args, **kwargs: together)
+    measure(config.model_copy(update={"model": f"runs:/{run.run_id}/bundle"}))
+    assert "keeps its student in fp32, and that is measured; it was deployed in int8" in caplog.text
+    assert "version 7 of kdops-reviews" in caplog.text
+    found = store.search("tags.`kdops.role` = 'measure'")
+    logged = {one.data.tags.get(names.MODEL): one.data.metrics for one in found}
+    student, taught = logged[f"runs:/{run.run_id}/bundle"], logged["feed"]
+    assert {key: value for key, value in student.items() if key.startswith("ratio.")} == {
+        "ratio.latency": 30,
+        "ratio.ram": 10,
+        "ratio.storage": 110,
+        "ratio.cpu": 25,
+    }
+    assert (student["cost.latency_p50_ms"], student["teacher.cost.latency_p50_ms"]) == (2, 60)
+    assert taught["cost.latency_p50_ms"] == 60
+    assert not [key for key in taught if key.startswith(("ratio.", "teacher."))]
+
+
+def test_a_teachers_run_is_refused(config: MeasureConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(step, "measure_side_by_side")
+    runs.connect()
+    with runs.tracked(Role.TEACHER, "teacher") as run:
+        pass
+    with pytest.raises(UserError, match=f"run {run.run_id} made a teacher, which is measured beside its students"):
+        measure(config.model_copy(update={"model": run.run_id}))
 
 
 def test_unsteady_turns_are_not(config: MeasureConfig, monkeypatch: pytest.MonkeyPatch) -> None:

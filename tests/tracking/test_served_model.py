@@ -7,15 +7,18 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
 import pytest
 from mlflow.pyfunc import scoring_server
 
+from kdops.deploy import predictor
 from kdops.task import Task
 from kdops.tracking import registry, runs
 from kdops.tracking.names import Role
+from kdops.tracking.served_model import ServedModel
 
 # Loads and asks the served model where kdops, torch and the training libraries cannot be imported.
 ASK = """
@@ -136,6 +139,16 @@ def test_a_bad_request_is_refused_without_a_traceback(connected: str, make_bundl
         assert "Traceback" not in said, what
         assert json.loads(said)["message"], what
     assert post(app, {"inputs": ["bagus"]})[0] == 200
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "two", "", "1.5"])
+def test_a_wrong_number_of_threads_is_named(
+    threads: str, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KDOPS_THREADS", threads)
+    context = SimpleNamespace(artifacts={"predictor": predictor.__file__, "bundle": str(make_bundle())})
+    with pytest.raises(ValueError, match=f"KDOPS_THREADS='{threads}': .* must be a whole number, at least 1"):
+        ServedModel().load_context(context)
 
 
 @pytest.mark.parametrize("task", list(Task))
