@@ -78,6 +78,21 @@ class Decision:
         return "; ".join(words)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How a contest ends.
+
+    Attributes:
+        winner: The candidate that is proposed, which may be the champion; None when none holds the limits.
+        approved: It should serve in the champion's place.
+        reason: One sentence.
+    """
+
+    winner: Candidate | None
+    approved: bool
+    reason: str
+
+
 class Contest:
     """The candidates, compared with one another; costs that turn out to be needed are measured on the way."""
 
@@ -96,21 +111,34 @@ class Contest:
         """Leave a candidate out of the running."""
         self._found[one.number] = replace(one, refusal=reason)
 
-    def winner(self) -> Candidate | None:
-        """The best of those that can be used and hold all limits, of its equals the cheapest; None: there is none."""
-        passing = [one for one in self.candidates if not one.refusal and not one.failing(self.limits)]
-        if not passing:
-            return None
-        best = max(passing, key=lambda one: (one.score, one.number))
-        tied = [one for one in passing if one is best or self._compare(best, one).low <= 0]
-        return best if len(tied) == 1 else cheapest(self._measure(tied))
+    def outcome(self) -> Outcome:
+        """Of the best and its equals the cheapest that may replace the champion; where none may, the cheapest of all.
 
-    def against_champion(self, winner: Candidate) -> tuple[bool, str]:
-        """Whether the winner should serve in the champion's place, and why.
+        To be equal to the best is not to be better than the champion: of three, the middle one may be equal to both of
+        the others, while these are not equal.
 
         Raises:
             UserError: There is a champion that cannot be compared with.
         """
+        equals = self._equals()
+        if not equals:
+            return Outcome(None, False, "no version can be used and holds all limits")
+        verdicts = {one.number: self._against_champion(one) for one in equals}
+        able = [one for one in equals if verdicts[one.number][0]] or equals
+        winner = able[0] if len(able) == 1 else cheapest(able)
+        return Outcome(winner, *verdicts[winner.number])
+
+    def _equals(self) -> list[Candidate]:
+        """Of those that can be used and hold all limits the best, and those that are not clearly worse."""
+        passing = [one for one in self.candidates if not one.refusal and not one.failing(self.limits)]
+        if not passing:
+            return []
+        best = max(passing, key=lambda one: (one.score, one.number))
+        tied = [one for one in passing if one is best or self._compare(best, one).low <= 0]
+        return tied if len(tied) == 1 else self._measure(tied)
+
+    def _against_champion(self, winner: Candidate) -> tuple[bool, str]:
+        """Whether a candidate should serve in the champion's place, and why."""
         champion = next((one for one in self.candidates if one.serves), None)
         if winner.serves:
             return False, "it is the champion already and nothing else is better, there is nothing to do"

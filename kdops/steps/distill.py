@@ -40,7 +40,6 @@ from kdops.training.recipes import RECIPES, VANILLA, Recipe
 from kdops.training.tuning import open_storage
 
 logger = logging.getLogger(__name__)
-
 _VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFIX, names.RATIO_PREFIX)
 
 
@@ -136,7 +135,7 @@ def distill(config: DistillConfig, *, exam_run: str | None = None) -> Distilled:
     corpus, source, recipe = checked.corpus, config.source(checked.corpus), config.rung
     check_source(config, source)
     open_storage(config.budget.storage)
-    unlabeled = config.unlabeled_texts(corpus) if recipe.unlabeled or source == SCRATCH else None
+    unlabeled = config.unlabeled_texts(corpus, wanted=recipe.unlabeled or source == SCRATCH)
     if recipe.unlabeled and unlabeled is None:
         logger.warning(
             "no unlabeled text lies beside %s: recipe %s goes on without; give some with unlabeled=<file.jsonl>, "
@@ -201,7 +200,7 @@ class _Job:
         baseline = self._baseline(teacher) if self.recipe.distills else student
         with self.phases.timed("measure"):
             chosen = self._measure(teacher, baseline, variants)
-        version = self._register(teacher, chosen)
+        version = self._register(teacher, chosen, work)
         self.run.metrics(prefixed(names.PHASE_PREFIX, self.phases.seconds))
         self.run.tags({names.FINGERPRINT: work, names.VERSION: version, names.BASELINE_RUN: baseline.run_id})
         return self._distilled(self.run.run_id, teacher, baseline.run_id, version, reused=False)
@@ -260,9 +259,10 @@ class _Job:
             self.run.metrics({names.KD_GAIN: 100 * (score - untaught)})
         return chosen
 
-    def _register(self, teacher: TrainedTeacher, chosen: Variant) -> int:
+    def _register(self, teacher: TrainedTeacher, chosen: Variant, work: str) -> int:
         metrics = runs.get_metrics(self.run.run_id)
         tags = identifying_tags(self.corpus, self.config.student, self.recipe.name) | {
+            names.FINGERPRINT: work,
             names.PRECISION: chosen.precision,
             names.TEACHER_RUN: teacher.run_id,
             **{key: f"{value:.6g}" for key, value in metrics.items() if key.startswith(_VERSION_METRICS)},
@@ -273,6 +273,7 @@ class _Job:
             corpus_name=self.corpus.name,
             tags=tags,
             description=version_card(self.corpus, chosen.bundle, teacher.metrics, metrics, threads=self.config.threads),
+            force=self.config.force,
         )
 
     def _reuse(self, found: str, teacher: TrainedTeacher) -> Distilled:

@@ -9,13 +9,22 @@ from pydantic import Field
 from kdops.data.corpus import Corpus
 from kdops.errors import UserError
 from kdops.steps.candidates import COSTS, SPLIT, Limit, candidates
-from kdops.steps.cards import with_promotion
+from kdops.steps.cards import says_champion, with_promotion, with_replacement, without_promotion
 from kdops.steps.contest import Contest, Decision
 from kdops.steps.setup import DataConfig
 from kdops.tracking import champion as serving
 from kdops.tracking import names, registry, runs
+from kdops.tracking.champion import Words
 from kdops.tracking.names import Role
 from kdops.tracking.registry import Version
+
+_PROMOTION_TAGS = (
+    names.PROMOTED_OVER,
+    names.PROMOTED_AT,
+    names.PROMOTED_BY,
+    names.PROMOTION_REASON,
+    names.PROMOTION_RUN,
+)
 
 
 class PromoteConfig(DataConfig):
@@ -58,7 +67,7 @@ def promote(config: PromoteConfig) -> Decision:
         if config.reason:
             decision = replace(decision, reason=f"{decision.reason}; {config.reason}")
         if decision.approved and not config.dry_run:
-            _carry_out(decision, run, rollback=config.rollback)
+            _carry_out(decision, corpus.name, run, rollback=config.rollback)
             decision = replace(decision, promoted=True)
         run.text(f"{decision}\n", "decision.txt")
         run.tags(
@@ -80,25 +89,20 @@ def _decide(config: PromoteConfig, corpus: Corpus, before: Version | None) -> De
             f"`distill` with dataset={config.dataset} registers one"
         )
     contest = Contest(corpus, found, config.limits, config.threads)
-    approved, reason = False, "no version can be used and holds all limits"
-    winner = contest.winner()
-    while winner:
-        approved, reason = contest.against_champion(winner)
-        if not approved:
-            break
+    outcome = contest.outcome()
+    while outcome.winner and outcome.approved:
         try:
-            registry.try_out(winner.version, _one_text(corpus))
+            registry.try_out(outcome.winner.version, _one_text(corpus))
             break
         except UserError as error:
-            contest.refuse(winner, str(error))
-            approved, reason = False, "no version can be used and holds all limits"
-            winner = contest.winner()
+            contest.refuse(outcome.winner, str(error))
+            outcome = contest.outcome()
     return Decision(
-        approved=approved,
+        approved=outcome.approved,
         promoted=False,
-        proposed=winner.version if winner else None,
+        proposed=outcome.winner.version if outcome.winner else None,
         champion=before,
-        reason=reason,
+        reason=outcome.reason,
         candidates=contest.candidates,
         limits=config.limits,
         main_metric=corpus.main_metric,
@@ -121,27 +125,60 @@ def _back(corpus: Corpus, before: Version | None) -> Decision:
     )
 
 
-def _carry_out(decision: Decision, run: runs.Run, *, rollback: bool) -> None:
+def _carry_out(decision: Decision, corpus_name: str, run: runs.Run, *, rollback: bool) -> None:
     """Move the alias, and say on both versions when, by whom and why; the winner keeps the loser's numbers."""
     to, before = decision.proposed, decision.champion
     assert to is not None
-    now, user = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), runs.user()
     lost = _numbers(decision, before) if before else {}
-    tags: dict[str, object] = {
+    promotion: dict[str, object] = {
         names.PROMOTED_OVER: before.number if before else "none",
-        names.PROMOTED_AT: now,
-        names.PROMOTED_BY: user,
+        names.PROMOTED_AT: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        names.PROMOTED_BY: runs.user(),
         names.PROMOTION_REASON: decision.reason,
         names.PROMOTION_RUN: run.run_id,
-        names.WITHDRAWN: "",
         **{names.REPLACED_PREFIX + name: f"{value:.6g}" for name, value in lost.items()},
     }
-    farewell: dict[str, object] = {names.REPLACED_BY: to.number}
+    # Whatever it says of an earlier time as champion, or of how that ended.
+    stale = {**_no_promotion(to), names.REPLACED_BY: None, names.WITHDRAWN: None}
+    description = with_promotion(to.description, promotion, _numbers(decision, to), lost)
+    others = _mistaken(decision, corpus_name)
+    if before:
+        others.append(_farewell(before, to, promotion, rollback=rollback))
+    serving.move(to, expected=before, tags=stale | promotion, description=description, others=others)
+
+
+def _farewell(before: Version, to: Version, promotion: Mapping[str, object], *, rollback: bool) -> Words:
+    """What a champion says once it is replaced."""
+    withdrawn = None
     if rollback:
         # So that the next promotion does not choose it again, for the scores that it was chosen for before.
-        farewell[names.WITHDRAWN] = f"{now} by {user}: {decision.reason}"
-    description = with_promotion(to.description, tags, _numbers(decision, to), lost)
-    serving.move(to, expected=before, tags=tags, description=description, farewell=farewell)
+        at, by, reason = (promotion[name] for name in (names.PROMOTED_AT, names.PROMOTED_BY, names.PROMOTION_REASON))
+        withdrawn = f"{at} by {by}: {reason}"
+    card = with_replacement(before.description, before.tags, to.number, promotion)
+    return Words(before, {names.REPLACED_BY: to.number, names.WITHDRAWN: withdrawn}, card)
+
+
+def _mistaken(decision: Decision, corpus_name: str) -> list[Words]:
+    """What those say from now on that call themselves champion and are not.
+
+    A promotion that was cut off before it moved the alias leaves such a version, or somebody who moves it by hand.
+    """
+    right = [version.number for version in (decision.proposed, decision.champion) if version]
+    return [
+        Words(
+            version,
+            # One that was replaced has been the champion, and may say so.
+            {} if names.REPLACED_BY in version.tags else _no_promotion(version),
+            without_promotion(version.description),
+        )
+        for version in registry.versions(corpus_name)
+        if version.number not in right and says_champion(version.description)
+    ]
+
+
+def _no_promotion(version: Version) -> dict[str, object]:
+    """What takes away the tags of a promotion."""
+    return {name: None for name in version.tags if name in _PROMOTION_TAGS or name.startswith(names.REPLACED_PREFIX)}
 
 
 def _numbers(decision: Decision, version: Version) -> dict[str, float]:

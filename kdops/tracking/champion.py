@@ -8,10 +8,14 @@ model, for the moments in which it looks at the alias again and moves it, and ta
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from filelock import FileLock
 
 from kdops import process
 from kdops.errors import UserError
+from kdops.home import home
 from kdops.tracking import names, registry, runs, store
 from kdops.tracking.registry import Version
 
@@ -21,13 +25,28 @@ _PATIENCE_S = 20.0
 _POLL_S = 0.1
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a version is to say of itself.
+
+    Attributes:
+        version: The version.
+        tags: By name; those that are None are taken away.
+        description: Its description from now on.
+    """
+
+    version: Version
+    tags: Mapping[str, object]
+    description: str
+
+
 def move(
     to: Version,
     *,
     expected: Version | None,
     tags: Mapping[str, object],
     description: str,
-    farewell: Mapping[str, object],
+    others: Sequence[Words] = (),
 ) -> None:
     """Make a version the champion, and the one that it replaces the previous champion.
 
@@ -36,12 +55,15 @@ def move(
     that is set by other means, such as MLflow's UI, asks for no claim: that is noticed when it happened before the
     claim or between the move and the look at what became of it.
 
+    All words are written before the alias moves: whoever is cut off in between has moved nothing, so that the same
+    promotion is decided again, and done whole.
+
     Args:
         to: The new champion.
         expected: The champion that this was decided against.
-        tags: Tags of the new champion, written before it serves.
+        tags: Tags of the new champion; those that are None are taken away.
         description: Its description from now on.
-        farewell: Tags of the champion that it replaces.
+        others: What the champion that it replaces, and other versions, say from now on.
 
     Raises:
         UserError: Another promotion moved the champion meanwhile, or is about to and does not finish.
@@ -56,8 +78,9 @@ def move(
                 "nothing is moved, promote again to compare with it"
             )
         registry.describe(to, tags, description)
+        for words in others:
+            registry.describe(words.version, words.tags, words.description)
         if expected:
-            registry.describe(expected, farewell, expected.description)
             client.set_registered_model_alias(to.model, names.PREVIOUS_CHAMPION, str(expected.number))
         client.set_registered_model_alias(to.model, names.CHAMPION, str(to.number))
         found = registry.alias_of(to.model, names.CHAMPION)
@@ -70,11 +93,14 @@ def move(
 
 @contextlib.contextmanager
 def _claimed(model: str) -> Iterator[None]:
-    """The right to move the champion of a model; one process at a time has it."""
+    """The right to move the champion of a model; one process at a time has it, until it gives it back or ends."""
     name, token = _CLAIM + model, uuid.uuid4().hex
     tags = {names.PROCESS: process.identity(), names.USER: runs.user(), _TOKEN: token}
     give_up = time.monotonic() + _PATIENCE_S
     while not _claim(name, tags):
+        if _is_left(name):
+            _take_away(name)
+            continue
         if time.monotonic() > give_up:
             raise UserError(_stuck(name))
         time.sleep(_POLL_S)
@@ -109,13 +135,43 @@ def _holder(name: str) -> Mapping[str, str]:
         return {}
 
 
+def _is_left(name: str) -> bool:
+    """Whether the process that made a claim is known to have ended."""
+    return process.is_dead(_holder(name).get(names.PROCESS, ""))
+
+
+def _take_away(name: str) -> None:
+    """Delete the claim of a process that has ended.
+
+    Raises:
+        UserError: The server does not let this user do it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    folder = home() / "claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Only processes of the same machine know that one has ended. Of several that see it, each after the first would
+    # otherwise delete the claim that the first has made since.
+    with FileLock(folder / f".{name}.lock"):
+        if not _is_left(name):
+            return
+        try:
+            store.client().delete_registered_model(name)
+        except MlflowException as error:
+            if error.error_code == "PERMISSION_DENIED":
+                raise UserError(_stuck(name)) from error
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+
+
 def _stuck(name: str) -> str:
-    """Only people can tell whether the holder of a claim still lives, so they are told how to take it away."""
+    """What people are told who can find out whether a process of another machine lives, or may do more."""
     holder = _holder(name)
-    who = f"{holder.get(names.USER, 'somebody')} (process {holder.get(names.PROCESS, 'unknown')})"
-    state = "has ended without finishing it" if process.is_dead(holder.get(names.PROCESS, "")) else "does not finish"
+    owner, identity = holder.get(names.USER, "somebody"), holder.get(names.PROCESS, "unknown")
+    state = "has ended without finishing it" if process.is_dead(identity) else "does not finish"
     return (
-        f"another promotion by {who} {state}; if it runs no more, delete the registered model {name!r}: "
+        f"another promotion by {owner} (process {identity}) {state}; if it runs no more, delete the registered model "
+        f"{name!r}, which on a server with authentication only {owner} and the admin may: "
         f"python -c \"import mlflow; mlflow.MlflowClient().delete_registered_model('{name}')\""
     )
 

@@ -1,6 +1,7 @@
 """The model registry: bundles in as served models, versions found, what is known of them, bundles out."""
 
 import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from mlflow.models.model import ModelInfo
 
+_log = logging.getLogger(__name__)
+
+LONGEST_DESCRIPTION = 5000
+"""Characters that MLflow's database keeps of a version's description."""
+
 # What the served model imports; MLflow adds itself.
 _SERVING_PACKAGES = ("numpy", "onnxruntime", "tokenizers")
 _BUNDLE = "bundle"
 _PREDICTOR = "predictor"
 _EXAMPLE = "Pelayanannya ramah dan makanannya enak"
 _VERSIONS_A_PAGE = 100
-_LONGEST_DESCRIPTION = 5000  # of MLflow's database
+# What tells that two versions are the same thing; which precision is best is measured, so it may come out otherwise.
+_SAME = (names.FINGERPRINT, names.PRECISION)
 
 
 @dataclass(frozen=True)
@@ -57,26 +64,63 @@ class Record:
     threads: int
 
 
-def register(bundle: Path, *, run: runs.Run, corpus_name: str, tags: Mapping[str, object], description: str) -> int:
+def register(
+    bundle: Path,
+    *,
+    run: runs.Run,
+    corpus_name: str,
+    tags: Mapping[str, object],
+    description: str,
+    force: bool = False,
+) -> int:
     """Register a bundle as the newest version of its dataset's model, and make it the challenger.
+
+    A version of the same work (tag `kdops.fingerprint`) in the same precision is taken instead of making another: it is
+    left by a process that was cut off between registering it and finishing its run. What was not done for it then is
+    done now.
 
     Args:
         bundle: The folder.
         run: The open run that made it.
         corpus_name: The dataset, which names the registered model.
-        tags: Tags of the version: student, recipe, precision, main metric, and costs by the names of their metrics.
+        tags: Tags of the version: fingerprint, student, recipe, precision, main metric, and costs by the names of their
+            metrics.
         description: Shown with the version in the UI.
+        force: Make another version in any case.
 
     Returns:
         The number of the version.
     """
+    client, model = store.client(), names.registered_model_name(corpus_name)
+    written = {key: str(value) for key, value in tags.items()}
+    version = None if force else _same_work(corpus_name, written)
+    if version:
+        _log.info("the same work is registered already, as version %d of %s", version.number, model)
+    else:
+        version = _add(bundle, model, written)
+    if not version.description:
+        client.update_model_version(model, str(version.number), description[:LONGEST_DESCRIPTION])
+    # A version that was registered since stays the challenger.
+    if version.number > (alias_of(model, names.CHALLENGER) or 0):
+        client.set_registered_model_alias(model, names.CHALLENGER, str(version.number))
+    return version.number
+
+
+def _same_work(corpus_name: str, tags: Mapping[str, str]) -> Version | None:
+    """The newest version of the same work; None too for work that nothing names."""
+    if names.FINGERPRINT not in tags:
+        return None
+    same = [one for one in versions(corpus_name) if all(one.tags.get(key) == tags.get(key) for key in _SAME)]
+    return same[-1] if same else None
+
+
+def _add(bundle: Path, model: str, tags: dict[str, str]) -> Version:
+    """A new version, which has its tags from the first moment."""
     import mlflow
     import pandas as pd
 
     from kdops.deploy import predictor
 
-    client = store.client()
-    model = names.registered_model_name(corpus_name)
     info = mlflow.pyfunc.log_model(
         name=_BUNDLE,
         python_model=str(Path(__file__).with_name("served_model.py")),
@@ -85,10 +129,7 @@ def register(bundle: Path, *, run: runs.Run, corpus_name: str, tags: Mapping[str
         signature=_signature(Task(predictor.read_info(bundle).task)),
         input_example=pd.DataFrame({"text": [_EXAMPLE]}),
     )
-    version = mlflow.register_model(info.model_uri, model, tags={key: str(value) for key, value in tags.items()})
-    client.update_model_version(model, version.version, description[:_LONGEST_DESCRIPTION])
-    client.set_registered_model_alias(model, names.CHALLENGER, version.version)
-    return int(version.version)
+    return _version(mlflow.register_model(info.model_uri, model, tags=tags))
 
 
 def find_version(corpus_name: str, alias: str) -> Version | None:
@@ -146,11 +187,20 @@ def record(version: Version) -> Record:
 
 
 def describe(version: Version, tags: Mapping[str, object], description: str) -> None:
-    """Set tags of a version, and its description, which is Markdown and cut where MLflow's database would refuse it."""
-    client = store.client()
+    """Set tags of a version, and its description, which is Markdown and cut where MLflow's database would refuse it.
+
+    Args:
+        version: The version.
+        tags: By name; those that are None are taken away.
+        description: Its description from now on; who writes one that must be whole keeps to `LONGEST_DESCRIPTION`.
+    """
+    client, number = store.client(), str(version.number)
     for key, value in tags.items():
-        client.set_model_version_tag(version.model, str(version.number), key, str(value))
-    client.update_model_version(version.model, str(version.number), description[:_LONGEST_DESCRIPTION])
+        if value is None:
+            client.delete_model_version_tag(version.model, number, key)
+        else:
+            client.set_model_version_tag(version.model, number, key, str(value))
+    client.update_model_version(version.model, number, description[:LONGEST_DESCRIPTION])
 
 
 def try_out(version: Version, text: str) -> None:

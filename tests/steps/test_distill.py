@@ -1,13 +1,22 @@
+from pathlib import Path
+
 import pytest
+from taught import Taught
 
 from entrypoints import cli
+from kdops.data.checks import inspect
 from kdops.data.raw import DataOptions
+from kdops.deploy.bundle import FP32, write_bundle
+from kdops.deploy.predictor import BundleInfo
 from kdops.errors import UserError
-from kdops.steps.distill import DistillConfig
+from kdops.steps.distill import DistillConfig, _Job
 from kdops.steps.promote import PromoteConfig
-from kdops.steps.setup import DataConfig, TrainingDataConfig
+from kdops.steps.setup import CheckedCorpus, DataConfig, TrainingDataConfig
 from kdops.steps.summary import Distilled
 from kdops.steps.teacher_training import TeacherConfig
+from kdops.steps.variants import Variant
+from kdops.tracking import names, registry, runs
+from kdops.tracking.names import Role
 from kdops.training.recipes import RECIPES
 
 COSTS = {
@@ -102,6 +111,36 @@ class TestConfig:
         assert "secret" not in str(config.model_dump())
         assert "secret" not in str(config.budget.described)
         assert config.budget.storage == "postgresql://user:secret@host/studies"
+
+
+class TestRegistration:
+    """Of work that is finished, whatever became of the run that finished it."""
+
+    @pytest.fixture
+    def bundle(self, taught: Taught, tmp_path: Path) -> Path:
+        corpus, teacher = taught.corpus, taught.teacher.model
+        info = BundleInfo(
+            task=corpus.task, labels=corpus.labels, max_length=32, pad_id=teacher.pad_id, student="bert-tiny",
+            dataset=corpus.name, licence=corpus.licence, teacher="scratch", recipe="kd", precision=FP32,
+            main_metric=corpus.main_metric, main_metric_value=0.7, fingerprint="0123",
+        )  # fmt: skip
+        return write_bundle(tmp_path / "bundle", model=teacher.model, tokenizer=teacher.tokenizer, info=info)
+
+    def test_the_same_work_is_one_version_unless_forced(self, taught: Taught, bundle: Path, tracking_uri: str) -> None:
+        runs.connect()
+
+        def register(work: str, *, force: bool = False) -> int:
+            config = DistillConfig(dataset=str(taught.folder), student="bert-tiny", recipe="kd", force=force)
+            checked = CheckedCorpus(taught.corpus, inspect(taught.corpus))
+            with runs.tracked(Role.STUDENT, "bert-tiny") as run:
+                run.metrics(COSTS | {"val.f1_macro": 0.7, "test.f1_macro": 0.7, names.F1_RETAINED: 0.9})
+                job = _Job(run, checked, None, config, config.rung)
+                return job._register(taught.teacher, Variant(FP32, bundle), work)
+
+        assert [register("feed"), register("feed")] == [1, 1]
+        assert registry.versions(taught.corpus.name)[0].tags[names.FINGERPRINT] == "feed"
+        assert register("feed", force=True) == 2
+        assert register("beef") == 3
 
 
 class TestSummary:

@@ -272,6 +272,27 @@ class TestAgainstTheChampion:
             assert "no clear difference: validation f1_macro -0.0" in decision.reason
             assert "; cheaper: cost.latency_p95_ms 1 against 2, cost.ram_peak_mb 120 against 120" in decision.reason
 
+    def test_of_equals_one_that_may_replace_it_goes_before_one_that_may_not(
+        self, register: Callable[..., int], dataset: str
+    ) -> None:
+        # The middle one is equal to both of the others, cheaper than the best and dearer than the champion.
+        crown(12, register, dataset, **{names.LATENCY_P95_MS: 2.0})
+        register(10, COSTS | {names.LATENCY_P95_MS: 4.0})
+        best = register(8, COSTS | {names.LATENCY_P95_MS: 8.0})
+        decision = promote(PromoteConfig(dataset=dataset))
+        assert [f"{one.score:.2f}" for one in decision.candidates] == ["0.80", "0.83", "0.87"]
+        assert decision.promoted
+        assert decision.reason.startswith("better: ")
+        assert number(CHAMPION) == best
+
+    def test_of_equals_that_may_replace_it_the_cheapest_does(self, register: Callable[..., int], dataset: str) -> None:
+        crown(12, register, dataset, **{names.LATENCY_P95_MS: 5.0})
+        cheaper = register(10, COSTS | {names.LATENCY_P95_MS: 4.0})
+        register(8, COSTS | {names.LATENCY_P95_MS: 8.0})
+        decision = promote(PromoteConfig(dataset=dataset))
+        assert "; cheaper: " in decision.reason
+        assert number(CHAMPION) == cheaper
+
     def test_one_that_breaks_the_limits_gives_way_to_one_that_holds_them(
         self, register: Callable[..., int], dataset: str
     ) -> None:
@@ -433,10 +454,72 @@ class TestWhatIsWritten:
         assert abs(datetime.datetime.now(datetime.UTC) - since) < datetime.timedelta(minutes=5)
         loser = mlflow.MlflowClient().get_model_version("kdops-reviews", "1")
         assert loser.tags[names.REPLACED_BY] == "2"
+        assert loser.description.startswith("a card\n\n## Former champion\n\nFrom 2")
+        assert f"until {tags[names.PROMOTED_AT]}, promoted by alice: all limits hold" in loser.description
+        assert loser.description.endswith(f"\n\nReplaced by version 2, promoted by alice: {decision.reason}")
         described = champion().description
         assert described.startswith("a card\n\n## Champion\n\nSince 2")
         assert "promoted by alice over version 1: better: " in described
         assert "| cost.latency_p95_ms | 2 ms | 2 ms |" in described
+
+
+class TestCutOff:
+    """A promotion that ends before it has moved the alias."""
+
+    @pytest.fixture
+    def cut_off(
+        self, register: Callable[..., int], dataset: str, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[PromoteConfig], None]:
+        def die(*_: object) -> None:
+            raise ConnectionError
+
+        def start(config: PromoteConfig) -> None:
+            with monkeypatch.context() as patch:
+                patch.setattr(mlflow.MlflowClient, "set_registered_model_alias", die)
+                with pytest.raises(ConnectionError):
+                    promote(config)
+
+        return start
+
+    def test_the_same_again_does_it_whole(
+        self, register: Callable[..., int], dataset: str, cut_off: Callable[[PromoteConfig], None]
+    ) -> None:
+        crown(20, register, dataset)
+        register(0)
+        cut_off(PromoteConfig(dataset=dataset))
+        assert number(CHAMPION) == 1
+        assert promote(PromoteConfig(dataset=dataset)).promoted
+        assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (2, 1)
+        assert champion().description.count("## Champion") == 1
+        former = registry.versions("reviews")[0]
+        assert former.description.count("## Former champion\n\nFrom ") == 1
+
+    def test_another_corrects_what_it_left(
+        self, register: Callable[..., int], dataset: str, cut_off: Callable[[PromoteConfig], None]
+    ) -> None:
+        crown(20, register, dataset)
+        register(8)
+        cut_off(PromoteConfig(dataset=dataset))
+        register(0)
+        assert promote(PromoteConfig(dataset=dataset)).promoted
+        first, second, third = registry.versions("reviews")
+        assert number(CHAMPION) == 3
+        assert "## Champion" in third.description
+        # It never was the champion.
+        assert (second.description, second.tags) == ("a card", {names.STUDENT: "bilstm"})
+        assert first.tags[names.REPLACED_BY] == "3"
+        assert "Replaced by version 3" in first.description
+        assert "version 2" not in first.description
+
+    def test_a_rollback_takes_nothing_back_that_still_serves(
+        self, register: Callable[..., int], dataset: str, cut_off: Callable[[PromoteConfig], None]
+    ) -> None:
+        crown(20, register, dataset)
+        crown(8, register, dataset)
+        cut_off(PromoteConfig(dataset=dataset, rollback=True))
+        assert not promote(PromoteConfig(dataset=dataset)).promoted
+        crown(0, register, dataset)
+        assert names.WITHDRAWN not in registry.versions("reviews")[1].tags
 
 
 class TestRollback:
@@ -451,10 +534,16 @@ class TestRollback:
         assert not again.promoted
         assert verdict(again, 2).startswith("taken back 2")
         assert verdict(again, 2).endswith(": rollback from version 2; it answers rudely")
+        assert not {names.REPLACED_BY, names.WITHDRAWN} & champion().tags.keys()
+        taken_back = registry.versions("reviews")[1]
+        assert taken_back.tags[names.REPLACED_BY] == "1"
+        assert "## Former champion" in taken_back.description
+        assert "## Champion" not in taken_back.description
         # But people may change their minds.
         promote(PromoteConfig(dataset=dataset, rollback=True))
         assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (2, 1)
-        assert champion().tags[names.WITHDRAWN] == ""
+        assert not {names.REPLACED_BY, names.WITHDRAWN} & champion().tags.keys()
+        assert "Former" not in champion().description
         assert champion().description.count("## Champion") == 1
 
     def test_a_dry_run_only_says(self, register: Callable[..., int], dataset: str) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from kdops import process
 from kdops.errors import UserError
 from kdops.tracking import champion, names, registry, runs
+from kdops.tracking.champion import Words
 from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role
 from kdops.tracking.registry import Version
 
@@ -31,7 +34,7 @@ print("decided", flush=True)
 while not gun.exists():
     time.sleep(0.01)
 try:
-    champion.move(to, expected=before, tags={"kdops.promoted_by": f"process {number}"}, description="", farewell={})
+    champion.move(to, expected=before, tags={"kdops.promoted_by": f"process {number}"}, description="")
     print("won", flush=True)
 except UserError as error:
     print(f"lost: {error}", flush=True)
@@ -51,7 +54,8 @@ def registered(connected: str, make_bundle: Callable[..., Path]) -> list[Version
 
 
 def move(to: Version, expected: Version | None) -> None:
-    champion.move(to, expected=expected, tags={"why": "better"}, description="now", farewell={"since": "then"})
+    others = [Words(expected, {"since": "then", "why": None}, "once")] if expected else []
+    champion.move(to, expected=expected, tags={"why": "better"}, description="now", others=others)
 
 
 def alias(name: str) -> int | None:
@@ -66,8 +70,7 @@ def test_the_one_before_becomes_the_previous_champion(registered: list[Version])
     assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (2, 1)
     now, before = (MlflowClient().get_model_version(MODEL, number) for number in ("2", "1"))
     assert (now.tags["why"], now.description) == ("better", "now")
-    assert before.tags["since"] == "then"
-    assert before.description == "first"
+    assert (before.tags, before.description) == ({"since": "then"}, "once")
 
 
 def test_nothing_moves_that_was_decided_against_another_champion(registered: list[Version]) -> None:
@@ -115,25 +118,64 @@ def test_of_promotions_at_once_one_wins(registered: list[Version], tmp_path: Pat
     assert names.PROMOTED_BY not in MlflowClient().get_model_version(MODEL, str(loser)).tags
 
 
-def test_a_claim_whose_holder_died_is_named_with_the_way_out(
-    registered: list[Version], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(champion, "_PATIENCE_S", 0.2)
-    dead = subprocess.run(
+@pytest.fixture(scope="module")
+def dead() -> str:
+    """The identity of a process that has ended."""
+    identity = subprocess.run(
         [sys.executable, "-c", "from kdops.process import identity; print(identity())"],
         stdout=subprocess.PIPE, text=True, check=True,
     ).stdout.strip()  # fmt: skip
-    assert process.is_dead(dead)
-    MlflowClient().create_registered_model(f"claim.{MODEL}", {names.PROCESS: dead, names.USER: "bob"})
-    with pytest.raises(UserError) as caught:
+    assert process.is_dead(identity)
+    return identity
+
+
+class TestLeftClaims:
+    @staticmethod
+    def leave(holder: str) -> None:
+        tags = {names.PROCESS: holder, names.USER: "bob"}
+        MlflowClient().create_registered_model(f"claim.{MODEL}", tags)
+
+    def test_that_of_a_process_that_has_ended_is_taken_away(self, registered: list[Version], dead: str) -> None:
+        self.leave(dead)
         move(registered[0], None)
-    said = str(caught.value)
-    assert said.startswith(f"another promotion by bob (process {dead}) has ended without finishing it")
-    assert "\n" not in said
-    code = said.partition("python -c ")[2].strip('"')
-    subprocess.run([sys.executable, "-c", code], check=True)
-    move(registered[0], None)
-    assert alias(CHAMPION) == 1
+        assert alias(CHAMPION) == 1
+        assert [model.name for model in MlflowClient().search_registered_models()] == [MODEL]
+
+    def test_that_of_a_process_that_lives_is_never_taken_away(self, registered: list[Version], dead: str) -> None:
+        self.leave(process.identity())
+        # As if it had been made since this process saw one of a dead process.
+        champion._take_away(f"claim.{MODEL}")
+        assert MlflowClient().get_registered_model(f"claim.{MODEL}").tags[names.USER] == "bob"
+
+    def test_that_of_another_machine_is_named_with_the_way_out(
+        self, registered: list[Version], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(champion, "_PATIENCE_S", 0.2)
+        self.leave("elsewhere:1:2")
+        with pytest.raises(UserError) as caught:
+            move(registered[0], None)
+        said = str(caught.value)
+        assert said.startswith("another promotion by bob (process elsewhere:1:2) does not finish; if it runs no more")
+        assert "\n" not in said
+        code = said.partition("python -c ")[2].strip('"')
+        subprocess.run([sys.executable, "-c", code], check=True)
+        move(registered[0], None)
+        assert alias(CHAMPION) == 1
+
+    def test_where_the_server_refuses_it_is_said_who_may_take_it_away(
+        self, registered: list[Version], dead: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(client: MlflowClient, name: str) -> None:
+            raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+        self.leave(dead)
+        monkeypatch.setattr(mlflow.MlflowClient, "delete_registered_model", refuse)
+        with pytest.raises(UserError) as caught:
+            move(registered[0], None)
+        said = str(caught.value)
+        assert said.startswith(f"another promotion by bob (process {dead}) has ended without finishing it")
+        assert "on a server with authentication only bob and the admin may: python -c" in said
+        assert alias(CHAMPION) is None
 
 
 def test_a_claim_that_was_sent_twice_is_the_senders_own(registered: list[Version]) -> None:

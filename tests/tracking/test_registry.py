@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import mlflow
 import pytest
@@ -45,6 +46,62 @@ def test_each_registration_is_a_new_version_and_the_challenger(run: runs.Run, ma
     )
     assert registry.find_version("sample", CHAMPION) is None
     assert MlflowClient().get_model_version(MODEL, "2").description == "int8"
+
+
+class TestTheSameWork:
+    WORK: ClassVar[dict[str, object]] = {names.FINGERPRINT: "0123", names.PRECISION: "fp32"}
+
+    def test_it_is_registered_once(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
+        bundle = make_bundle()
+        assert register(bundle, run, **self.WORK) == register(bundle, run, **self.WORK) == 1
+        assert len(registry.versions("sample")) == 1
+
+    def test_it_is_registered_again_on_request(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
+        bundle = make_bundle()
+        register(bundle, run, **self.WORK)
+        again = registry.register(
+            bundle, run=run, corpus_name="sample", tags=self.WORK, description="a student", force=True
+        )
+        assert again == 2
+        # Of several the newest is taken.
+        assert register(bundle, run, **self.WORK) == 2
+
+    @pytest.mark.parametrize("other", [{names.FINGERPRINT: "4567"}, {names.PRECISION: "int8"}])
+    def test_other_work_and_another_precision_are_registered(
+        self, other: dict[str, object], run: runs.Run, make_bundle: Callable[..., Path]
+    ) -> None:
+        bundle = make_bundle()
+        register(bundle, run, **self.WORK)
+        assert register(bundle, run, **self.WORK | other) == 2
+
+    def test_what_was_cut_off_just_after_it_is_completed(
+        self, run: runs.Run, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bundle = make_bundle()
+
+        def die(*_: object, **__: object) -> None:
+            raise ConnectionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MlflowClient, "update_model_version", die)
+            with pytest.raises(ConnectionError):
+                register(bundle, run, **self.WORK)
+        assert registry.find_version("sample", CHALLENGER) is None
+        assert register(bundle, run, **self.WORK) == 1
+        challenger = registry.find_version("sample", CHALLENGER)
+        assert challenger is not None
+        assert (challenger.number, challenger.description) == (1, "a student")
+
+    def test_a_newer_challenger_stays_it_and_descriptions_stay(
+        self, run: runs.Run, make_bundle: Callable[..., Path]
+    ) -> None:
+        bundle = make_bundle()
+        register(bundle, run, **self.WORK)
+        registry.describe(registry.versions("sample")[0], {}, "a champion")
+        register(bundle, run, **{names.FINGERPRINT: "4567"})
+        assert register(bundle, run, **self.WORK) == 1
+        assert registry.alias_of(MODEL, CHALLENGER) == 2
+        assert registry.versions("sample")[0].description == "a champion"
 
 
 def test_all_versions_come_back_in_order_over_pages(
@@ -93,6 +150,12 @@ def test_descriptions_are_cut_where_a_database_would_refuse_them(
     registry.describe(version, {"a": 1}, "y" * 6000)
     (version,) = registry.versions("sample")
     assert (version.tags, version.description) == ({"a": "1"}, "y" * 5000)
+
+
+def test_tags_are_taken_away(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
+    register(make_bundle(), run, a=1, b=2)
+    registry.describe(registry.versions("sample")[0], {"a": None, "c": None, "d": 3}, "")
+    assert registry.versions("sample")[0].tags == {"b": "2", "d": "3"}
 
 
 class TestTryOut:
