@@ -28,17 +28,18 @@ PATIENCE_S = 500
 
 @dataclass
 class Story:
-    """What each start of the same exam said, how it ended, and the runs that it left open."""
+    """What each start of the same exam said, how it ended, the runs that it left open, and all there were then."""
 
     place: Place
     asked: dict[str, object]
     said: dict[str, str] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     left_open: dict[str, list[str]] = field(default_factory=dict)
+    made: dict[str, set[str]] = field(default_factory=dict)
     killed_worker: int = 0
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
-        return self.place.start("exam", self.place.folder / f"{name}.log", **self.asked)
+    def start(self, name: str, **more: object) -> subprocess.Popen[bytes]:
+        return self.place.start("exam", self.place.folder / f"{name}.log", **self.asked, **more)
 
     def end(self, name: str, process: subprocess.Popen[bytes]) -> None:
         try:
@@ -49,7 +50,9 @@ class Story:
 
     def keep(self, name: str, said: str) -> None:
         self.said[name] = said
-        still_open = [run for run in self.place.runs() if run.info.status == "RUNNING"]
+        runs = self.place.runs()
+        self.made[name] = {run.info.run_id for run in runs}
+        still_open = [run for run in runs if run.info.status == "RUNNING"]
         self.left_open[name] = [f"{run.info.run_name} {run.info.run_id} {run.data.tags}" for run in still_open]
 
     def through_mlflow(self, name: str) -> None:
@@ -98,6 +101,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
     story.end("broken", story.start("broken"))
 
     broken.unlink()
+    story.end("planned", story.start("planned", plan="true"))
     story.through_mlflow("repaired")
     return story
 
@@ -161,6 +165,17 @@ def test_a_cell_that_fails_keeps_no_other_up(story: Story) -> None:
     table = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/cells.csv")
     assert f"reviews,cnn,kd,1,failed,{child.info.run_id}" in table
     assert f"reviews,bilstm,kd,1,reused,{finished(story.place)['bilstm'].info.run_id}" in table
+
+
+def test_a_plan_says_what_is_finished_and_makes_no_run(story: Story) -> None:
+    assert story.ended["planned"] == 0
+    rows = [line.split() for line in story.said["planned"].splitlines()]
+    told = {row[1]: " ".join(row[4:]) for row in rows if row[:1] == ["reviews"] and len(row) > 4}
+    assert told.keys() == STUDENTS
+    assert told["bilstm"] == "finished"
+    assert told["cnn"].startswith("to do ")
+    assert "2 cells: 1 finished, 1 to do; time: " in story.said["planned"]
+    assert story.made["planned"] == story.made["broken"]
 
 
 def test_the_same_command_does_what_failed_and_says_what_it_found(story: Story) -> None:

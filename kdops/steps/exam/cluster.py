@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 _ADDRESS = "RAY_ADDRESS"
 _TRACKING = "MLFLOW_TRACKING_URI"
+_DATABASE_FILE = "sqlite"
 _HERE = "local"
 _FOUND_BY_RAY = "auto"
 _TIMEOUT_S = 4
@@ -51,6 +52,20 @@ def check_cluster() -> None:
         raise UserError(f"{_ADDRESS}={address} does not answer ({reason}): is the Ray cluster running?") from error
 
 
+def check_store(machines: int) -> None:
+    """Find out whether so many machines can write to one tracking store.
+
+    Raises:
+        UserError: if each would write to a file of its own; `mlflow run` names one where the user names no store.
+    """
+    uri = os.environ.get(_TRACKING, "")
+    if machines > 1 and uri.startswith(_DATABASE_FILE):
+        raise UserError(
+            f"{_TRACKING}={uri}: each of the {machines} machines of the Ray cluster would write to a file of its own; "
+            "give the address of a tracking server, as in http://10.0.0.9:5000"
+        )
+
+
 class RayWorkers:
     """Workers like those of `kdops.training.workers`, on whichever machines of a cluster have room for them.
 
@@ -79,6 +94,7 @@ class RayWorkers:
         return (
             exceptions.WorkerCrashedError,
             exceptions.NodeDiedError,
+            exceptions.LocalRayletDiedError,
             exceptions.OutOfMemoryError,
             exceptions.TaskCancelledError,
         )
@@ -104,13 +120,13 @@ class RayWorkers:
         finally:
             signal.signal(signal.SIGTERM, handler)
         try:
-            self._check_demand([node["Resources"] for node in ray.nodes() if node["Alive"]])
+            machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            check_store(len(machines))
+            self._check_demand(machines)
+            self._do = self._task()
         except UserError:
             ray.shutdown()
             raise
-        known = {name: amount for name, amount in self._demand.items() if name in _KNOWN}
-        others = {name: amount for name, amount in self._demand.items() if name not in _KNOWN}
-        self._do = ray.remote(max_retries=0, resources=others, **known)(_do)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -143,6 +159,16 @@ class RayWorkers:
         """Of a Ray that is started here: so many workers fit, whatever the number of cores."""
         cpus = ceil(self.count * self._demand["num_cpus"])
         return {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+
+    def _task(self) -> Any:
+        import ray
+
+        known = {name: amount for name, amount in self._demand.items() if name in _KNOWN}
+        others = {name: amount for name, amount in self._demand.items() if name not in _KNOWN}
+        try:
+            return ray.remote(max_retries=0, resources=others, **known)(_do)
+        except ValueError as error:  # one and a half GPUs, say
+            raise UserError(f"resources: {error}") from error
 
     def _check_demand(self, machines: list[Mapping[str, float]]) -> None:
         for name, amount in self._demand.items():

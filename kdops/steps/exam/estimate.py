@@ -1,6 +1,6 @@
 """How long cells will take, from what finished runs took."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import mean
 
 from kdops.steps.exam.grid import Cell
@@ -21,6 +21,7 @@ class Estimator:
         students: the finished students of the store.
         teachers: its finished teachers.
         taught: data sets and seeds whose teacher is finished.
+        sources: the encoder that is fine-tuned, by data set: a large teacher takes another time than a small one.
         states: all cells, with the run that did each, None where there is none.
     """
 
@@ -29,10 +30,11 @@ class Estimator:
         students: Sequence[FinishedWork],
         teachers: Sequence[FinishedWork],
         taught: set[tuple[str, int]],
+        sources: Mapping[str, str],
         states: Mapping[Cell, str | None],
     ) -> None:
         self._students, self._teachers = students, teachers
-        self._taught = set(taught)
+        self._taught, self._sources = set(taught), sources
         self._alone = {_shares_baseline(cell) for cell, finished in states.items() if finished}
         self._finished = {cell for cell, finished in states.items() if finished}
 
@@ -40,15 +42,23 @@ class Estimator:
         """What a cell takes, asked in the order in which cells are done; None: something in it was never measured."""
         if cell in self._finished:
             return 0.0
-        like = [one for one in self._students if _alike(one, cell, _STUDENT)]
+        source = self._sources[cell.dataset]
+        students = [one for one in self._students if _param(one, "teacher") == source]
+        teachers = [one for one in self._teachers if _param(one, "teacher") == source]
+        like = [one for one in students if _alike(one, cell, _STUDENT)]
         parts = [_mean(_own(one.seconds) for one in like)]
         if (cell.dataset, cell.seed) not in self._taught:
             self._taught.add((cell.dataset, cell.seed))
-            parts.append(_mean(one.seconds.get(_TEACHER) for one in self._teachers if _alike_teacher(one, cell)))
+            parts.append(_mean(one.seconds.get(_TEACHER) for one in teachers if _alike_teacher(one, cell)))
         if RECIPES[cell.recipe].distills and _shares_baseline(cell) not in self._alone:
             self._alone.add(_shares_baseline(cell))
-            parts.append(_mean(_baseline(one.seconds) for one in self._students if _alike_baseline(one, cell)))
+            parts.append(_mean(_baseline(one.seconds) for one in students if _alike_baseline(one, cell)))
         return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def side_by_side(seconds: Collection[float], workers: int) -> float:
+    """How long workers take for cells together, each done by one of them: the longest, or their share of all."""
+    return max(max(seconds, default=0.0), sum(seconds) / workers)
 
 
 def in_words(seconds: float | None) -> str:

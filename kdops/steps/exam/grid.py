@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from math import isfinite
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -14,6 +15,8 @@ from kdops.training.recipes import RECIPES
 
 EVERYTHING = "all"
 RAY = "ray"
+_MAY_BE_NONE = "num_gpus"
+_RESOURCES = "give names with numbers, as in num_cpus=1,num_gpus=0.25"
 
 _PRESETS = {
     # arXiv:2201.00558, on those of its data sets that are public; their own teacher is the study's.
@@ -42,7 +45,7 @@ class ExamConfig(BaseModel):
         plan: only say what would be done.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     each: DistillConfig = DistillConfig()
     preset: Literal["paper"] | None = None
@@ -68,11 +71,13 @@ class ExamConfig(BaseModel):
             return value
         if info.data.get("backend") != RAY:
             raise ValueError(f"only backend={RAY} knows resources")
-        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-        try:
-            return {name.strip(): float(amount) for name, _, amount in pairs}
-        except ValueError as error:
-            raise ValueError("give names with numbers, as in num_cpus=1,num_gpus=0.25") from error
+        demand = _amounts(value)
+        for name, amount in demand.items():
+            # Ray does not count workers that ask for no CPU: any number of them would fit on one machine.
+            if not isfinite(amount) or amount < 0 or (amount == 0 and name != _MAY_BE_NONE):
+                least = "at least 0" if name == _MAY_BE_NONE else "more than 0"
+                raise ValueError(f"{name} must be a number, {least}")
+        return demand
 
     @field_validator("students")
     @classmethod
@@ -121,6 +126,17 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.student} {self.recipe} seed {self.seed}"
+
+
+def _amounts(value: str) -> dict[str, float]:
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    try:
+        demand = {name.strip(): float(amount) for name, _, amount in pairs}
+    except ValueError as error:
+        raise ValueError(_RESOURCES) from error
+    if "" in demand:
+        raise ValueError(_RESOURCES)
+    return demand
 
 
 def in_turns(groups: Sequence[Sequence[Cell]]) -> list[Cell]:

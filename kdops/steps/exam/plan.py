@@ -3,24 +3,25 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from kdops.data.corpus import Corpus
-from kdops.data.unlabeled import Unlabeled
+from kdops.data.unlabeled import SOURCES, Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.students import STUDENTS
 from kdops.models.teacher import SCRATCH
 from kdops.steps.distill import DistillConfig, check_choices, check_source
 from kdops.steps.exam.cluster import check_cluster
-from kdops.steps.exam.estimate import Estimator, in_words
+from kdops.steps.exam.estimate import Estimator, in_words, side_by_side
 from kdops.steps.exam.grid import RAY, Cell, ExamConfig, in_turns
 from kdops.steps.setup import checked_corpus
 from kdops.steps.tables import aligned
 from kdops.steps.teacher import KnownTeacher, find_teacher
 from kdops.tracking.names import Role
 from kdops.tracking.results import read_finished
-from kdops.training.recipes import RECIPES
+from kdops.training.recipes import EMBEDDINGS, RECIPES
 from kdops.training.tuning import open_storage
 
 Given = ParamSpec("Given")
@@ -28,6 +29,9 @@ Result = TypeVar("Result")
 
 # What each backend needs beyond kdops[train], and how one comes by it.
 _BACKENDS = {"loky": None, RAY: "ray"}
+# Parameters that may be paths, and their values that never are.
+_PLACES = ("teacher", "unlabeled", "embeddings")
+_NO_PLACES = (SCRATCH, *SOURCES, *EMBEDDINGS)
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,14 @@ class Plan:
         counts = f"{len(self.cells)} cells: {len(self.cells) - len(self.to_do)} finished, {len(self.to_do)} to do"
         known = [one.seconds for one in self.to_do if one.seconds is not None]
         unknown = len(self.to_do) - len(known)
-        workers = f"with {self.workers} {'worker' if self.workers == 1 else 'workers'}"
         if not self.to_do:
             return counts
         if not known:
             return f"{counts}; time: unknown, nothing like them was measured yet"
+        at_work = min(self.workers, len(self.to_do))
+        workers = f"with {at_work} {'worker' if at_work == 1 else 'workers'}"
         more = f", and unknown for {unknown} of them" if unknown else ""
-        return f"{counts}; time: about {in_words(sum(known) / self.workers)} {workers}{more}"
+        return f"{counts}; time: about {in_words(side_by_side(known, at_work))} {workers}{more}"
 
 
 def make_plan(config: ExamConfig, workers: int) -> Plan:
@@ -109,13 +114,23 @@ def make_plan(config: ExamConfig, workers: int) -> Plan:
             ]
             states |= {cell: _finished(cell, corpus, unlabeled, teacher, done) for cell in group}
             groups.append(group)
-    estimator = Estimator(finished, read_finished(Role.TEACHER), taught, states)
+    sources = {corpus.name: config.each.source(corpus) for corpus, _ in found.values()}
+    estimator = Estimator(finished, read_finished(Role.TEACHER), taught, sources, states)
     return Plan([Planned(cell, states[cell], estimator.seconds(cell)) for cell in in_turns(groups)], workers)
 
 
 def _cell(config: ExamConfig, dataset: str, corpus: Corpus, student: str, recipe: str, seed: int) -> Cell:
     asked = config.cell(dataset, student, recipe, seed)
-    return Cell(corpus.name, asked, fingerprint("cell", corpus.fingerprint, asked.model_dump()))
+    # Not the place of the data, whose content is there: two exams may call it by different paths.
+    described = asked.model_dump(exclude={"dataset"}) | {"teacher": asked.source(corpus)}
+    places = {name: _one_place(described[name]) for name in _PLACES}
+    return Cell(corpus.name, asked, fingerprint("cell", corpus.fingerprint, described | places))
+
+
+def _one_place(named: str | None) -> str | None:
+    """The same for all paths of one file or folder; names that are no paths as they are."""
+    path = None if named is None or named in _NO_PLACES else Path(named).expanduser()
+    return str(path.resolve()) if path and path.exists() else named
 
 
 def _finished(
@@ -165,7 +180,7 @@ def _corpus(config: DistillConfig) -> Corpus:
 
 def _unlabeled(config: ExamConfig, corpus: Corpus) -> Unlabeled | None:
     needed = any(RECIPES[recipe].unlabeled for recipe in config.recipes) or config.each.source(corpus) == SCRATCH
-    return config.each.unlabeled_texts(corpus) if needed else None
+    return config.each.unlabeled_texts(corpus, wanted=needed)
 
 
 class _Problems:

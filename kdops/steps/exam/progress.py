@@ -1,16 +1,19 @@
 """How far an exam is: a live line a worker in a terminal, elsewhere a line of the log for each cell that ends."""
 
 import logging
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import mean
+from typing import TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from kdops.steps.exam.estimate import in_words
+from kdops.steps.exam.estimate import in_words, side_by_side
 from kdops.steps.exam.grid import Cell
 from kdops.steps.exam.plan import Plan
 from kdops.steps.exam.work import Outcome
@@ -30,24 +33,38 @@ class Progress:
 
     def __init__(self, plan: Plan, log_of: Callable[[Cell], Path]) -> None:
         self._log_of, self._workers = log_of, plan.workers
+        # Read by the thread that draws, while this one writes.
         self._left = {one.cell: one.seconds for one in plan.to_do}
         self._finished, self._failed = len(plan.cells) - len(plan.to_do), 0
-        self._began, self._ended_since = time.monotonic(), 0
+        self._began: dict[Cell, float] = {}
+        self._took: list[float] = []
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
-        """While the work goes on: live lines, where somebody sits before a terminal."""
-        console = Console(stderr=True)
+    def shown(self, console: Console | None = None) -> Iterator[None]:
+        """While the work goes on: live lines, where somebody sits before a terminal, and what is logged above them.
+
+        Args:
+            console: where; None: stderr.
+        """
+        console, plain = console or Console(stderr=True), sys.stderr
         if not console.is_terminal:
             yield
             return
-        with Live(console=console, get_renderable=self._lines, refresh_per_second=2, transient=True):
+        with (
+            Live(console=console, get_renderable=self._lines, refresh_per_second=2, transient=True),
+            # Live has put a stream that it knows of in the place of stderr.
+            _logging_to(sys.stderr, instead_of=plain),
+        ):
             yield
+
+    def begins(self, cell: Cell) -> None:
+        """Take down that a worker is given a cell."""
+        self._began[cell] = time.monotonic()
 
     def ended(self, outcome: Outcome) -> None:
         """Count a cell that is no longer worked on, and say so."""
+        self._took.append(self._worked_s(outcome.cell))
         del self._left[outcome.cell]
-        self._ended_since += 1
         if outcome.error:
             self._failed += 1
         else:
@@ -62,24 +79,46 @@ class Progress:
 
     @property
     def _seconds_left(self) -> float | None:
-        known = [seconds for seconds in self._left.values() if seconds is not None]
-        unknown = len(self._left) - len(known)
-        if unknown and not self._ended_since:
-            return None
         # What was never measured takes as long as the cells that ended so far.
-        usual = self._workers * (time.monotonic() - self._began) / max(self._ended_since, 1)
-        return (sum(known) + unknown * usual) / self._workers
+        usual = mean(self._took) if self._took else None
+        left = []
+        for cell, measured in tuple(self._left.items()):
+            seconds = usual if measured is None else measured
+            if seconds is None:
+                return None
+            left.append(max(seconds - self._worked_s(cell), 0.0))
+        return side_by_side(left, self._workers)
+
+    def _worked_s(self, cell: Cell) -> float:
+        began = self._began.get(cell)
+        return 0.0 if began is None else time.monotonic() - began
 
     def _lines(self) -> Group:
-        working = [cell for cell in tuple(self._left) if self._log_of(cell).exists()]
-        lines = [
-            Text(f"{cell}: {_last_line(self._log_of(cell))}", no_wrap=True, overflow="ellipsis") for cell in working
-        ]
+        said = {cell: _last_line(self._log_of(cell)) for cell in tuple(self._left)}
+        lines = [Text(f"{cell}: {line}", no_wrap=True, overflow="ellipsis") for cell, line in said.items() if line]
         return Group(*lines, Text(str(self), style="bold"))
 
 
-def _last_line(log: Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-        lines: Sequence[str] = file.read().decode("utf-8", "replace").split("\n")
+def _last_line(log: Path) -> str | None:
+    """What a cell said last; None: it was not begun, or its log cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return None
     return next((line.strip() for line in reversed(lines) if line.strip()), "begins")
+
+
+@contextmanager
+def _logging_to(stream: TextIO, *, instead_of: TextIO) -> Iterator[None]:
+    """A handler keeps the stream that it was made with, so each that writes to the one gets the other meanwhile."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    moved = [one for one in handlers if one.stream is instead_of]
+    for handler in moved:
+        handler.setStream(stream)
+    try:
+        yield
+    finally:
+        for handler in moved:
+            handler.setStream(instead_of)

@@ -100,7 +100,7 @@ def _worked_off(config: ExamConfig, plan: Plan, exam_run: str) -> list[Outcome]:
         workshop = Workshop(exam_run, logs, processes, 60 * config.hung_after_min)
         progress = Progress(plan, workshop.log_of)
         with progress.shown():
-            for outcome in workshop.outcomes([one.cell for one in plan.to_do]):
+            for outcome in workshop.outcomes([one.cell for one in plan.to_do], progress.begins):
                 progress.ended(outcome)
                 outcomes.append(outcome)
     return outcomes

@@ -8,7 +8,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,7 +96,10 @@ class _Attempt:
         return 0.0 if self._alive is None else now - self._alive
 
     def _time(self) -> int:
-        return self.log.stat().st_mtime_ns if self.log.exists() else 0
+        try:
+            return self.log.stat().st_mtime_ns
+        except OSError:  # not begun, or its disk cannot be read
+            return 0
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,14 @@ class Workshop:
         """What a cell says; there is no such file before it is begun."""
         return self.logs / f"{cell.dataset}-{cell.student}-{cell.recipe}-{cell.seed}.log"
 
-    def outcomes(self, cells: Sequence[Cell]) -> Iterator[Outcome]:
+    def outcomes(self, cells: Sequence[Cell], begins: Callable[[Cell], None] = lambda cell: None) -> Iterator[Outcome]:
         """Work off all cells, each outcome as soon as it is there; what another exam works on comes last.
 
         A cell whose worker process hung or was killed is begun once more, in another one.
+
+        Args:
+            cells: which.
+            begins: told of each cell that a worker is given, also when it is given again.
 
         Raises:
             Stopped: something that all cells need went away.
@@ -134,6 +141,7 @@ class Workshop:
                 attempt = left.popleft()
                 if attempt.waits:
                     logger.info("waiting for what another exam works on: %s", attempt.cell)
+                begins(attempt.cell)
                 running[self._start(attempt)] = attempt
             for future in wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done:
                 outcome = self._outcome(running.pop(future), future, left)
@@ -145,9 +153,14 @@ class Workshop:
                     self.processes.kill(future)
 
     def _start(self, attempt: _Attempt) -> Future[Outcome]:
-        return self.processes.start(
-            run_cell, attempt.cell, self.exam_run, attempt.log, logger.getEffectiveLevel(), attempt.waits
-        )
+        try:
+            return self.processes.start(
+                run_cell, attempt.cell, self.exam_run, attempt.log, logger.getEffectiveLevel(), attempt.waits
+            )
+        except Exception as error:  # no process can be started, which the next cell may find better
+            failed: Future[Outcome] = Future()
+            failed.set_exception(error)
+            return failed
 
     def _outcome(self, attempt: _Attempt, future: Future[Outcome], left: deque[_Attempt]) -> Outcome | None:
         """How an attempt ended; None: the cell is to be tried again."""
@@ -161,6 +174,8 @@ class Workshop:
             logger.warning("%s: its worker process %s; it is begun again in another", cell, how)
             left.appendleft(_Attempt(cell, attempt.log, attempt.number + 1, attempt.waits))
             return None
+        except Exception as error:  # whatever else came back instead of an outcome, the others go on
+            return Outcome(cell, error=store.one_line(error))
         if outcome.stopped:
             raise Stopped(outcome.stopped)
         if outcome.busy:
@@ -180,12 +195,14 @@ def run_cell(cell: Cell, exam_run: str, log: Path, level: int, waits: bool) -> O
         waits: whether to wait for another exam that works on the cell; else the outcome is `busy`.
     """
     locks = home() / _LOCKS
-    locks.mkdir(parents=True, exist_ok=True)
     try:
+        locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{cell.key}.lock", timeout=-1 if waits else 0), _saying_all_to(log, level):
             return _distilled(cell, exam_run)
     except Timeout:
         return Outcome(cell, busy=True)
+    except Exception as error:  # no lock or log can be made, on a disk that is full, say
+        return Outcome(cell, error=store.one_line(error))
 
 
 def _distilled(cell: Cell, exam_run: str) -> Outcome:
@@ -197,7 +214,9 @@ def _distilled(cell: Cell, exam_run: str) -> Outcome:
     except Stopped as error:
         return Outcome(cell, stopped=str(error))
     except Exception as error:  # whatever is wrong with this cell, the others go on
-        traceback.print_exc()
+        # The log may lie on the very disk that is full.
+        with suppress(OSError):
+            traceback.print_exc()
         return Outcome(cell, error=store.one_line(error))
     said = f"test {done.main_metric} {done.student[f'test.{done.main_metric}']:.4f}"
     return Outcome(cell, run_id=done.run_id, said=f"{said} (found finished)" if done.reused else said)

@@ -21,6 +21,7 @@ def test_the_words_of_mlproject_are_read() -> None:
 def test_resources_are_numbers_by_name() -> None:
     config = cli.settings(ExamConfig, backend="ray", resources="num_cpus=1, num_gpus=0.25")
     assert config.resources == {"num_cpus": 1.0, "num_gpus": 0.25}
+    assert cli.settings(ExamConfig, backend="ray", resources="num_gpus=0").resources == {"num_gpus": 0.0}
 
 
 def test_the_grid_of_the_paper_is_its_public_data_sets_with_its_teacher() -> None:
@@ -38,6 +39,23 @@ def test_what_is_given_goes_before_the_preset() -> None:
 @pytest.mark.parametrize(
     ("given", "line"),
     [
+        *(
+            (
+                {"backend": "ray", "resources": f"num_cpus={amount}"},
+                f"resources=num_cpus={amount}: num_cpus must be a number, more than 0",
+            )
+            for amount in ("nan", "inf", "-1", "0")
+        ),
+        (
+            {"backend": "ray", "resources": "num_cpus=1,num_gpus=-1"},
+            "resources=num_cpus=1,num_gpus=-1: num_gpus must be a number, at least 0",
+        ),
+        (
+            {"backend": "ray", "resources": "=1"},
+            "resources==1: give names with numbers, as in num_cpus=1,num_gpus=0.25",
+        ),
+        ({"hung_after_min": "inf"}, "hung_after_min=inf: Input should be a finite number"),
+        ({"hung_after_min": "nan"}, "hung_after_min=nan: Input should be a finite number"),
         ({"seeds": "0"}, "seeds=0: Input should be greater than or equal to 1"),
         ({"hung_after_min": "0"}, "hung_after_min=0: Input should be greater than 0"),
         ({"resources": "num_gpus=1"}, "resources=num_gpus=1: only backend=ray knows resources"),

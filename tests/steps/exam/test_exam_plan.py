@@ -127,3 +127,25 @@ def test_two_data_sets_of_one_name(tracking_uri: str, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with pytest.raises(UserError, match="are both called one; rename one of them"):
         make_plan(config(write(tmp_path / "one"), write(tmp_path / "other" / "one")), workers=1)
+
+
+@pytest.mark.usefixtures("taught")
+def test_another_path_of_the_same_data_is_the_same_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "rev")
+    texts = folder / "more.jsonl"
+    texts.write_text("".join(f'{{"text": "enak sekali {number}"}}\n' for number in range(9)), encoding="utf-8")
+    vectors = folder / "words.vec"
+    vectors.write_text("1 2\nenak 0.1 0.2\n", encoding="utf-8")
+
+    def keys(dataset: str, unlabeled: str, embeddings: str) -> list[str]:
+        asked = config(dataset, recipes=("kd-unlabeled",))
+        each = asked.each.model_copy(update={"unlabeled": unlabeled, "embeddings": embeddings, "length_filter": False})
+        return [one.cell.key for one in make_plan(asked.model_copy(update={"each": each}), workers=1).cells]
+
+    monkeypatch.chdir(tmp_path)
+    known = keys("rev", "rev/more.jsonl", "rev/words.vec")
+    assert len(set(known)) == len(known)
+    assert keys("./rev", "./rev/more.jsonl", "./rev/words.vec") == known
+    assert keys(str(folder), str(texts), str(vectors)) == known
+    (tmp_path / "other.vec").write_text(vectors.read_text(encoding="utf-8"), encoding="utf-8")
+    assert not set(keys("rev", "rev/more.jsonl", "other.vec")) & set(known)

@@ -2,7 +2,10 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -13,8 +16,6 @@ from kdops.home import home
 from kdops.steps.distill import DistillConfig
 from kdops.steps.exam import work
 from kdops.steps.exam.grid import Cell
-from kdops.steps.exam.plan import Plan, Planned
-from kdops.steps.exam.progress import Progress
 from kdops.steps.exam.work import Outcome, Workshop
 from kdops.steps.summary import Distilled
 from kdops.training.workers import Workers
@@ -63,12 +64,16 @@ def _nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cell_keeps_no_other_up_whatever_becomes_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """One fails, one kills its worker each time, one hangs the first time."""
+    """One fails, one does so with its log on a full disk, one kills its worker each time, one hangs the first time."""
+    on_full_disk = cell("cnn", 2)
     with Workers(2) as processes:
         shop = Workshop("exam", tmp_path / "logs", processes, hung_after_s=6)
-        ended = {one.cell: one for one in shop.outcomes([FAILS, HANGS, DIES, GOOD])}
+        shop.logs.mkdir()
+        shop.log_of(on_full_disk).symlink_to("/dev/full")
+        ended = {one.cell: one for one in shop.outcomes([FAILS, on_full_disk, HANGS, DIES, GOOD])}
     assert (ended[GOOD].run_id, ended[GOOD].said) == ("exam-bilstm", "test f1_macro 0.5000")
     assert ended[FAILS].error == "ValueError: this one fails"
+    assert ended[on_full_disk].error == ended[FAILS].error
     assert "Traceback" in shop.log_of(FAILS).read_text(encoding="utf-8")
     assert ended[DIES].error == "2 worker processes did not get through it; the last was killed"
     assert ended[HANGS].run_id == "exam-bert-mini"
@@ -96,16 +101,48 @@ def test_what_another_exam_works_on_comes_last_and_a_server_that_went_away_ends_
             list(shop.outcomes([NEEDS_THE_SERVER]))
 
 
-def test_progress_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "kdops")
-    done = cell("bert-mini")
-    plan = Plan([Planned(done, "run", 0.0), *(Planned(one, None, 120.0) for one in CELLS)], workers=2)
-    assert plan.summary == "4 cells: 1 finished, 3 to do; time: about 3 min with 2 workers"
-    progress = Progress(plan, lambda one: tmp_path / one.student)
-    assert str(progress) == "1 finished, 3 left, 3 min"
-    progress.ended(Outcome(CELLS[0], run_id="run", said="test f1_macro 0.5000"))
-    progress.ended(Outcome(CELLS[1], error="ValueError: no"))
-    assert [record.getMessage() for record in caplog.records] == [
-        "emot bilstm kd-unlabeled-teacher seed 1: test f1_macro 0.5000; 2 finished, 2 left, 2 min",
-        "emot cnn kd-unlabeled-teacher seed 1: failed: ValueError: no; 2 finished, 1 failed, 1 left, 1 min",
+def test_no_lock_or_no_log_is_that_cells_failure(tmp_path: Path) -> None:
+    """Both are found out before this process would be given over to the cell."""
+    outcome = run_cell(GOOD, "exam", tmp_path, logging.INFO, False)
+    assert (outcome.cell, outcome.error.partition(":")[0]) == (GOOD, "IsADirectoryError")
+    (home() / "exam" / f"{GOOD.key}.lock").unlink(missing_ok=True)
+    (home() / "exam").rmdir()
+    (home() / "exam").touch()
+    outcome = run_cell(GOOD, "exam", tmp_path / "log", logging.INFO, False)
+    assert (outcome.cell, outcome.error.partition(":")[0]) == (GOOD, "FileExistsError")
+
+
+class BrokenProcesses:
+    """One cell after the other comes back as an error, some cannot even be begun."""
+
+    count = 1
+    deaths: tuple[type[Exception], ...] = (EOFError,)
+
+    def __init__(self, *errors: Exception) -> None:
+        self._errors = iter(errors)
+
+    def start(self, work: Callable[..., Outcome], *args: Any) -> Future[Outcome]:
+        error = next(self._errors)
+        if isinstance(error, OSError):
+            raise error
+        future: Future[Outcome] = Future()
+        future.set_exception(error)
+        return future
+
+    def kill(self, work: Future[Any]) -> None:
+        raise AssertionError("nothing hangs")
+
+
+def test_whatever_comes_back_instead_of_an_outcome_is_that_cells_failure(tmp_path: Path) -> None:
+    processes = BrokenProcesses(
+        OSError("no more processes"), RuntimeError("the raylet\nis gone"), EOFError(), TypeError("no outcome")
+    )
+    begun: list[Cell] = []
+    ended = list(Workshop("exam", tmp_path, processes, hung_after_s=60).outcomes(CELLS, begun.append))
+    assert [one.error for one in ended] == [
+        "OSError: no more processes",
+        "RuntimeError: the raylet is gone",
+        "TypeError: no outcome",
     ]
+    # The last one's worker died first.
+    assert begun == [*CELLS, CELLS[-1]]
