@@ -1,21 +1,26 @@
-"""Keeps `mlflow run` from turning KILLED into FAILED, and from logging the password of an Optuna storage.
+"""Keeps `mlflow run` from turning KILLED into FAILED, logging a storage's password, and asking in vain for minutes.
 
 When the process that it started ends with an error, `mlflow run` marks its run FAILED, also a run that the process has
 closed as KILLED: it means to leave closed runs alone, but compares a status's name with a number. And it logs all its
-parameters before that process starts. MLflow makes one `mlflow.run_context_provider` plugin in each process, so this
-one is there in time to set such runs right at the end, and to refuse a password at the beginning.
+parameters before that process starts. Before that it makes a run, for which it asks a server that is not there again
+and again, and shows tracebacks then. MLflow makes one `mlflow.run_context_provider` plugin in each process, so this one
+is there in time to set such runs right at the end, and to refuse passwords and servers at the beginning.
 """
 
 import atexit
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from kdops.errors import UserError
+from kdops.tracking import server, store
 
 _STORAGE = "storage="
 _RUN_ID = "MLFLOW_RUN_ID"  # set by `mlflow run` for its child
+_TRACKING_URI = "MLFLOW_TRACKING_URI"
+_ENV_FILE = "--env-file"  # the one option that may stand between `mlflow` and `run`
 _NAME = "name: kdops"
 
 
@@ -24,10 +29,14 @@ class StatusKeeper:
 
     def __init__(self) -> None:
         # Not `sys.argv`, which has no program yet while `python -m mlflow` is starting.
-        if "run" in sys.orig_argv and any(Path(argument).name == "mlflow" for argument in sys.orig_argv):
-            atexit.register(_restore)
-            if any(_is_kdops(Path(argument)) for argument in sys.orig_argv):
-                _refuse_passwords(sys.orig_argv)
+        arguments = _arguments_of_run(sys.orig_argv)
+        if arguments is None:
+            return
+        atexit.unregister(_restore)  # once is enough, also where kdops is found on two paths
+        atexit.register(_restore)
+        if "--help" not in arguments and any(_is_kdops(Path(argument)) for argument in arguments):
+            _refuse_passwords(arguments)
+            _refuse_server()
 
     def in_context(self) -> bool:
         """Never: there are no tags to add."""
@@ -51,14 +60,41 @@ def check_storage(url: str) -> None:
         raise UserError(f"{_reason(url)}; run {run_id} holds it already: delete that run for good, or change it")
 
 
-def _refuse_passwords(arguments: list[str]) -> None:
+def _arguments_of_run(command: Sequence[str]) -> Sequence[str] | None:
+    """What follows `mlflow run`; None for any other command, `mlflow server` for one."""
+    at = next((at for at, argument in enumerate(command) if Path(argument).name == "mlflow"), len(command))
+    rest = command[at + 1 :]
+    if rest and rest[0].startswith(_ENV_FILE):
+        rest = rest[1 if "=" in rest[0] else 2 :]
+    return rest[1:] if rest and rest[0] == "run" else None
+
+
+def _refuse_passwords(arguments: Sequence[str]) -> None:
     for argument in arguments:
         _, given, url = argument.partition(_STORAGE)
         if given and _holds_password(url):
-            sys.stderr.write(f"error: {_reason(url)}\n")
-            sys.stderr.flush()
-            # Not `sys.exit`: this is within MLflow's import, where `python -m mlflow` would show a traceback.
-            os._exit(2)
+            _refuse(_reason(url))
+
+
+def _refuse_server() -> None:
+    try:
+        _check_server(os.environ.get(_TRACKING_URI, ""))
+    except UserError as error:
+        _refuse(str(error))
+    store.be_patient()
+
+
+def _check_server(uri: str) -> None:
+    # A database or a folder answers at once, whatever it answers.
+    if uri.startswith(("http://", "https://")):
+        server.check(uri)
+
+
+def _refuse(reason: str) -> None:
+    sys.stderr.write(f"error: {reason}\n")
+    sys.stderr.flush()
+    # Not `sys.exit`: this is within MLflow's import, where `python -m mlflow` would show a traceback.
+    os._exit(2)
 
 
 def _reason(url: str) -> str:
@@ -80,6 +116,13 @@ def _is_kdops(folder: Path) -> bool:
 
 
 def _restore() -> None:
-    from kdops.tracking import store
+    import mlflow
+    from mlflow.exceptions import MlflowException
 
-    store.restore_statuses()
+    try:
+        # By now the server may be gone, and the user has been told.
+        _check_server(mlflow.get_tracking_uri())
+        store.be_impatient()
+        store.restore_statuses()
+    except (UserError, MlflowException, OSError) as error:
+        sys.stderr.write(f"runs that were interrupted may be left as FAILED: {store.one_line(error)}\n")

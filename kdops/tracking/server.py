@@ -10,6 +10,7 @@ _DATABASE_TIMEOUT_S = 30
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _NEEDS_DATABASE = "/api/2.0/mlflow/experiments/search?max_results=1"
+_UNAUTHORIZED = 401
 _SERVER_ERROR = 500
 _EXAMPLES = "http://host:5000, sqlite:///mlflow.db or postgresql://user@host/name"
 
@@ -21,7 +22,8 @@ def check(uri: str) -> None:
         uri: Where runs are kept, as in `MLFLOW_TRACKING_URI`.
 
     Raises:
-        UserError: The address is none that kdops can use, or nothing answers there within a few seconds.
+        UserError: The address is none that kdops can use, nothing answers there within a few seconds, or it refuses the
+            user's name or password.
     """
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme in ("http", "https"):
@@ -43,7 +45,7 @@ def _check_server(uri: str) -> None:
     from mlflow.utils.rest_utils import http_request
 
     # MLflow's own request, so that its settings for certificates, passwords and proxies hold here too.
-    # A refusal will do as well: it comes from something that is there.
+    # Another refusal than of the password will do as well: it comes from something that is there.
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
         for question, timeout_s in (("/health", _TIMEOUT_S), (_NEEDS_DATABASE, _DATABASE_TIMEOUT_S)):
@@ -52,6 +54,11 @@ def _check_server(uri: str) -> None:
             )
     except MlflowException as error:
         raise UserError(f"tracking server {uri} does not answer ({_reason(error)}): is it running?") from error
+    if answer.status_code == _UNAUTHORIZED:
+        raise UserError(
+            f"tracking server {uri} refuses your name or password (status {_UNAUTHORIZED}): "
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to what its admin gave you"
+        )
     if answer.status_code >= _SERVER_ERROR:
         raise UserError(
             f"tracking server {uri} does not answer (status {answer.status_code}): is its database running?"

@@ -38,6 +38,11 @@ def be_patient() -> None:
     os.environ.setdefault(_RETRIES, _PATIENCE_RETRIES)
 
 
+def be_impatient() -> None:
+    """From now on ask a server once only: nobody waits for it while everything is closed."""
+    os.environ[_RETRIES] = "0"
+
+
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
     """Around what needs the tracking store: tells an error of the work from a server that went away.
@@ -54,8 +59,7 @@ def answering() -> Iterator[None]:
         try:
             server.check(mlflow.get_tracking_uri())
         except UserError as gone:
-            # Nobody waits for it again while everything is closed.
-            os.environ[_RETRIES] = "0"
+            be_impatient()
             raise Stopped(
                 f"{gone} (what is finished is kept, and the same command goes on from there once it answers)"
             ) from error

@@ -36,7 +36,7 @@ before = registry.find_version("reviews", "champion")
 print("decided", flush=True)
 sys.stdin.readline()
 try:
-    champion.move(to, expected=before, tags={}, description="", farewell={})
+    champion.move(to, expected=before, tags={}, description="")
     print("won", flush=True)
 except UserError as error:
     print(f"lost: {error}", flush=True)
@@ -72,9 +72,16 @@ class Story:
 
     def run(self, name: str, person: str, command: list[str], **more: str) -> Done:
         """`python -m entrypoints.COMMAND`, to its end."""
+        return self._run(name, person, ["-m", f"entrypoints.{command[0]}", *command[1:]], **more)
+
+    def mlflow_run(self, name: str, person: str, entry_point: str, **more: str) -> Done:
+        """`mlflow run` of an entry point with its defaults, to its end."""
+        return self._run(name, person, ["-m", "mlflow", "run", str(ROOT), "-e", entry_point], **more)
+
+    def _run(self, name: str, person: str, arguments: list[str], **more: str) -> Done:
         started = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", f"entrypoints.{command[0]}", *command[1:]],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=self.settings(person, **more),
             capture_output=True,
@@ -127,6 +134,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             team.add(name)
         promote = ["promote", *options(dataset=story.folder / "reviews")]
         story.run("wrong password", ALICE, promote, MLFLOW_TRACKING_PASSWORD="guessed")
+        story.mlflow_run("wrong password for mlflow run", ALICE, "promote", MLFLOW_TRACKING_PASSWORD="guessed")
         story.run("wrong port", ALICE, promote, MLFLOW_TRACKING_URI="http://127.0.0.1:1")
         story.run_until("trial 0 kd: ", team.kill, "cut off")
         story.run("server gone", ALICE, story.asked)
@@ -148,7 +156,8 @@ def _as_bob(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("wrong password", "401"),
+        ("wrong password", "401): set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        ("wrong password for mlflow run", "401): set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
         ("wrong port", "does not answer"),
         ("server gone", "does not answer"),
         ("database gone", "is its database running?"),
@@ -267,14 +276,19 @@ class TestWhoMayAsk:
         assert story.team.status(self.PATH, alice | {"Host": "evil.example.com"}) == 403
 
     def test_a_name_is_given_once(self, story: Story) -> None:
-        done = subprocess.run(
-            [sys.executable, ROOT / "server" / "add_user.py", ALICE],
-            env=story.team.environment | {"MLFLOW_TRACKING_URI": story.team.uri},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 1
-        assert done.stderr.endswith(f"error: there is a user {ALICE} already\n")
+        assert self.added(story, ALICE) == f"error: there is a user {ALICE} already"
+
+    def test_the_admin_may_come_by_the_environment(self, story: Story) -> None:
+        password = (story.team.folder / "admin-password").read_text(encoding="utf-8")
+        admin = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": password}
+        elsewhere = {"KDOPS_SERVER_HOME": str(story.folder / "nothing here")}
+        assert self.added(story, ALICE, **elsewhere, **admin) == f"error: there is a user {ALICE} already"
+        guessed = self.added(story, "carol", **elsewhere, **admin | {"MLFLOW_TRACKING_PASSWORD": "guessed"})
+        assert "refuses your name or password (status 401)" in guessed
+
+    def test_nobody_but_the_admin_adds_people(self, story: Story) -> None:
+        said = self.added(story, "carol", **story.team.people[ALICE])
+        assert said.startswith("error: alice is not the admin: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASS")
 
     def test_passwords_are_no_arguments_that_everybody_sees(self, story: Story) -> None:
         secrets = [
@@ -284,6 +298,20 @@ class TestWhoMayAsk:
         seen = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert all(secrets)
         assert not [secret for secret in secrets if secret in seen]
+
+    @staticmethod
+    def added(story: Story, name: str, **more: str) -> str:
+        """What `add_user.py` says in its one line when it adds nobody."""
+        done = subprocess.run(
+            [sys.executable, ROOT / "server" / "add_user.py", name],
+            env=story.team.environment | {"MLFLOW_TRACKING_URI": story.team.uri, **more},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        assert done.stdout == ""
+        (line,) = done.stderr.splitlines()
+        return line
 
     @staticmethod
     def basic(story: Story, person: str) -> dict[str, str]:

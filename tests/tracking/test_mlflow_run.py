@@ -4,15 +4,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import mlflow
 import psutil
 import pytest
 
-from kdops.tracking import names
+from kdops.tracking import mlflow_run, names
 from kdops.tracking.names import Status
 
 ROOT = Path(__file__).parents[2]
+SECONDS = 30  # most of it imports, on a busy machine
 
 PROJECT = """
 name: tiny
@@ -113,3 +115,95 @@ def test_the_password_of_a_storage_is_refused_before_it_is_logged(
         "leave the password out, and keep it in ~/.pgpass or PGPASSWORD"
     ]
     assert statuses() == {}
+
+
+def mlflow_command(*arguments: str, environment: dict[str, str]) -> tuple[subprocess.CompletedProcess[str], float]:
+    """`mlflow ARGUMENTS`, with MLflow's own patience, and how many seconds it took."""
+    kept = {name: value for name, value in environment.items() if name != "MLFLOW_HTTP_REQUEST_MAX_RETRIES"}
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "mlflow", *arguments], env=kept, capture_output=True, text=True, check=False, timeout=120
+    )
+    return done, time.monotonic() - started
+
+
+def test_a_server_that_is_not_there_is_refused_before_mlflow_asks_it(closed: str, environment: dict[str, str]) -> None:
+    wrong = environment | {"MLFLOW_TRACKING_URI": closed}
+    done, seconds = mlflow_command("run", str(ROOT), "-e", "distill", environment=wrong)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: tracking server {closed} does not answer (")
+    assert line.endswith("refused): is it running?")
+    assert seconds < SECONDS
+
+
+def test_a_wrong_password_is_refused_before_mlflow_asks_with_it(guarded: str, environment: dict[str, str]) -> None:
+    wrong = environment | {"MLFLOW_TRACKING_URI": guarded, "MLFLOW_TRACKING_USERNAME": "alice"}
+    done, seconds = mlflow_command("run", str(ROOT), "-e", "distill", environment=wrong)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: tracking server {guarded} refuses your name or password (status 401): ")
+    assert "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in line
+    assert seconds < SECONDS
+
+
+# As `mlflow run` that fails by itself, after the server went away.
+AT_ITS_END = """
+import sys
+sys.orig_argv = ["python", "-m", "mlflow", "run", "another-project"]
+import mlflow
+sys.exit(3)
+"""
+
+
+def test_a_server_that_went_away_is_not_waited_for_at_the_end(closed: str, environment: dict[str, str]) -> None:
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ITS_END],
+        env=environment | {"MLFLOW_TRACKING_URI": closed},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("runs that were interrupted may be left as FAILED: tracking server")
+    assert time.monotonic() - started < SECONDS
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("python -m mlflow run . -e distill", [".", "-e", "distill"]),
+        ("/usr/bin/python3 /usr/bin/mlflow --env-file .env run .", ["."]),
+        ("python /usr/bin/mlflow --env-file=.env run .", ["."]),
+        ("python -m mlflow server --host run .", None),
+        ("python -m mlflow ui", None),
+        ("python -m mlflow", None),
+        ("python -m entrypoints.distill --dataset run", None),
+        ("python -m uvicorn mlflow.server.fastapi_app:app run", None),
+    ],
+)
+def test_mlflow_run_is_told_from_other_commands(command: str, arguments: list[str] | None) -> None:
+    assert mlflow_run._arguments_of_run(command.split()) == arguments
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-m", "mlflow", "run", "{project}", "--help"],
+        ["-m", "mlflow", "run", "{another}"],
+        ["-m", "mlflow", "server", "{project}"],
+        ["-m", "entrypoints.distill", "{project}"],
+    ],
+)
+def test_only_runs_of_this_project_ask_the_server_first(
+    arguments: list[str], closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = [argument.format(project=ROOT, another=tmp_path) for argument in arguments]
+    monkeypatch.setattr(sys, "orig_argv", ["python", *named])
+    monkeypatch.setattr(mlflow_run, "atexit", mock.Mock())
+    monkeypatch.setattr(mlflow_run.os, "_exit", lambda _: pytest.fail("refused"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", closed)
+    mlflow_run.StatusKeeper()

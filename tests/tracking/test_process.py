@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -7,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from kdops import process
+
+ROOT = Path(__file__).parents[2]
+FIELDS = ("host", "pid", "start", "machine", "boot", "namespace")
+HIGHEST_PID = 2**22  # of any kernel
+INITIAL = process._INITIAL_NAMESPACE
 
 
 def test_this_process_is_alive() -> None:
@@ -19,26 +25,99 @@ def test_an_ended_process_of_this_host_is_dead() -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=process.__file__.removesuffix("/kdops/process.py"),
+        cwd=ROOT,
     )
     assert process.is_dead(ended.stdout.strip())
 
 
+def like_this(**changed: object) -> str:
+    """The name of a process that differs from this one in what is given."""
+    fields = dict(zip(FIELDS, process.identity().split(":"), strict=True))
+    return ":".join(str(value) for value in (fields | changed).values())
+
+
 def test_a_process_id_that_was_used_again_names_a_dead_process() -> None:
-    host, pid, started = process.identity().split(":")
-    assert process.is_dead(f"{host}:{pid}:{int(started) - 60}")
+    started = int(process.identity().split(":")[2])
+    assert process.is_dead(like_this(start=started - 60))
+    assert process.is_dead(like_this(pid=HIGHEST_PID + 1))
 
 
-def test_nothing_is_known_of_other_hosts_and_of_names_that_cannot_be_read() -> None:
-    _, pid, started = process.identity().split(":")
-    assert not process.is_dead(f"elsewhere:{int(pid) + 1}:{started}")
-    assert not process.is_dead("")
-    assert not process.is_dead("a:b:c")
+@pytest.mark.parametrize("name", ["", "a:b:c", "a:b:c:d:e:f", ":" * 5, ":" * 9])
+def test_nothing_is_known_of_names_that_cannot_be_read(name: str) -> None:
+    assert not process.is_dead(name)
+
+
+def test_nothing_is_known_of_processes_whose_name_older_versions_wrote() -> None:
+    """These named the host, which two containers may share, and nothing else of the place."""
+    assert not process.is_dead(like_this(pid=HIGHEST_PID + 1).rsplit(":", 3)[0])
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"host": "elsewhere"}, {"machine": "another", "boot": "another"}, {"namespace": 4026532000}],
+    ids=["another host", "another machine of this name", "another container of this name"],
+)
+def test_nothing_is_known_of_processes_elsewhere(elsewhere: dict[str, object]) -> None:
+    assert not process.is_dead(like_this(pid=HIGHEST_PID + 1, **elsewhere))
+
+
+def place(monkeypatch: pytest.MonkeyPatch, machine: str, boot: str, namespace: str) -> None:
+    """From now on this process runs there, on a host of the same name."""
+    here = process._Place(process._place().host, machine, boot, namespace)
+    monkeypatch.setattr(process, "_place", lambda: here)
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "dead"),
+    [
+        (("machine", "first", INITIAL), ("machine", "second", INITIAL), True),
+        (("machine", "first", INITIAL), ("copy", "second", INITIAL), False),
+        (("", "first", INITIAL), ("", "second", INITIAL), False),
+        (("image", "first", "4026532000"), ("image", "second", "4026532000"), False),
+        (("machine", "first", INITIAL), ("machine", "second", "4026532000"), False),
+        (("machine", "", INITIAL), ("machine", "second", INITIAL), False),
+        (("machine", "first", ""), ("machine", "first", ""), False),
+    ],
+    ids=[
+        "a machine that started again",
+        "another machine",
+        "machines without an id",
+        "containers of one image on two machines",
+        "a machine and a container",
+        "a boot that cannot be read",
+        "a namespace that cannot be read",
+    ],
+)
+def test_what_a_start_of_the_machine_ends(
+    there: tuple[str, str, str], here: tuple[str, str, str], dead: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(monkeypatch, *there)
+    name = like_this(pid=HIGHEST_PID + 1)
+    place(monkeypatch, *here)
+    assert process.is_dead(name) is dead
+
+
+@pytest.mark.skipif(not shutil.which("unshare") or os.getuid() != 0, reason="only root may make a container")
+def test_a_container_of_the_same_host_name_is_another_place() -> None:
+    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
+    code = "import sys; from kdops import process; print(process.identity(), process.is_dead(sys.argv[1]))"
+    done = subprocess.run([*command, code, process.identity()], capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        pytest.skip(f"no container can be made here: {done.stderr}")
+    name, seen_dead = done.stdout.split()
+    assert name.split(":")[0] == process.identity().split(":")[0]
+    assert seen_dead == "False"  # this process, seen from there
+    assert not process.is_dead(name)
+
+
+def test_the_id_of_the_machine_is_not_told() -> None:
+    """As its manual, machine-id(5), asks."""
+    assert (process._read(process._MACHINE) or "nothing") not in process.identity()
 
 
 def test_setting_the_clock_kills_nobody() -> None:
     """The start is counted from boot, which no clock changes."""
-    started = int(process.identity().rpartition(":")[2]) / os.sysconf("SC_CLK_TCK")
+    started = int(process.identity().split(":")[2]) / os.sysconf("SC_CLK_TCK")
     assert 0 < started < time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

@@ -1,6 +1,5 @@
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -303,7 +302,8 @@ def test_a_run_whose_program_is_shot_as_soon_as_it_is_open_is_closed_too() -> No
 
 
 def test_programs_that_begin_at_once_all_close_what_was_left_open() -> None:
-    client, dead = MlflowClient(), f"{socket.gethostname()}:{2**22 + 1}:1"  # more than the kernel's highest pid
+    host, _, start, *place = process.identity().split(":")
+    client, dead = MlflowClient(), ":".join([host, str(2**22 + 1), start, *place])  # more than the kernel's highest pid
     left = [client.create_run("0", tags={names.PROCESS: dead}).info.run_id for _ in range(20)]
     begin = threading.Barrier(4)
 
@@ -317,14 +317,14 @@ def test_programs_that_begin_at_once_all_close_what_was_left_open() -> None:
 
 
 def test_runs_of_other_hosts_are_left_alone() -> None:
-    elsewhere = MlflowClient().create_run("0", tags={names.PROCESS: "elsewhere:1:1.0"})
+    elsewhere = MlflowClient().create_run("0", tags={names.PROCESS: "elsewhere:1:1:machine:boot:4026531836"})
     runs.connect()
     assert MlflowClient().get_run(elsewhere.info.run_id).info.status == "RUNNING"
 
 
 def test_what_workers_left_open_ends_with_the_outermost_run() -> None:
     with runs.tracked(Role.STUDENT, "parent") as parent:
-        tags = {"mlflow.parentRunId": parent.run_id, names.PROCESS: "elsewhere:1:1.0"}
+        tags = {"mlflow.parentRunId": parent.run_id, names.PROCESS: "elsewhere:1:1:machine:boot:4026531836"}
         lost = MlflowClient().create_run(read(parent).info.experiment_id, tags=tags)
     assert MlflowClient().get_run(lost.info.run_id).info.status == Status.KILLED
 

@@ -13,13 +13,10 @@ from kdops.tracking import runs, server
 _SECONDS = 6.0
 
 
-def test_a_server_that_is_not_there_is_named_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        uri = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+def test_a_server_that_is_not_there_is_named_within_seconds(closed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", closed)
     started = time.monotonic()
-    with pytest.raises(UserError, match=f"{uri} does not answer.*refused"):
+    with pytest.raises(UserError, match=f"{closed} does not answer.*refused"):
         runs.connect()
     assert time.monotonic() - started < _SECONDS
 
@@ -31,6 +28,20 @@ def test_a_server_that_stays_silent_is_given_up_within_seconds() -> None:
         with pytest.raises(UserError, match=f"{uri} does not answer.*timed out"):
             server.check(uri)
     assert time.monotonic() - started < _SECONDS
+
+
+def test_a_refused_password_is_named_with_the_variables_that_hold_it(
+    guarded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", guarded)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "alice")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "guessed")
+    with pytest.raises(UserError) as caught:
+        runs.connect()
+    assert str(caught.value) == (
+        f"tracking server {guarded} refuses your name or password (status 401): "
+        "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to what its admin gave you"
+    )
 
 
 class _WithoutDatabase(BaseHTTPRequestHandler):

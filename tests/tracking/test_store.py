@@ -1,4 +1,3 @@
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,14 +14,11 @@ RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 @pytest.fixture
-def gone(monkeypatch: pytest.MonkeyPatch) -> str:
+def gone(closed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a server that is not there any more."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        uri = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", closed)
     monkeypatch.setenv(RETRIES, "1")
-    return uri
+    return closed
 
 
 class _Refuses(BaseHTTPRequestHandler):
