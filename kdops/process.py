@@ -138,7 +138,9 @@ def heartbeat(file: Path) -> Iterator[None]:
         while not ended.wait(_BEAT_S):
             used = time.clock_gettime_ns(clock)
             if used > seen:
-                os.utime(file)
+                # A disk that fails for a moment must not end the beat: who listens would take this for a hang.
+                with contextlib.suppress(OSError):
+                    os.utime(file)
             seen = used
 
     thread = threading.Thread(target=beat, daemon=True)

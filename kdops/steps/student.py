@@ -105,7 +105,6 @@ def _info(
     corpus = material.corpus
     assert best.value is not None
     return BundleInfo(
-        format_version=1,
         task=corpus.task,
         labels=corpus.labels,
         max_length=material.max_length,
@@ -119,7 +118,6 @@ def _info(
         main_metric=corpus.main_metric,
         main_metric_value=best.value,
         fingerprint=study_name.rpartition("-")[2],
-        files={},
     )
 
 
