@@ -109,7 +109,7 @@ PROMOTION_RUN = "kdops.promotion_run"
 # The numbers of the champion that it replaced, by the names of their metrics.
 REPLACED_PREFIX = "replaced."
 REPLACED_BY = "kdops.replaced_by"
-# When and by whom a champion was taken back; gone, or empty, once somebody has gone back to it.
+# When and by whom a champion was taken back; empty once somebody has gone back to it.
 WITHDRAWN = "kdops.withdrawn"
 
 # Tags of a promotion run.

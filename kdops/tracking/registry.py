@@ -191,15 +191,15 @@ def describe(version: Version, tags: Mapping[str, object], description: str) -> 
 
     Args:
         version: The version.
-        tags: By name; those that are None are taken away.
+        tags: By name; those that are None are taken away, by emptying them: on a server with passwords only the owner
+            of a model may delete a tag.
         description: Its description from now on; who writes one that must be whole keeps to `LONGEST_DESCRIPTION`.
     """
     client, number = store.client(), str(version.number)
+    there = client.get_model_version(version.model, number).tags
     for key, value in tags.items():
-        if value is None:
-            client.delete_model_version_tag(version.model, number, key)
-        else:
-            client.set_model_version_tag(version.model, number, key, str(value))
+        if value is not None or key in there:
+            client.set_model_version_tag(version.model, number, key, "" if value is None else str(value))
     client.update_model_version(version.model, number, description[:LONGEST_DESCRIPTION])
 
 
@@ -258,7 +258,8 @@ def _model_info(model_uri: str) -> "ModelInfo":
 
 
 def _version(found: "entities.ModelVersion") -> Version:
-    return Version(found.name, int(found.version), found.run_id, dict(found.tags), found.description or "")
+    tags = {key: value for key, value in found.tags.items() if value}
+    return Version(found.name, int(found.version), found.run_id, tags, found.description or "")
 
 
 def _signature(task: Task) -> "ModelSignature":

@@ -68,7 +68,7 @@ def test_the_one_before_becomes_the_previous_champion(registered: list[Version])
     assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (1, None)
     move(second, first)
     assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (2, 1)
-    now, before = (MlflowClient().get_model_version(MODEL, number) for number in ("2", "1"))
+    before, now, _ = registry.versions("sample")
     assert (now.tags["why"], now.description) == ("better", "now")
     assert (before.tags, before.description) == ({"since": "then"}, "once")
 
