@@ -1,5 +1,6 @@
 """What the pages say is there: links, entry points with their parameters, messages, examples."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -58,6 +59,18 @@ def test_targets_of_make_exist(page: Path) -> None:
     targets = _TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
     named = [words[1] for block in blocks(page) for words in block.commands if words[0] == "make"]
     assert set(named) <= set(targets)
+
+
+@pytest.mark.parametrize("name", ["results"])
+def test_written_pages_say_what_their_scripts_would(name: str) -> None:
+    """Their numbers need hours; the words around them must not drift."""
+    script = ast.parse((ROOT / "docs" / f"write_{name}.py").read_text(encoding="utf-8"))
+    values = [node.value for node in ast.walk(script) if isinstance(node, ast.Assign)]
+    texts = [node.value for value in values for node in ast.walk(value) if isinstance(node, ast.Constant)]
+    written = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    long = [text for text in texts if isinstance(text, str) and "\n" in text]
+    assert long
+    assert [text for text in long if text not in written] == []
 
 
 def test_every_entry_point_is_in_the_readme() -> None:

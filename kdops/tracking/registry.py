@@ -25,6 +25,8 @@ LONGEST_DESCRIPTION = 5000
 
 # What the served model imports; MLflow adds itself.
 _SERVING_PACKAGES = ("numpy", "onnxruntime", "tokenizers")
+# Not the name of the run's artifact: MLflow gives out both as one folder, and a bundle holds nothing else.
+_MODEL = "model"
 _BUNDLE = "bundle"
 _PREDICTOR = "predictor"
 _EXAMPLE = "Pelayanannya ramah dan makanannya enak"
@@ -122,7 +124,7 @@ def _add(bundle: Path, model: str, tags: dict[str, str]) -> Version:
     from kdops.deploy import predictor
 
     info = mlflow.pyfunc.log_model(
-        name=_BUNDLE,
+        name=_MODEL,
         python_model=str(Path(__file__).with_name("served_model.py")),
         artifacts={_BUNDLE: str(bundle), _PREDICTOR: predictor.__file__},
         pip_requirements=[f"{package}=={metadata.version(package)}" for package in _SERVING_PACKAGES],
