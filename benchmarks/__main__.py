@@ -31,6 +31,7 @@ class Part(StrEnum):
     """What can be asked for."""
 
     STUDENTS = "students"
+    STORED = "stored"
     SIGNALS = "signals"
     TUNING = "tuning"
     STARTUP = "startup"
@@ -75,6 +76,7 @@ def main(
     source = texts or _texts_of(setting.dataset, place)
     works: dict[Part, Callable[[], str]] = {
         Part.STUDENTS: lambda: _students(setting, student or _STUDENTS, rounds, place),
+        Part.STORED: lambda: _stored(setting, student or _STUDENTS, rounds, place),
         Part.SIGNALS: lambda: _signals(setting, rounds),
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
@@ -126,6 +128,15 @@ def _students(setting: Setting, names: Sequence[str], rounds: int, place: Path) 
         shown = standings_table(
             standings, first=student, figures={"score": ".3f"}, compared=[students.FIRST, students.AGAIN]
         )
+        parts.append(shown)
+    return "\n\n".join(parts)
+
+
+def _stored(setting: Setting, names: Sequence[str], rounds: int, place: Path) -> str:
+    parts = []
+    for student in names:
+        standings = contest(students.given_logits(setting, student, place / "signals"), rounds)
+        shown = standings_table(standings, first=student, figures={"score": ".3f"}, compared=[students.AGAIN])
         parts.append(shown)
     return "\n\n".join(parts)
 

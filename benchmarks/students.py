@@ -31,7 +31,7 @@ _AVERAGING = 0.999
 
 
 def contestants(setting: Setting, student: str, store: Path) -> list[Contestant]:
-    """All of them, for one student.
+    """For one student: kdops, and two ways that ask the teacher in each step.
 
     Args:
         setting: what they share.
@@ -43,6 +43,13 @@ def contestants(setting: Setting, student: str, store: Path) -> list[Contestant]
         Contestant(AGAIN, partial(_kdops, setting, student, store)),
         Contestant(TEXTBREWER, partial(_textbrewer, setting, student)),
         Contestant(TEACHER_INSIDE, partial(_trainer, setting, student, None)),
+    ]
+
+
+def given_logits(setting: Setting, student: str, store: Path) -> list[Contestant]:
+    """For one student: kdops and a `Trainer`, both of which find the teacher's logits in a store."""
+    return [
+        Contestant(AGAIN, partial(_kdops, setting, student, store)),
         Contestant(STORED, partial(_trainer, setting, student, store)),
     ]
 

@@ -25,6 +25,12 @@ What makes the difference: the teacher reads each text once and not once an epoc
 length, so that little is padding; batches are sliced from flat arrays of integers, not collated from lists; dropout
 draws one random number for four activations. For all contestants the student's vocabulary is trimmed to the pieces of
 the training text: at the teacher's full one, embedding updates would be most of each step of a BiLSTM or CNN.""",
+    "stored": """## Training a student that is given stored logits
+
+The same contest over more rows, where the `Trainer` too finds the teacher's logits on disk. What is left of the
+difference is padding, since both train the same student with the same kernels: at random, 32 of these texts are padded
+to 2.2 times their tokens, which is the most that batches of similar length can win here, and optimizer, clipping and
+averaging of weights cost both alike.""",
     "signals": """## Teacher signals
 
 Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The last line is not a way to get

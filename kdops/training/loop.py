@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
 _LAG = 25
+_AVERAGED_STEPS = 4
+_Weights = list[Tensor] | tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class LoopConfig:
         warmup_share: share of all steps in which the learning rate rises.
         weight_decay: AdamW's decoupled decay.
         max_gradient_norm: gradients are clipped to this norm.
-        averaging: decay of the moving average of the weights, which is what is scored and kept; 0: no average.
+        averaging: decay a step of the moving average of the weights, which is what is scored and kept; 0: no average.
         patience: epochs without a better validation score after which training stops.
         seed: fixes the order of batches, dropout and new weights.
     """
@@ -120,6 +122,8 @@ class _Loop:
         schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
             optimizer, int(steps * config.warmup_share), steps
         )
+        # The prepared model is a wrapper around this one where there are several processes.
+        self.plain = model
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.average = _average(model, config.averaging) if config.averaging else None
         self.progress = _Progress()
@@ -127,13 +131,12 @@ class _Loop:
     @property
     def scored(self) -> nn.Module:
         """The weights that count: the average where there is one."""
-        plain: nn.Module = self.average.module if self.average else self.accelerator.unwrap_model(self.model)
-        return plain
+        return self.average.module if self.average else self.plain
 
     def train_epoch(self, objective: Objective, bar: tqdm, checkpoint: Path | None) -> None:
         """Train from the step that `progress` stands at to the end of its epoch."""
         progress, started = self.progress, time.monotonic()
-        before, saved = progress.seconds, time.monotonic()
+        before, saved = progress.seconds, started
         self.model.train()
         order = training_order(self.data.encoded.lengths, self.config.batch_size, self.config.seed, progress.epoch)
         for groups in order[progress.step :]:
@@ -189,14 +192,14 @@ class _Loop:
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
-        if self.average:
-            self.average.update_parameters(self.accelerator.unwrap_model(self.model))
         self.progress.add(terms)
         self.progress.step += 1
+        if self.average and (self.progress.step % _AVERAGED_STEPS == 0 or self.progress.step == self.steps_an_epoch):
+            self.average.update_parameters(self.plain)
 
     def save(self, path: Path) -> None:
         state = {
-            "model": self.accelerator.unwrap_model(self.model).state_dict(),
+            "model": self.plain.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": torch.get_rng_state(),
@@ -211,7 +214,7 @@ class _Loop:
 
     def load(self, path: Path) -> None:
         state = torch.load(path, weights_only=True, map_location="cpu")
-        self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
+        self.plain.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         if self.average:
@@ -225,12 +228,14 @@ class _Loop:
 
 
 def _average(model: nn.Module, decay: float) -> AveragedModel:
-    """A moving average of weights that forgets faster at first: it lags by a 25th of the steps so far at most."""
+    """A moving average of weights that forgets faster at first: it lags by a 25th of the steps so far at most.
 
-    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], updates: Tensor | int) -> None:
-        weight = 1 - min(decay, (1 + float(updates)) / (_LAG + float(updates)))
-        for average, current in zip(averages, currents, strict=True):
-            average.lerp_(current, weight)
+    It is for every fourth step and the last of an epoch: each costs a pass over all weights.
+    """
+
+    def update(averages: _Weights, currents: _Weights, updates: Tensor | int) -> None:
+        weight = 1 - min(decay**_AVERAGED_STEPS, (1 + float(updates)) / (_LAG + float(updates)))
+        torch._foreach_lerp_(averages, currents, weight)
 
     return AveragedModel(model, multi_avg_fn=update)
 
@@ -277,11 +282,9 @@ def fit(
         loop.load(checkpoint)
     if not loop.accelerator.is_main_process:
         checkpoint = None
-    progress = loop.progress
-    done = (progress.epoch - 1) * loop.steps_an_epoch + progress.step
-    total = config.epochs * loop.steps_an_epoch
+    progress, steps = loop.progress, loop.steps_an_epoch
     shown = {"desc": description, "unit": "step", "disable": quiet or None, "leave": False}
-    with tqdm(total=total, initial=done, **shown) as bar:
+    with tqdm(total=config.epochs * steps, initial=(progress.epoch - 1) * steps + progress.step, **shown) as bar:
         while progress.epoch <= config.epochs and not progress.ran_out(config.patience):
             loop.train_epoch(objective, bar, checkpoint)
             loop.share_losses()

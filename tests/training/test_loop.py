@@ -240,16 +240,16 @@ def test_the_moving_average_of_the_weights_is_scored_and_kept(toy: Toy, monkeypa
         scored.append(weights(asked))
         return {"f1_macro": 0.5}
 
-    result = train(model, toy, score=score, epochs=2, batch_size=20, averaging=0.15)
-    assert (len(seen), result.best_epoch) == (8, 1)
-    # Less is kept of the first steps: (1 + n) / (25 + n) after n of them.
-    kept = [2 / 26, 3 / 27, 4 / 28, 0.15, 0.15, 0.15, 0.15]
-    average = {name: value.double() for name, value in seen[0].items()}
+    result = train(model, toy, score=score, epochs=2, averaging=0.62)
+    assert (len(seen), result.best_epoch) == (20, 1)
+    # Every fourth step and the last of an epoch. Less is kept of the first ones: (1 + n) / (25 + n) after n of them.
+    kept = [2 / 26, 3 / 27, 4 / 28, 0.62**4, 0.62**4]
+    average = {name: value.double() for name, value in seen[3].items()}
     averages = [average]
-    for share, current in zip(kept, seen[1:], strict=True):
-        average = {name: share * value + (1 - share) * current[name] for name, value in average.items()}
+    for share, step in zip(kept, (7, 9, 13, 17, 19), strict=True):
+        average = {name: share * value + (1 - share) * seen[step][name] for name, value in average.items()}
         averages.append(average)
-    for asked, expected, plain in zip(scored, (averages[3], averages[7]), (seen[3], seen[7]), strict=True):
+    for asked, expected, plain in zip(scored, (averages[2], averages[5]), (seen[9], seen[19]), strict=True):
         for name, value in asked.items():
             torch.testing.assert_close(value, expected[name].float())
         assert not same(asked, plain)
