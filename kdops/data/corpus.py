@@ -13,7 +13,7 @@ from datasets import List as ListOf
 from kdops.data.card import SPLITS, DatasetCard
 from kdops.data.catalog import CATALOG, OUT_OF_SCOPE
 from kdops.data.checks import check_split, sorted_labels
-from kdops.data.own import read_own
+from kdops.data.own import own_name, read_own
 from kdops.data.parsers import Example
 from kdops.data.public import read_card
 from kdops.data.raw import DataOptions, RawDataset
@@ -111,12 +111,29 @@ def load_corpus(name_or_path: str, options: DataOptions = _AS_FOUND) -> Corpus:
     )
 
 
+def corpus_name(name_or_path: str, options: DataOptions = _AS_FOUND) -> str:
+    """What the data set would be called, which needs none of its files.
+
+    Raises:
+        UserError: for options that do not fit, or an unfit name.
+    """
+    card = CATALOG.get(name_or_path)
+    if card is None:
+        return own_name(name_or_path, options.name)
+    _check_options(card, options)
+    return card.name
+
+
 def _read_card(card: DatasetCard, options: DataOptions) -> RawDataset:
+    _check_options(card, options)
+    return read_card(card)
+
+
+def _check_options(card: DatasetCard, options: DataOptions) -> None:
     for field in ("name", "text_column", "label_column", "scheme"):
         given = getattr(options, field)
         if given != getattr(_AS_FOUND, field):
             raise UserError(f"{field}={given} is for data of your own; kdops knows how dataset {card.name!r} is read")
-    return read_card(card)
 
 
 def _read_own(name_or_path: str, options: DataOptions) -> RawDataset:

@@ -57,7 +57,7 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
     if path.exists():
         places = _files(path) if path.is_dir() else {"train": path}
         rows: Mapping[str, Sequence[Example]] = {split: _read(place, options) for split, place in places.items()}
-    elif name_or_path.startswith((".", "/", "~")) or path.suffix in _READERS:
+    elif is_path(name_or_path):
         raise UserError(f"{path}: no such file or folder")
     else:
         # here, because it is slow to import and most data does not come from there
@@ -76,7 +76,7 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         _check_words(found, places[split])
     check_labels(rows, places)
     return RawDataset(
-        name=_name(path, options.name),
+        name=own_name(name_or_path, options.name),
         rows=rows,
         places=places,
         labels=(),
@@ -126,14 +126,32 @@ def _read(path: Path, options: DataOptions) -> list[Example]:
     return list(reader(path, options.text_column, options.label_column))
 
 
-def _name(path: Path, chosen: str | None) -> str:
-    """What the data set is called: the user's choice, or after its folder, file or id; lower case, digits, hyphens."""
-    found = path.resolve() if path.exists() else path
-    base = found.stem if found.is_file() else found.name if found.is_dir() else str(found)
+def own_name(name_or_path: str, chosen: str | None) -> str:
+    """What a data set of the user's is called, whether it is still there or not; lower case, digits, hyphens.
+
+    Args:
+        name_or_path: as `read_own` takes it.
+        chosen: the user's choice; None: after its folder, file or id.
+
+    Raises:
+        UserError: for a choice that is the name of a public data set.
+    """
+    path = Path(name_or_path).expanduser()
+    is_file = path.is_file() or (path.suffix in _READERS and not path.is_dir())
+    if path.exists() or is_path(name_or_path):
+        base = path.resolve().stem if is_file else path.resolve().name
+    else:
+        base = name_or_path
     name = re.sub(r"[^a-z0-9]+", "-", (chosen or base).lower()).strip("-") or "dataset"
     if name not in CATALOG:
         return name
     if chosen is not None:
         raise UserError(f"name={chosen} is the name of a public data set; choose another")
     # a folder called smsa must not pass for the public one in the registry
-    return f"{name}-{'file' if found.is_file() else 'folder'}"
+    return f"{name}-{'file' if is_file else 'folder'}"
+
+
+def is_path(name_or_path: str) -> bool:
+    """Whether this can only be a path on this machine, by the look of it: no hub id."""
+    deep = name_or_path.count("/") > 1
+    return deep or name_or_path.startswith((".", "/", "~")) or Path(name_or_path).suffix in _READERS

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from kdops.data.corpus import Corpus
 from kdops.errors import UserError
-from kdops.steps.candidates import COSTS, SPLIT, Limit, candidates
+from kdops.steps.candidates import COSTS, Limit, candidates
 from kdops.steps.cards import says_champion, with_promotion, with_replacement, without_promotion
 from kdops.steps.contest import Contest, Decision
 from kdops.steps.setup import DataConfig
@@ -54,20 +53,22 @@ class PromoteConfig(DataConfig):
 def promote(config: PromoteConfig) -> Decision:
     """Decide which version of a dataset's model serves, and unless in a dry run make it so.
 
+    Going back takes the registry alone: the data need not be there any more.
+
     Raises:
         UserError: No such dataset, nothing registered for it, a champion that cannot be compared with, nothing to go
             back to, or somebody else moved the champion meanwhile.
     """
     runs.connect()
     with runs.tracked(Role.PROMOTE, f"promote {config.dataset}", config=config.model_dump()) as run:
-        corpus = config.corpus()
-        run.tags({names.DATASET: corpus.name, names.TASK: corpus.task})
-        before = registry.find_version(corpus.name, names.CHAMPION)
-        decision = _back(corpus, before) if config.rollback else _decide(config, corpus, before)
+        name = config.corpus_name
+        run.tags({names.DATASET: name})
+        before = registry.find_version(name, names.CHAMPION)
+        decision = _back(name, before) if config.rollback else _decide(config, before, run)
         if config.reason:
             decision = replace(decision, reason=f"{decision.reason}; {config.reason}")
         if decision.approved and not config.dry_run:
-            _carry_out(decision, corpus.name, run, rollback=config.rollback)
+            _carry_out(decision, name, run, rollback=config.rollback)
             decision = replace(decision, promoted=True)
         run.text(f"{decision}\n", "decision.txt")
         run.tags(
@@ -81,7 +82,9 @@ def promote(config: PromoteConfig) -> Decision:
     return decision
 
 
-def _decide(config: PromoteConfig, corpus: Corpus, before: Version | None) -> Decision:
+def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Decision:
+    corpus = config.corpus()
+    run.tags({names.TASK: corpus.task})
     found = candidates(corpus, champion=before.number if before else None, threads=config.threads)
     if not found:
         raise UserError(
@@ -92,7 +95,7 @@ def _decide(config: PromoteConfig, corpus: Corpus, before: Version | None) -> De
     outcome = contest.outcome()
     while outcome.winner and outcome.approved:
         try:
-            registry.try_out(outcome.winner.version, _one_text(corpus))
+            registry.try_out(outcome.winner.version)
             break
         except UserError as error:
             contest.refuse(outcome.winner, str(error))
@@ -109,19 +112,23 @@ def _decide(config: PromoteConfig, corpus: Corpus, before: Version | None) -> De
     )
 
 
-def _back(corpus: Corpus, before: Version | None) -> Decision:
+def _back(corpus_name: str, before: Version | None) -> Decision:
     """Going back to the previous champion, if it still serves."""
-    model = names.registered_model_name(corpus.name)
-    previous = registry.find_version(corpus.name, names.PREVIOUS_CHAMPION)
+    model = names.registered_model_name(corpus_name)
+    previous = registry.find_version(corpus_name, names.PREVIOUS_CHAMPION)
     if before is None or previous is None:
         lacking = names.CHAMPION if before is None else names.PREVIOUS_CHAMPION
         raise UserError(f"nothing to go back to: {model} has no version with the alias {lacking!r}")
     if previous.number == before.number:
         raise UserError(f"nothing to go back to: version {before.number} of {model} is the previous champion too")
-    registry.try_out(previous, _one_text(corpus))
-    reason = f"rollback from version {before.number}"
+    registry.try_out(previous)
     return Decision(
-        approved=True, promoted=False, proposed=previous, champion=before, reason=reason, main_metric=corpus.main_metric
+        approved=True,
+        promoted=False,
+        proposed=previous,
+        champion=before,
+        reason=f"rollback from version {before.number}",
+        main_metric=previous.tags.get(names.MAIN_METRIC, ""),
     )
 
 
@@ -189,8 +196,3 @@ def _numbers(decision: Decision, version: Version) -> dict[str, float]:
             seen = {**seen, **one.metrics}
     scores = (names.VALIDATION_PREFIX + decision.main_metric, names.TEST_PREFIX + decision.main_metric)
     return {name: seen[name] for name in (*scores, names.F1_RETAINED, *COSTS) if name in seen}
-
-
-def _one_text(corpus: Corpus) -> str:
-    first = corpus.inputs(SPLIT)[0]
-    return first if isinstance(first, str) else " ".join(first)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from kdops.data.checks import Report, inspect
-from kdops.data.corpus import Corpus, load_corpus
+from kdops.data.corpus import Corpus, corpus_name, load_corpus
 from kdops.data.raw import DataOptions, Scheme
 from kdops.data.unlabeled import Unlabeled, load_unlabeled
 from kdops.models.teacher import mask_token
@@ -52,6 +52,11 @@ class DataConfig(BaseModel):
             scheme=self.scheme,
             drop_leaks=self.drop_leaks,
         )
+
+    @property
+    def corpus_name(self) -> str:
+        """What the data set is called, which needs none of its files."""
+        return corpus_name(self.dataset, self.options)
 
     def corpus(self) -> Corpus:
         """The data set, read anew.

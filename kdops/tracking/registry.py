@@ -205,8 +205,8 @@ def describe(version: Version, tags: Mapping[str, object], description: str) -> 
     client.update_model_version(version.model, number, description[:LONGEST_DESCRIPTION])
 
 
-def try_out(version: Version, text: str) -> None:
-    """Load a version from the registry as a server does, past everything kept on this machine, and ask it a text.
+def try_out(version: Version) -> None:
+    """Load a version from the registry as a server does, past everything kept on this machine, and ask it something.
 
     Raises:
         UserError: It does not load, or does not answer.
@@ -214,7 +214,7 @@ def try_out(version: Version, text: str) -> None:
     import mlflow
 
     try:
-        mlflow.pyfunc.load_model(version.uri).predict([text])
+        mlflow.pyfunc.load_model(version.uri).predict([_EXAMPLE])
     except Exception as error:  # it runs the model's own code
         raise UserError(f"version {version.number} does not serve: {store.one_line(error)}") from error
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pyarrow import parquet
 
 from kdops.data.checks import check_split, sorted_labels
 from kdops.data.corpus import load_corpus
-from kdops.data.own import read_own
+from kdops.data.own import own_name, read_own
 from kdops.data.parsers import LONGEST_TEXT, Example, visible
 from kdops.data.raw import DataOptions
 from kdops.data.schemes import to_iob2
@@ -564,6 +565,9 @@ class TestPlaces:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "train.csv").write_bytes(comma(TEXTS))
         assert read_own(str(tmp_path / folder), DataOptions(name=name)).name == expected
+        # And found again when the data is gone.
+        shutil.rmtree(tmp_path / folder)
+        assert own_name(str(tmp_path / folder), name) == expected
 
     def test_own_data_cannot_take_a_public_name(self, tmp_path: Path) -> None:
         (tmp_path / "smsa.csv").write_bytes(comma(TEXTS))
@@ -587,7 +591,9 @@ class TestPlaces:
             read_own(str(tmp_path), DataOptions())
         assert message in str(caught.value)
 
-    @pytest.mark.parametrize("name", ["./reviews", "/no/such/folder", "~/no-such-folder", "reviews.csv"])
+    @pytest.mark.parametrize(
+        "name", ["./reviews", "/no/such/folder", "no/such/folder", "~/no-such-folder", "reviews.csv"]
+    )
     def test_a_path_that_is_not_there_is_no_hub_id(self, name: str) -> None:
         with pytest.raises(UserError, match=r"no such file or folder$"):
             read_own(name, DataOptions())

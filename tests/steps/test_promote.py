@@ -2,6 +2,7 @@ import datetime
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -545,6 +546,22 @@ class TestRollback:
         assert not {names.REPLACED_BY, names.WITHDRAWN} & champion().tags.keys()
         assert "Former" not in champion().description
         assert champion().description.count("## Champion") == 1
+
+    @pytest.mark.parametrize("named", ["the path", "the name", "a name of its own"])
+    def test_it_does_without_the_data(self, register: Callable[..., int], dataset: str, named: str) -> None:
+        crown(20, register, dataset)
+        crown(0, register, dataset)
+        shutil.rmtree(dataset)
+        asked = {
+            "the path": {"dataset": dataset},
+            "the name": {"dataset": "reviews"},
+            "a name of its own": {"dataset": "elsewhere.csv", "name": "Reviews"},
+        }
+        assert promote(PromoteConfig(**asked[named], rollback=True)).promoted
+        assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (1, 2)
+        assert run_of_promotion().data.tags[names.DATASET] == "reviews"
+        with pytest.raises(UserError):
+            promote(PromoteConfig(**asked[named]))
 
     def test_a_dry_run_only_says(self, register: Callable[..., int], dataset: str) -> None:
         crown(20, register, dataset)

@@ -161,7 +161,7 @@ def test_tags_are_taken_away(run: runs.Run, make_bundle: Callable[..., Path]) ->
 class TestTryOut:
     def test_what_serves_passes(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
         register(make_bundle(), run)
-        registry.try_out(registry.versions("sample")[0], "bagus")
+        registry.try_out(registry.versions("sample")[0])
 
     def test_what_does_not_is_named(self, run: runs.Run, make_bundle: Callable[..., Path], tmp_path: Path) -> None:
         register(make_bundle(), run)
@@ -169,7 +169,7 @@ class TestTryOut:
         for tokenizer in (tmp_path / "mlruns").rglob("tokenizer.json"):
             tokenizer.unlink()
         with pytest.raises(UserError, match="version 1 does not serve: "):
-            registry.try_out(registry.versions("sample")[0], "bagus")
+            registry.try_out(registry.versions("sample")[0])
 
 
 def test_bundles_come_back_whole_and_are_fetched_once(
