@@ -11,6 +11,7 @@ def report(
     datasets: Annotated[
         str, Option(help="Data sets with commas between them; by default all that there are finished runs of.")
     ] = "default",
+    user: Annotated[str, Option(help="Whose runs: a name on the tracking server; by default everybody's.")] = "default",
     output: Annotated[str, Option(help="Folder to write the page and its images into.")] = "default",
 ) -> None:
     """Write which student is best, at what cost: one page of HTML and images, from finished runs of distill."""

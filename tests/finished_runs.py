@@ -2,9 +2,13 @@
 
 import json
 
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role, Status
 
+DATA = "0123456789abcdef"
 HOSTILE = "a </script><b>'set'"
 _COSTS = {"latency_p50_ms": 1.0, "latency_p95_ms": 2.0, "cpu_ms_per_text": 1.0, "ram_peak_mb": 90.0, "storage_mb": 9.0}
 _CLASSES = {
@@ -23,8 +27,20 @@ def _tags(dataset: str, **more: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def add_teacher(dataset: str, test: float = 0.9) -> str:
+def log_data(run: runs.Run, dataset: str, data: str = DATA) -> None:
+    """What `Run.dataset` logs of a corpus with this fingerprint."""
+    inputs = [
+        DatasetInput(
+            Dataset(dataset, runs.data_digest(data, split), "local", "{}"), [InputTag("mlflow.data.context", context)]
+        )
+        for split, context in (("train", "training"), ("validation", "validation"), ("test", "test"))
+    ]
+    mlflow.MlflowClient().log_inputs(run.run_id, inputs)
+
+
+def add_teacher(dataset: str, test: float = 0.9, *, data: str = DATA) -> str:
     with runs.tracked(Role.TEACHER, f"teacher {dataset}", tags=_tags(dataset)) as run:
+        log_data(run, dataset, data)
         run.metrics({"val.f1_macro": test, "test.f1_macro": test})
         run.metrics({names.COST_PREFIX + cost: 40 * value for cost, value in _COSTS.items()})
         for epoch in (1, 2):
@@ -44,6 +60,7 @@ def add_student(
     test: float = 0.8,
     latency: float = 1.0,
     trials: int = 5,
+    data: str = DATA,
 ) -> str:
     """A student with its trials, beside itself without distillation; gives its run id."""
     described = {names.STUDENT: student, names.TEACHER_RUN: teacher}
@@ -51,6 +68,7 @@ def add_student(
         Role.STUDENT, f"{student} {recipe} {dataset}", config={"seed": seed, "trials": trials, "epochs": 3},
         tags=_tags(dataset, **described) | {names.RECIPE: recipe},
     ) as run:  # fmt: skip
+        log_data(run, dataset, data)
         study = f"{dataset}-{student}-{recipe}-{seed}"
         _log(run, study, validation, test, latency)
         _add_trials(dataset, student, recipe, study, validation, trials)
@@ -61,6 +79,7 @@ def add_student(
                 tags=_tags(dataset, **described) | {names.RECIPE: "vanilla"},
             ) as baseline:  # fmt: skip
                 alone = baseline.run_id
+                log_data(baseline, dataset, data)
                 _log(baseline, f"{study}-alone", validation - 0.1, test - 0.1, latency)
                 _add_trials(dataset, student, "vanilla", f"{study}-alone", validation - 0.1, trials)
             run.metrics({names.KD_GAIN: 10.0})

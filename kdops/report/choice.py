@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kdops.report.style import ALONE, STUDENTS, VANILLA
-from kdops.tracking.results import CELL
+from kdops.tracking.comparable import CELL
 
 _NUMBERS = ["validation", "test", "f1_retained", "kd_gain", "alone"]
 
@@ -15,14 +15,16 @@ def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a data set, student and recipe, students in the order in which they are drawn.
 
     Scores and costs are means over the seeds, `test_spread` and so on their standard deviations (missing with one
-    seed), `seeds` how many there are; everything else is that of the newest run.
+    seed), `seeds` how many there are, `user` who made them; everything else, `run_id` too,
+    is that of the newest run.
     """
     keys = CELL[:-1]
     numbers = rows.select_dtypes("number").columns.difference(["seed", "started"])
-    grouped = rows.sort_values("started").groupby(keys, sort=False)
+    grouped = rows.reset_index(names="run_id").sort_values("started").groupby(keys, sort=False)
     merged = grouped.last()
     merged[numbers] = grouped[list(numbers)].mean()
     spread = grouped[_NUMBERS].std().add_suffix("_spread")
+    merged["user"] = grouped["user"].agg(lambda people: ", ".join(sorted(set(people))))
     table = merged.join(spread).assign(seeds=grouped.size()).reset_index()
     order = {name: place for place, name in enumerate(STUDENTS)}
     return table.assign(order=table["student"].map(order)).sort_values(["dataset", "order", "recipe"])

@@ -23,11 +23,12 @@ _GRID = "#D9D9D9"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a heading, tables, charts."""
+    """A part of the page: a heading, tables, charts, and what is to be known of all of them."""
 
     title: str
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
+    note: str = ""
 
 
 def render(title: str, sections: Sequence[Section]) -> str:

@@ -32,4 +32,5 @@ def _section(results: Results) -> Section:
         *classes(results),
     ]
     tables = [dataset_table(results), *study_table(results), budget_table(results)]
-    return Section(results.datasets[0], tables, charts)
+    name = results.datasets[0]
+    return Section(name, tables, charts, results.notes.get(name, ""))

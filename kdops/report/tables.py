@@ -17,7 +17,8 @@ _BUDGET = ("trials", "epochs", "patience", "batch_size", "max_length", "unlabele
 
 
 def dataset_table(results: Results) -> Table:
-    """One data set: its teachers, and a line a student and recipe."""
+    """One data set: its teachers, and a line a student and recipe, with who made it where several people did."""
+    several_people = results.students["user"].nunique() > 1
     rows = [
         {
             "student": TEACHER,
@@ -40,9 +41,11 @@ def dataset_table(results: Results) -> Table:
         if row["recipe"] != VANILLA:
             cells["alone, test F1"] = _spread(row, "alone")
             cells["gain, points"] = _spread(row, "kd_gain", "+.1f", ".1f")
+        if several_people:
+            cells["by"] = row["user"]
         rows.append(cells)
     order = ["student", "recipe", "seeds", "validation F1", "test F1", "alone, test F1", "gain, points"]
-    order += ["of the teacher", *_COSTS]
+    order += ["of the teacher", *_COSTS, *(["by"] if several_people else [])]
     return Table(
         title=f"Scores and costs ({results.students['metric'].iloc[0]})",
         caption="Alone: the same student without distillation, tuned as much. Means over seeds, ± standard deviation. "

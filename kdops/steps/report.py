@@ -29,12 +29,14 @@ class ReportConfig(BaseModel):
 
     Attributes:
         datasets: names with commas between them; None: all that there are runs of.
+        user: whose runs, as the column Created by of MLflow's UI says it; None: everybody's.
         output: the folder to write.
     """
 
     model_config = ConfigDict(frozen=True)
 
     datasets: Names | None = None
+    user: str | None = None
     output: Path = Path("report")
 
     @field_validator("output")
@@ -65,7 +67,9 @@ class Report:
             f"{row['of the teacher']} of the teacher's, {row['faster']} faster"
             for row in best_table(self.results).rows
         )
-        return "\n".join([*best, f"page: {self.page.resolve()}", f"images: {len(self.images)} in the same folder"])
+        notes = (f"{name}: {note}" for name, note in self.results.notes.items())
+        written = [f"page: {self.page.resolve()}", f"images: {len(self.images)} in the same folder"]
+        return "\n".join([*best, *notes, *written])
 
 
 def report(config: ReportConfig) -> Report:
@@ -76,8 +80,8 @@ def report(config: ReportConfig) -> Report:
             that does not answer.
     """
     runs.connect()
-    results = read_results(config.datasets)
-    described = {"datasets": ",".join(results.datasets), "output": config.output}
+    results = read_results(config.datasets, user=config.user)
+    described = {"datasets": ",".join(results.datasets), "user": config.user, "output": config.output}
     with runs.tracked(Role.REPORT, f"report {' '.join(results.datasets)}", config=described) as run:
         written = _write(results, config.output)
         run.folder(config.output, names.REPORT)

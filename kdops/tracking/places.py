@@ -1,14 +1,16 @@
 """Where things are beside the tracking store: the Optuna database, and the way to the UI."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from kdops.home import home
 from kdops.tracking import names, store
 from kdops.tracking.mlflow_run import check_storage
+from kdops.tracking.results import data_of
 from kdops.tracking.views import view_key
 
 
@@ -27,14 +29,14 @@ def study_storage(named: str | None = None) -> str:
     return f"sqlite:///{folder / 'optuna.db'}"
 
 
-def how_to_look(run_id: str | None = None, students: Mapping[str, str] = MappingProxyType({})) -> str:
+def how_to_look(run_id: str | None = None, students: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
     """What the user opens, or types, to see the runs.
 
     Args:
         run_id: A distilled student; with it come the addresses of two pages of the UI: the comparison of the teacher,
             the student and the student alone, and all runs of the data set, the best first.
-        students: Where no student is given, a student's run by the name of each data set; with each comes the page of
-            all runs of that data set.
+        students: Where no student is given, runs of students by the name of each data set; with each come the page that
+            compares them with their teachers, wherever they lie, and that of all runs of the data set.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -42,7 +44,10 @@ def how_to_look(run_id: str | None = None, students: Mapping[str, str] = Mapping
     database = _tracking_database()
     server = str(mlflow.get_tracking_uri())
     if server.startswith(("http://", "https://")):
-        base, lines = server.rstrip("/"), [] if run_id or students else [server]
+        base = _without_user(server).rstrip("/")
+        lines = [] if run_id or students else [base]
+    elif server.partition(":")[0] == "databricks":
+        return server  # its pages have other addresses
     elif database:
         base, lines = _LOCAL, [f"mlflow ui --backend-store-uri sqlite:///{database}"]
     else:
@@ -51,26 +56,43 @@ def how_to_look(run_id: str | None = None, students: Mapping[str, str] = Mapping
         if run_id:
             pages = {"compare": comparison_page(run_id), "all runs, the best first": best_page(run_id)}
         else:
-            pages = {f"all runs of {name}, the best first": best_page(one) for name, one in students.items()}
+            pages = {}
+            for name, some in students.items():
+                pages[f"compare the students of {name}"] = students_page(some)
+                pages[f"all runs of {name}, the best first"] = best_page(*some)
     except MlflowException:
         # The runs are written; that the store stopped answering must not cost the summary.
-        return lines[0] if lines else server
+        return lines[0] if lines else base
     return "\n  ".join([*lines, *(f"{title}: {base}{page}" for title, page in pages.items())])
 
 
 def comparison_page(run_id: str) -> str:
     """The page of the UI that compares a student with its teacher and with itself without distillation."""
     tags = store.client().get_run(run_id).data.tags
-    related = dict.fromkeys([tags[names.TEACHER_RUN], run_id, tags.get(names.BASELINE_RUN, run_id)])
+    return _compared([tags[names.TEACHER_RUN], run_id, tags.get(names.BASELINE_RUN, run_id)])
+
+
+def students_page(run_ids: Sequence[str]) -> str:
+    """The page of the UI that compares students with one another and with their teachers."""
+    return _compared([*(store.client().get_run(one).data.tags[names.TEACHER_RUN] for one in run_ids), *run_ids])
+
+
+def best_page(*run_ids: str) -> str:
+    """The page of the UI that lists the runs of a data set, the best first, as `views.save_view` saved it.
+
+    Args:
+        run_ids: Students of the data set; the page is that of the experiment that most of them are in.
+    """
+    found = [store.client().get_run(one) for one in run_ids]
+    key = quote(view_key(found[0].data.tags[names.DATASET], data_of(found[0])))
+    ((experiment, _),) = Counter(one.info.experiment_id for one in found).most_common(1)
+    return f"/#/experiments/{experiment}/runs?viewStateShareKey={key}"
+
+
+def _compared(run_ids: Iterable[str]) -> str:
+    related = dict.fromkeys(run_ids)
     experiments = dict.fromkeys(store.client().get_run(one).info.experiment_id for one in related)
     return f"/#/compare-runs?runs={_listed(related)}&experiments={_listed(experiments)}"
-
-
-def best_page(run_id: str) -> str:
-    """The page of the UI that lists the runs of a student's data set, the best first, as `views.save_view` saved it."""
-    run = store.client().get_run(run_id)
-    key = quote(view_key(run.data.tags[names.DATASET]))
-    return f"/#/experiments/{run.info.experiment_id}/runs?viewStateShareKey={key}"
 
 
 _LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` listens
@@ -78,6 +100,12 @@ _LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` listens
 
 def _listed(ids: dict[str, None]) -> str:
     return quote(json.dumps(list(ids), separators=(",", ":")))
+
+
+def _without_user(address: str) -> str:
+    """An address to print and to open: a browser asks for name and password itself."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _without_password(uri: str) -> str:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
 from kdops.errors import UserError
 from kdops.tracking import names, store
+from kdops.tracking.comparable import comparable, of_user
 from kdops.tracking.names import Role, Status
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from kdops.metrics import Gold
 
-CELL = ["dataset", "student", "recipe", "seed"]
 COSTS = ("latency_p50_ms", "latency_p95_ms", "cpu_ms_per_text", "ram_peak_mb", "storage_mb", "parameters")
 RATIOS = ("latency", "cpu", "ram", "storage")
 _TAGS = {
@@ -39,7 +39,8 @@ _METRICS = {
     **{cost: names.COST_PREFIX + cost for cost in COSTS},
     **{f"times_{ratio}": names.RATIO_PREFIX + ratio for ratio in RATIOS},
 }
-_COLUMNS = ["run_id", "experiment_id", "started", "seed", "validation", "test", "minutes", "params", *_TAGS, *_METRICS]
+_FACTS = ("run_id", "experiment_id", "started", "user", "data", "seed", "validation", "test", "minutes", "params")
+_COLUMNS = [*_FACTS, *_TAGS, *_METRICS]
 
 
 def unfinished_cells(exam_run: str) -> dict[tuple[str, str, str, int], str]:
@@ -58,22 +59,24 @@ def unfinished_cells(exam_run: str) -> dict[tuple[str, str, str, int], str]:
 class Results:
     """Finished distillations, and the runs that they are compared with.
 
-    All three tables have the run id as index and the same columns: `dataset`, `task`, `metric` (the main one),
-    `student`, `recipe`, `seed`; the main metric as `validation` and `test` (fractions); `f1_retained` (fraction),
-    `kd_gain` (points); the costs by their names; `times_latency` and so on, how many times cheaper than the teacher;
-    `teacher_run`, `baseline_run`, `study`, `minutes`, and `params`, the logged parameters. `students` has `alone` too,
-    the test score of the same student without distillation.
+    All three tables have the run id as index and the same columns: `dataset`, `data` (its fingerprint; empty: unknown),
+    `task`, `metric` (the main one), `student`, `recipe`, `seed`, `user` (who made it); the main metric as `validation`
+    and `test` (fractions); `f1_retained` (fraction), `kd_gain` (points); the costs by their names; `times_latency` and
+    so on, how many times cheaper than the teacher; `teacher_run`, `baseline_run`, `study`, `minutes`, and `params`, the
+    logged parameters. `students` has `alone` too, the test score of the same student without distillation.
 
     Attributes:
-        students: the newest finished run of each data set, student, recipe and seed; runs that only reused another
-            are skipped, since that one counts itself.
+        students: the newest finished run of each data set, student, recipe and seed, all of a data set on the same
+            rows; runs that only reused another are skipped, since that one counts itself.
         teachers: the teachers of `students`.
         baselines: the same students without distillation.
+        notes: by data set, whose runs these are and what was left out.
     """
 
     students: pd.DataFrame
     teachers: pd.DataFrame
     baselines: pd.DataFrame
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def datasets(self) -> list[str]:
@@ -82,7 +85,8 @@ class Results:
 
     def of(self, dataset: str) -> "Results":
         """The part that belongs to one data set."""
-        return _related(self.students[self.students["dataset"] == dataset], pd.concat([self.teachers, self.baselines]))
+        others = pd.concat([self.teachers, self.baselines])
+        return _related(self.students[self.students["dataset"] == dataset], others, self.notes)
 
     @property
     def studies(self) -> pd.DataFrame:
@@ -91,36 +95,46 @@ class Results:
 
 
 def read_results(
-    datasets: Sequence[str] | None = None, *, run_ids: Collection[str] | None = None, open_run: str | None = None
+    datasets: Sequence[str] | None = None,
+    *,
+    user: str | None = None,
+    run_ids: Collection[str] | None = None,
+    open_run: str | None = None,
 ) -> Results:
     """Read the finished distillations of the current tracking store, in all experiments.
 
+    Of runs on different data of one name, those on the data that was used last are read; see `comparable`.
+
     Args:
         datasets: only these; None: all.
+        user: only what this person made, or found made; None: everybody's.
         run_ids: of these, only these runs; None: all.
         open_run: a run that counts although it is not closed yet: the one that asks.
 
     Raises:
-        UserError: there are none, or none of one of the data sets.
+        UserError: there are none, or none of one of the data sets, or of the person.
     """
     only = datasets[0] if datasets and len(datasets) == 1 else None
     students = _table(_search(Role.STUDENT, only))
     ended = (students["status"] == Status.FINISHED) | (students.index == open_run)
     made = students[ended & students["f1_retained"].notna() & students["reused_run"].isna()]
+    if user is not None:
+        made = made[made.index.isin(of_user(students, user))]
     if run_ids is not None:
         made = made[made.index.isin(list(run_ids))]
     missing = [name for name in datasets or () if name not in set(made["dataset"])]
     if missing:
-        everything = read_results(open_run=open_run)
+        everything = read_results(user=user, open_run=open_run)
         present = ", ".join(everything.datasets)
         raise UserError(f"no finished distillation of data set {missing[0]!r}; there are runs of: {present}")
     if made.empty:
         raise UserError("no finished distillation in the store that MLFLOW_TRACKING_URI names: run `distill` first")
     if datasets:
         made = made[made["dataset"].isin(datasets)]
-    newest = made.sort_values("started").drop_duplicates(CELL, keep="last").sort_values(CELL)
+    # An exam's own cells differ in nothing but the grid, whatever paths their runs were given.
+    chosen = comparable(made, open_run=open_run, by_settings=run_ids is None)
     others = _table(_search(Role.TEACHER, only) + _search(Role.BASELINE, only))
-    return _related(newest, pd.concat([others, newest]))
+    return _related(chosen.students, pd.concat([others, chosen.students]), chosen.notes)
 
 
 @dataclass(frozen=True)
@@ -227,13 +241,14 @@ def _logged(run_id: str, file_name: str) -> bool:
     return any(file.path == file_name for file in store.client().list_artifacts(run_id))
 
 
-def _related(students: pd.DataFrame, others: pd.DataFrame) -> Results:
+def _related(students: pd.DataFrame, others: pd.DataFrame, notes: Mapping[str, str]) -> Results:
     teachers, baselines = (
         others[others.index.isin(set(students[column]))].loc[lambda rows: ~rows.index.duplicated()]
         for column in ("teacher_run", "baseline_run")
     )
     alone = students["baseline_run"].map(baselines["test"])
-    return Results(students.assign(alone=alone), teachers, baselines)
+    kept = {name: note for name, note in notes.items() if name in set(students["dataset"])}
+    return Results(students.assign(alone=alone), teachers, baselines, kept)
 
 
 def _search(role: Role, dataset: str | None) -> "list[Run]":
@@ -241,6 +256,12 @@ def _search(role: Role, dataset: str | None) -> "list[Run]":
     quote = next((mark for mark in "'\"" if dataset is not None and mark not in dataset), None)
     narrowed = f" and tags.`{names.DATASET}` = {quote}{dataset}{quote}" if quote else ""
     return store.search(f"tags.`{names.ROLE}` = '{role}'{narrowed}")
+
+
+def data_of(run: "Run") -> str:
+    """The fingerprint of the data that a run read, as `Run.dataset` logs it; empty where it logged none."""
+    digests = [one.dataset.digest for one in run.inputs.dataset_inputs] if run.inputs else []
+    return digests[0].rpartition("-")[0] if digests else ""
 
 
 def _table(found: "Sequence[Run]") -> pd.DataFrame:
@@ -257,10 +278,12 @@ def _row(run: "Run") -> dict[str, object]:
         "status": run.info.status,
         "started": run.info.start_time,
         "seed": int(params.get(f"{names.CONFIG_PREFIX}seed", 1)),
+        "data": data_of(run),
         "validation": metrics.get(names.VALIDATION_PREFIX + metric, metrics.get(names.EPOCH_SCORE_PREFIX + metric)),
         "test": metrics.get(names.TEST_PREFIX + metric),
         "minutes": seconds / 60,
         "params": params,
         **{column: tags.get(tag) for column, tag in _TAGS.items()},
+        "user": tags.get(names.USER, ""),
         **{column: metrics.get(name) for column, name in _METRICS.items()},
     }

@@ -95,7 +95,7 @@ class Run:
         for split, context in _CONTEXTS.items():
             frame = pd.DataFrame({"input": corpus.inputs(split), "label": corpus.gold(split)})
             # MLflow knows a dataset by name and digest, so without its name in it the splits would be one.
-            digest = f"{corpus.fingerprint}-{split}"
+            digest = data_digest(corpus.fingerprint, split)
             dataset = from_pandas(frame, targets="label", name=corpus.name, digest=digest)
             inputs.append(DatasetInput(dataset._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, context)]))
         with store.answering():
@@ -105,6 +105,11 @@ class Run:
     def finish(self, status: Status) -> None:
         """Decide how this run ends, whatever leaves its block; a pruned trial is KILLED without being an error."""
         self.status = status
+
+
+def data_digest(fingerprint: str, split: str) -> str:
+    """What MLflow knows a split of a data set by, whose fingerprint this begins with."""
+    return f"{fingerprint}-{split}"
 
 
 def connect() -> None:

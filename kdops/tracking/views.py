@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from kdops.tracking import names, store
+from kdops.tracking import names, runs, store
 from kdops.tracking.results import Results
 
 # Where the UI keeps views that are shared by link. None of its documentation says so: it is what "Share view" writes
@@ -13,35 +13,39 @@ _SECTION = "kdops"
 _COSTS = (names.LATENCY_P50_MS, names.RAM_PEAK_MB, names.STORAGE_MB)
 
 
-def view_key(dataset: str) -> str:
-    """What the view of a data set is called in links."""
-    return names.registered_model_name(dataset)
+def view_key(dataset: str, data: str) -> str:
+    """What the view of a data set is called in links; another one for each content of that name."""
+    return "-".join([names.registered_model_name(dataset), *filter(None, [data])])
 
 
 def save_view(results: Results) -> None:
     """Save a view of each data set's runs with each experiment that holds students of it.
 
-    Its table is sorted by test score and shows the costs beside it; its charts are the score, and the score against
-    latency, memory and storage.
+    Its table is sorted by test score and shows who made what, and the costs; its charts are the score, and the
+    score against latency, memory and storage.
     """
     students = results.students.drop_duplicates(["dataset", "experiment_id"])
     for row in students.to_dict("records"):
-        state = json.dumps(_state(row["dataset"], names.TEST_PREFIX + row["metric"]))
-        store.client().set_experiment_tag(row["experiment_id"], _SHARED_VIEW + view_key(row["dataset"]), state)
+        dataset, data = row["dataset"], row["data"]
+        state = json.dumps(_state(dataset, data, names.TEST_PREFIX + row["metric"]))
+        store.client().set_experiment_tag(row["experiment_id"], _SHARED_VIEW + view_key(dataset, data), state)
 
 
-def _state(dataset: str, score: str) -> Mapping[str, object]:
+def _state(dataset: str, data: str, score: str) -> Mapping[str, object]:
     quote = '"' if "'" in dataset else "'"
+    # Runs on other data of the same name have other test rows, so their scores do not compare.
+    same_rows = f" and dataset.digest = '{runs.data_digest(data, 'test')}'" if data else ""
+    of_dataset = f"tags.`{names.DATASET}` = {quote}{dataset}{quote}{same_rows}"
     shown = (score, names.F1_RETAINED, names.KD_GAIN, *_COSTS)
     return {
-        "searchFilter": f"tags.`{names.DATASET}` = {quote}{dataset}{quote} and tags.`{names.ROLE}` != 'trial'",
+        "searchFilter": f"{of_dataset} and tags.`{names.ROLE}` != 'trial'",
         "orderByKey": f"metrics.`{score}`",
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": [f"metrics.`{name}`" for name in shown],
+        "selectedColumns": ["attributes.`User`", *(f"metrics.`{name}`" for name in shown)],
         "runsExpanded": {},
         "isAccordionReordered": False,
         "compareRunSections": [{"uuid": _SECTION, "name": "Which student is best?", "display": True, **_KEPT}],

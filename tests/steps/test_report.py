@@ -2,7 +2,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from finished_runs import add_student, add_teacher
+from finished_runs import add_student, add_teacher, log_data
 
 from kdops.errors import UserError
 from kdops.steps import report as step
@@ -30,11 +30,12 @@ def test_a_run_gets_a_report_of_its_data_set_before_it_is_closed(tracking_uri: s
     made = add_student("emot", add_teacher("emot"), trials=1)
     tags = {key: value for key, value in runs.get_tags(made).items() if key.startswith("kdops.")}
     with runs.tracked(Role.STUDENT, "now", tags=tags, config={"seed": 2}) as run:
+        log_data(run, "emot")
         run.metrics(runs.get_metrics(made))
         report_for(run, "emot")
     assert {"report.html", "emot-ladder.png"} <= _artifacts(run.run_id)
     experiment = mlflow.MlflowClient().get_run(run.run_id).info.experiment_id
-    assert "mlflow.sharedViewState.kdops-emot" in mlflow.MlflowClient().get_experiment(experiment).tags
+    assert "mlflow.sharedViewState.kdops-emot-0123456789abcdef" in mlflow.MlflowClient().get_experiment(experiment).tags
 
 
 def test_a_report_that_fails_costs_no_training(

@@ -9,6 +9,7 @@ import pandas as pd
 from joblib import cpu_count
 
 from kdops.home import home
+from kdops.report.choice import best_rows
 from kdops.report.exam import (
     compare_students,
     comparison_frame,
@@ -158,7 +159,7 @@ def _found(run: runs.Run, plan: Plan, outcomes: Sequence[Outcome]) -> str:
     return "\n".join(["", *parts])
 
 
-def _students(results: Results) -> Mapping[str, str]:
-    """A student's run of each data set."""
-    newest = results.students.drop_duplicates("dataset")
-    return {str(name): str(run_id) for run_id, name in newest["dataset"].items()}
+def _students(results: Results) -> Mapping[str, Sequence[str]]:
+    """By data set, a run of each student by its best recipe."""
+    best = best_rows(results.students).groupby("dataset")["run_id"].agg(list)
+    return {str(name): run_ids for name, run_ids in best.items()}

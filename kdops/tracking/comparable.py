@@ -1,0 +1,92 @@
+"""Which finished students may stand in one table: those of the same data, and over seeds those of the same settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kdops.errors import UserError
+from kdops.tracking import names
+
+CELL = ["dataset", "student", "recipe", "seed"]
+# What makes a student another one than its seed does; not the place of the data, whose content is compared.
+_SETTINGS = (
+    *("teacher", "teacher_epochs", "learning_rate", "max_length", "unlabeled", "unlabeled_max", "length_filter"),
+    *("embeddings", "init", "trials", "epochs", "patience", "batch_size", "precision", "threads"),
+)
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """Students that may be compared.
+
+    Attributes:
+        students: the newest run of each data set, student, recipe and seed.
+        notes: a sentence or two a data set, by its name: whose runs these are, on which data, and what was left out.
+    """
+
+    students: pd.DataFrame
+    notes: Mapping[str, str]
+
+
+def comparable(made: pd.DataFrame, *, open_run: str | None, by_settings: bool) -> Comparable:
+    """Choose the runs of each data set that were scored on the same rows: those on the data that was used last.
+
+    One name may stand for other data than before, or for other data of somebody else's.
+
+    Args:
+        made: finished students, with the columns of `Results`.
+        open_run: a run whose data counts whatever was used since: the one that asks.
+        by_settings: whether seeds stand together only where all else is the same as in the newest run.
+    """
+    ordered = made.sort_values("started")
+    last = pd.concat([ordered, ordered[ordered.index == open_run]]).groupby("dataset")["data"].last()
+    same_data = ordered[ordered["data"] == ordered["dataset"].map(last)]
+    newest = same_data.drop_duplicates(CELL, keep="last")
+    kept = newest[_like_the_newest(newest)] if by_settings else newest
+    notes = {
+        str(name): _note(
+            kept[kept["dataset"] == name],
+            other_data=int((ordered["dataset"] == name).sum() - (same_data["dataset"] == name).sum()),
+            other_settings=int((newest["dataset"] == name).sum() - (kept["dataset"] == name).sum()),
+        )
+        for name in last.index
+    }
+    return Comparable(kept.sort_values(CELL), notes)
+
+
+def of_user(students: pd.DataFrame, user: str) -> set[str]:
+    """The runs that somebody made, and those that theirs reused.
+
+    Raises:
+        UserError: there are none.
+    """
+    theirs = students[students["user"] == user]
+    if theirs.empty:
+        people = ", ".join(sorted(set(students["user"]) - {""}))
+        raise UserError(f"no distillation by user {user!r}; there are runs of: {people or 'nobody'}")
+    return {*theirs.index, *theirs["reused_run"].dropna()}
+
+
+def _like_the_newest(rows: pd.DataFrame) -> pd.Series:
+    """Whether each run has the settings of the newest run of its data set, student and recipe; oldest first."""
+    settings = rows["params"].map(lambda params: repr([params.get(names.CONFIG_PREFIX + one) for one in _SETTINGS]))
+    newest = settings.groupby([rows[column] for column in CELL[:-1]]).transform("last")
+    return settings == newest
+
+
+def _note(kept: pd.DataFrame, *, other_data: int, other_settings: int) -> str:
+    people = " and ".join(sorted(set(kept["user"]) - {""}))
+    data = kept["data"].iloc[0]
+    said = [f"Runs of {people or 'nobody that is known'}" + (f", all on data {data}." if data else ".")]
+    if other_data:
+        runs, were = _counted(other_data)
+        said.append(f"{runs} on other data of the same name {were} left out: other test texts, other figures.")
+    if other_settings:
+        runs, were = _counted(other_settings)
+        said.append(f"{runs} of other seeds with other settings than the newest {were} left out.")
+    return " ".join(said)
+
+
+def _counted(runs: int) -> tuple[str, str]:
+    return ("1 run", "is") if runs == 1 else (f"{runs} runs", "are")
