@@ -3,11 +3,13 @@ from typing import TYPE_CHECKING
 
 import mlflow
 import pytest
+from finished_runs import add_student, add_teacher
 
+from kdops.report.choice import best_rows
 from kdops.steps.report import report_for
 from kdops.tracking import places
 from kdops.tracking.results import read_results
-from kdops.tracking.runs import Run
+from kdops.tracking.runs import Run, user
 from kdops.tracking.views import save_view
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 _PATIENCE_MS = 60_000
+_IS_SHOWN = "name => [...document.images].some(image => image.alt === name && image.naturalWidth > 300)"
 
 
 @pytest.fixture
@@ -45,13 +48,26 @@ def test_the_printed_comparison_shows_teacher_student_and_student_alone(mlflow_u
         page.get_by_text(metric, exact=True).first.wait_for(state="attached")
 
 
+def test_the_page_that_an_exam_prints_compares_its_students(mlflow_ui: str, page: "Page") -> None:
+    best = best_rows(read_results(["emot"]).students)["run_id"].tolist()
+    mlflow.set_tracking_uri(mlflow_ui)
+    compare, _ = places.how_to_look(students={"emot": best}).strip().split("\n")
+    page.goto(compare.split(": ", 1)[1])
+    page.get_by_text("Comparing 3 Runs").wait_for()
+    for shown in ("teacher emot", "bilstm kd-unlabeled emot", "cnn kd emot"):
+        page.get_by_text(shown, exact=True).first.wait_for()
+
+
 def test_the_saved_view_lists_the_best_first_and_draws_quality_against_cost(mlflow_ui: str, page: "Page") -> None:
     link = _links(mlflow_ui)["all runs, the best first"]
     save_view(read_results(["emot"]))
+    # Better, but on other test rows.
+    add_student("emot", add_teacher("emot", data="b" * 16), "bert-small", test=0.99, data="b" * 16, trials=1)
     page.goto(link)
     page.get_by_text("teacher emot", exact=True).first.wait_for()
     for column in ("test.f1_macro", "cost.latency_p50_ms", "cost.storage_mb"):
         page.get_by_text(column).first.wait_for(state="attached")
+    page.get_by_text(user(), exact=True).first.wait_for()
     names = page.get_by_role("link", name=re.compile("emot$")).all_inner_texts()
     assert [name for name in names if "trial" in name] == []
     assert names[:2] == ["teacher emot", "bilstm kd-unlabeled emot"]
@@ -68,3 +84,6 @@ def test_the_report_of_a_run_opens_among_its_artifacts(mlflow_ui: str, page: "Pa
     inside = page.frame_locator("iframe")
     inside.get_by_role("heading", name="Which student is best? emot").wait_for()
     inside.locator(".js-plotly-plot").nth(9).locator(".main-svg").first.wait_for(state="attached")
+    for picture in ("emot-pareto.png", "emot-classes.png"):
+        page.get_by_text(picture, exact=True).click()
+        page.wait_for_function(_IS_SHOWN, arg=f"report/{picture}")
