@@ -37,7 +37,7 @@ from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
 from kdops.training.devices import check_alone
 from kdops.training.recipes import RECIPES, VANILLA, Recipe
-from kdops.training.tuning import open_storage
+from kdops.training.storage import open_storage
 
 logger = logging.getLogger(__name__)
 _VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFIX, names.RATIO_PREFIX)

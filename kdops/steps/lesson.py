@@ -18,7 +18,8 @@ from kdops.tracking.names import Role, Status
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import Epoch, Fit, LoopConfig, fit
 from kdops.training.scoring import LabeledTexts
-from kdops.training.tuning import Candidate, open_trial, storage_answers
+from kdops.training.storage import storage_answers
+from kdops.training.tuning import Candidate, open_trial
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from kdops.models.students import first_setting
+from kdops.process import identity
 from kdops.steps.lesson import Lesson, TrialPlace, run_trial, run_trial_elsewhere
 from kdops.steps.setup import identifying_tags
 from kdops.steps.start import Start
@@ -28,6 +29,7 @@ from kdops.training.workers import Workers
 logger = logging.getLogger(__name__)
 
 _LESSON = "lesson.joblib"
+_WORKER = ".worker"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def tuned_student(
         start: how the student begins, and what it is made from.
         budget: how much to try.
         study_name: stands for the start and everything in the budget that changes a trial's result.
-        folder: where the weights of its trials are kept; only the best one's stay.
+        folder: where the weights of its trials are kept; only the best one's stay. One process at a time works there,
+            on whatever machine: the caller sees to that.
         run_id: the open run that the trials belong to.
 
     Returns:
@@ -92,7 +95,9 @@ def tuned_student(
         seed=budget.seed,
         warmup_epochs=budget.patience,
         force=budget.force,
+        gone=_worked_before(folder),
     )
+    (folder / _WORKER).write_text(identity(), encoding="utf-8")
     lesson = _lesson(start, budget, study_name, folder)
     tuning = _Tuning(study, space, lesson, budget, folder)
     workers = min(budget.workers, missing_trials(study, budget.trials))
@@ -173,6 +178,12 @@ def _lesson(start: Start, budget: Budget, study_name: str, folder: Path) -> Less
         recipe=material.recipe.name,
         tags=identifying_tags(material.corpus, budget.student, material.recipe.name) | {names.STUDY: study_name},
     )
+
+
+def _worked_before(folder: Path) -> list[str]:
+    """The process that worked in a study's folder before this one, and so does no more."""
+    file = folder / _WORKER
+    return file.read_text(encoding="utf-8").split() if file.exists() else []
 
 
 def _weights(folder: Path, trial_number: int) -> Path:

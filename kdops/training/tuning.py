@@ -1,23 +1,18 @@
 """Search for the temperature, the loss weights, the learning rate and the dropout of a student."""
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 import optuna
-from optuna.exceptions import StorageInternalError
 from optuna.pruners import MedianPruner
 from optuna.samplers import RandomSampler, TPESampler
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
-from kdops.errors import Stopped, UserError
 from kdops.process import identity, is_dead
 from kdops.training.losses import SOFT_LOSSES, DistillationObjective, GoldObjective, Objective, SoftLoss
+from kdops.training.storage import open_storage, storage_answers
 from kdops.training.workers import WorkerDied, Workers
 
 logger = logging.getLogger(__name__)
@@ -86,47 +81,20 @@ class SearchSpace:
         return Candidate(learning_rate, dropout, DistillationObjective(soft, gold_weight, temperature))
 
 
-def open_storage(url: str) -> RDBStorage:
-    """Open, or make, the database that studies are kept in.
-
-    Raises:
-        UserError: if it cannot be opened.
-    """
-    # Its log tells of every table that it makes.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        return RDBStorage(url, engine_kwargs=_engine_options(url))
-    except Exception as error:  # SQLAlchemy and its drivers raise many kinds
-        reason = str(error).splitlines()[0]
-        raise UserError(f"the Optuna storage {_shown(url)!r} cannot be opened: {reason}") from error
-
-
-@contextlib.contextmanager
-def storage_answers() -> Iterator[None]:
-    """Around what reads or writes a study: tells an error of the work from a database that went away.
-
-    Raises:
-        Stopped: The database failed.
-    """
-    try:
-        yield
-    except (Exception, KeyboardInterrupt) as error:
-        # Optuna runs into errors of its own while it handles this one.
-        for cause in _causes(error):
-            if isinstance(cause, StorageInternalError):
-                raise Stopped(
-                    f"the Optuna storage does not answer: {str(cause.__cause__).splitlines()[0]} "
-                    "(what is finished is kept, and the same command goes on from there once it answers)"
-                ) from error
-        raise
-
-
 def open_study(
-    name: str, storage: str, space: SearchSpace, *, seed: int, warmup_epochs: int, force: bool = False
+    name: str,
+    storage: str,
+    space: SearchSpace,
+    *,
+    seed: int,
+    warmup_epochs: int,
+    force: bool = False,
+    gone: Container[str] = (),
 ) -> optuna.Study:
     """The study of that name; a new one begins with the first settings of its space.
 
-    Trials that a process of this machine left running when it was killed are closed as failed and queued again.
+    Trials that a process left running when it was killed are closed as failed and queued again, if it is known to be
+    gone: those of this machine are.
 
     Args:
         name: names everything that a trial's result depends on.
@@ -135,6 +103,7 @@ def open_study(
         seed: of the sampler.
         warmup_epochs: how long a trial runs before it is compared with the others and maybe pruned.
         force: forget the trials there are.
+        gone: processes of any machine that work on the study no more, as `kdops.process.identity` names them.
 
     Raises:
         UserError: if the storage cannot be opened.
@@ -155,7 +124,8 @@ def open_study(
         for setting in space.first:
             study.enqueue_trial(setting)
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
-        if is_dead(str(trial.user_attrs.get(_PROCESS, ""))):
+        process = str(trial.user_attrs.get(_PROCESS, ""))
+        if process in gone or is_dead(process):
             logger.info("trial %d was cut off by the end of its process; its setting is tried again", trial.number)
             _put_back(study, trial)
     return study
@@ -275,21 +245,3 @@ def _check_failures(study: optuna.Study, ended: list[TrialState]) -> None:
 
 def _pruner(warmup_epochs: int) -> MedianPruner:
     return MedianPruner(_UNPRUNED_TRIALS, warmup_epochs)
-
-
-def _engine_options(storage: str) -> dict[str, object]:
-    # A server that was started again between two epochs is not noticed.
-    return {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
-
-
-def _shown(url: str) -> str:
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__

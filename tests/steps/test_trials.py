@@ -1,20 +1,24 @@
+import os
 from pathlib import Path
 
 import optuna
 import pytest
 import torch
 from mlflow import MlflowClient
+from optuna.trial import TrialState
 from taught import Taught
 
 from kdops.models.students import STUDENTS, first_setting
+from kdops.steps import trials
 from kdops.steps.material import prepare
 from kdops.steps.start import start_of
-from kdops.steps.student import study_fingerprint
+from kdops.steps.student import finish_student, study_fingerprint
 from kdops.steps.trials import Budget, tuned_student
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
+from kdops.training import tuning
 from kdops.training.losses import DistillationObjective, GoldObjective
-from kdops.training.recipes import RECIPES
+from kdops.training.recipes import RECIPES, VANILLA
 from kdops.training.tuning import SearchSpace, open_study
 
 
@@ -36,6 +40,9 @@ def test_larger_students_take_smaller_steps() -> None:
     assert len(set(rates)) == 3
 
 
+ELSEWHERE = "elsewhere:1:1:machine:boot:4026531836"
+
+
 def budget(folder: Path, *, workers: int, trials: int = 2) -> Budget:
     work = {"epochs": 2, "patience": 2, "batch_size": 4, "seed": 1, "force": False}
     storage = f"sqlite:///{folder}/optuna-{workers}.db"
@@ -53,16 +60,47 @@ def test_workers_train_what_one_process_trains(taught: Taught, tracking_uri: str
         limits = budget(tmp_path, workers=workers)
         with runs.tracked(Role.STUDENT, "student") as run:
             student, best = tuned_student(start, limits, "study", folder, run.run_id)
-        trials = optuna.load_study(study_name="study", storage=limits.storage).trials
-        values = [(trial.params, trial.intermediate_values, trial.value) for trial in trials]
+        study = optuna.load_study(study_name="study", storage=limits.storage)
+        values = [(trial.params, trial.intermediate_values, trial.value) for trial in study.trials]
         children = MlflowClient().search_runs([run_experiment(run.run_id)], children_of(run.run_id))
         assert {child.info.run_name for child in children} == {"trial 0 kd-unlabeled", "trial 1 kd-unlabeled"}
         assert {child.info.status for child in children} == {"FINISHED"}
         assert {child.data.tags[names.TRIAL_STATE] for child in children} == {"complete"}
-        assert sorted(path.name for path in folder.iterdir()) == [f"trial-{best.number}.safetensors"]
+        assert sorted(path.name for path in folder.iterdir()) == [".worker", f"trial-{best.number}.safetensors"]
         found.append((values, best.number, student.state_dict()))
     assert found[0][:2] == found[1][:2]
     assert all(torch.equal(found[0][2][name], value) for name, value in found[1][2].items())
+
+
+def cut_off_elsewhere(taught: Taught, limits: Budget, run: runs.Run) -> None:
+    """A process of another machine is gone in the middle of a trial, without a word."""
+    child = os.fork()
+    if child == 0:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            for module in (trials, tuning):
+                monkeypatch.setattr(module, "identity", lambda: ELSEWHERE)
+            monkeypatch.setattr(trials, "run_trial", lambda *_: os._exit(9))
+            try:
+                finish_student(run, prepare(taught.corpus, taught.teacher, VANILLA, None, 32), taught.teacher, limits)
+            finally:
+                os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.slow
+def test_a_trial_that_was_cut_off_on_another_machine_is_tried_again_by_whoever_comes_next(
+    taught: Taught, tracking_uri: str, tmp_path: Path
+) -> None:
+    limits = budget(tmp_path, workers=1, trials=1)
+    with runs.tracked(Role.STUDENT, "student") as run:
+        cut_off_elsewhere(taught, limits, run)
+        (name,) = optuna.get_all_study_names(limits.storage)
+        (left,) = optuna.load_study(study_name=name, storage=limits.storage).trials
+        assert (left.state, left.user_attrs["process"]) == (TrialState.RUNNING, ELSEWHERE)
+        finish_student(run, prepare(taught.corpus, taught.teacher, VANILLA, None, 32), taught.teacher, limits)
+    found = optuna.load_study(study_name=name, storage=limits.storage).trials
+    assert [trial.state for trial in found] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert found[0].params == found[1].params
 
 
 def run_experiment(run_id: str) -> str:

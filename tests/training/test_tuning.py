@@ -13,16 +13,15 @@ from optuna.trial import TrialState
 from kdops.errors import Stopped, UserError
 from kdops.process import identity
 from kdops.training.losses import DistillationObjective, GoldObjective
+from kdops.training.storage import open_storage, storage_answers
 from kdops.training.tuning import (
     Candidate,
     SearchSpace,
     missing_trials,
-    open_storage,
     open_study,
     open_trial,
     run_trials,
     run_trials_at_once,
-    storage_answers,
 )
 from kdops.training.workers import Workers
 
@@ -265,6 +264,16 @@ def test_a_trial_that_may_still_run_elsewhere_is_left_alone(storage: str, proces
     trial = open_(storage).ask()
     trial.set_user_attr("process", process or identity())
     assert open_(storage).trials[0].state is TrialState.RUNNING
+
+
+@pytest.mark.parametrize(("gone", "state"), [(["another-machine:12:3"], TrialState.FAIL), ([""], TrialState.RUNNING)])
+def test_a_trial_of_whom_the_caller_knows_to_be_gone_is_tried_again(
+    storage: str, gone: list[str], state: TrialState
+) -> None:
+    open_(storage).ask().set_user_attr("process", "another-machine:12:3")
+    study = open_study("study", storage, SPACE, seed=1, warmup_epochs=2, gone=gone)
+    assert study.trials[0].state is state
+    assert len(study.get_trials(states=(TrialState.WAITING,))) == len(SPACE.first) - (state is TrialState.RUNNING)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from kdops.steps.teacher import KnownTeacher, find_teacher
 from kdops.tracking.names import Role
 from kdops.tracking.results import read_finished
 from kdops.training.recipes import EMBEDDINGS, RECIPES
-from kdops.training.tuning import open_storage
+from kdops.training.storage import open_storage
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
