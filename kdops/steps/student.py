@@ -82,8 +82,9 @@ def finish_student(run: runs.Run, material: Material, teacher: TrainedTeacher, b
             budget.student, material, from_teacher=budget.init == "teacher", seed=budget.seed, folder=folder
         )
         student, best = tuned_student(start, budget, study_name, folder, run.run_id)
+        # Another run of this study may come next: it must not replace what this one uploads and measures meanwhile.
         bundle = write_bundle(
-            folder / BUNDLE,
+            folder / run.run_id / BUNDLE,
             model=student,
             tokenizer=material.vocabulary.tokenizer,
             info=_info(material, teacher, budget, best, study_name),

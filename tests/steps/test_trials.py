@@ -103,6 +103,21 @@ def test_a_trial_that_was_cut_off_on_another_machine_is_tried_again_by_whoever_c
     assert found[0].params == found[1].params
 
 
+@pytest.mark.slow
+def test_a_run_keeps_its_bundle_while_another_of_the_same_study_is_made(
+    taught: Taught, tracking_uri: str, tmp_path: Path
+) -> None:
+    """A cell without distillation and the student that a distilled one is compared with are one study."""
+    material, limits = prepare(taught.corpus, taught.teacher, VANILLA, None, 32), budget(tmp_path, workers=1, trials=1)
+    made = []
+    for _ in range(2):
+        with runs.tracked(Role.STUDENT, "student") as run:
+            made.append(finish_student(run, material, taught.teacher, limits).bundle)
+    first, second = ([(file.name, file.stat().st_ino) for file in bundle.iterdir()] for bundle in made)
+    assert {name for name, _ in first} == {name for name, _ in second}
+    assert not set(first) & set(second)
+
+
 def run_experiment(run_id: str) -> str:
     return str(MlflowClient().get_run(run_id).info.experiment_id)
 
