@@ -1,10 +1,37 @@
-"""What runs and models have logged, copied to this machine."""
+"""What runs and models log as files: where it cannot be written, and how it is copied to this machine."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kdops.errors import UserError
-from kdops.tracking import store
+from kdops.tracking import server, store
+
+_THROUGH_SERVER = "mlflow-artifacts:"
+
+
+@contextlib.contextmanager
+def written(run_id: str, what: str) -> Iterator[None]:
+    """Around what writes files of a run: an error names the folder, or the server, that did not take them.
+
+    Raises:
+        OSError: They could not be written.
+        Stopped: The tracking store went away.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with store.answering():
+            yield
+    except (MlflowException, OSError) as error:
+        place, reason = store.client().get_run(run_id).info.artifact_uri, server.reason(error)
+        if place.startswith(_THROUGH_SERVER):
+            # It keeps to itself what went wrong there.
+            place = f"{place} of tracking server {mlflow.get_tracking_uri()}"
+            reason += "; is the disk of its artifacts full?"
+        raise OSError(f"cannot write {what} to {place}: {reason}") from error
 
 
 def fetch_folder(run_id: str, artifact_path: str, target: Path) -> Path:

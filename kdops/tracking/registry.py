@@ -99,7 +99,8 @@ def register(
     if version:
         _log.info("the same work is registered already, as version %d of %s", version.number, model)
     else:
-        version = _add(bundle, model, written)
+        with artifacts.written(run.run_id, _MODEL):
+            version = _add(bundle, model, written)
     if not version.description:
         client.update_model_version(model, str(version.number), description[:LONGEST_DESCRIPTION])
     # A version that was registered since stays the challenger.

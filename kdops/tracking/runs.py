@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kdops import process
 from kdops.errors import Stopped, UserError
-from kdops.tracking import host, names, server, store
+from kdops.tracking import artifacts, host, names, server, store
 from kdops.tracking.names import Role, Status
 
 if TYPE_CHECKING:
@@ -65,22 +65,22 @@ class Run:
 
     def folder(self, path: Path, artifact_path: str) -> None:
         """Log a folder with everything in it."""
-        with store.answering():
+        with artifacts.written(self.run_id, artifact_path):
             store.client().log_artifacts(self.run_id, str(path), artifact_path)
 
     def figure(self, figure: "Figure", name: str) -> None:
         """Log a figure as an image; `name` ends in its format, as in `curves.png`."""
-        with store.answering():
+        with artifacts.written(self.run_id, name):
             store.client().log_figure(self.run_id, figure, name)
 
     def text(self, text: str, name: str) -> None:
         """Log a text file."""
-        with store.answering():
+        with artifacts.written(self.run_id, name):
             store.client().log_text(self.run_id, text, name)
 
     def table(self, rows: "pd.DataFrame", name: str) -> None:
         """Log a table as `<name>.json`, which the UI shows beside those of other runs, and as `<name>.csv`."""
-        with store.answering():
+        with artifacts.written(self.run_id, name):
             store.client().log_table(self.run_id, rows, f"{name}.json")
             store.client().log_text(self.run_id, rows.to_csv(index=False), f"{name}.csv")
 

@@ -53,7 +53,7 @@ def _check_server(uri: str) -> None:
                 credentials, question, "GET", max_retries=0, timeout=timeout_s, raise_on_status=False
             )
     except MlflowException as error:
-        raise UserError(f"tracking server {uri} does not answer ({_reason(error)}): is it running?") from error
+        raise UserError(f"tracking server {uri} does not answer ({reason(error)}): is it running?") from error
     if answer.status_code == _UNAUTHORIZED:
         raise UserError(
             f"tracking server {uri} refuses your name or password (status {_UNAUTHORIZED}): "
@@ -85,11 +85,11 @@ def _check_database(uri: str) -> None:
             engine.dispose()
     except (SQLAlchemyError, ImportError, OSError) as error:
         place = url.render_as_string(hide_password=True)
-        raise UserError(f"tracking database {place} cannot be used: {_reason(error)}") from error
+        raise UserError(f"tracking database {place} cannot be used: {reason(error)}") from error
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost cause, in one line."""
+def reason(error: BaseException) -> str:
+    """The innermost cause of an error, in one line."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     lines = str(error).splitlines()

@@ -145,6 +145,8 @@ def _write_shard(folder: Path, rows: list[tuple[np.ndarray, np.ndarray]]) -> Non
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(folder / f"{uuid.uuid4().hex}.arrow")
+    except OSError as error:  # a full disk, say, and the system does not tell which
+        raise OSError(f"cannot write to {folder}: {error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -157,14 +157,19 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
 
     def marked(trial: optuna.Trial) -> float:
         trial.set_user_attr(_PROCESS, identity())
-        return objective(trial)
+        try:
+            return objective(trial)
+        except Exception as error:
+            errors.append(error)
+            raise
 
     ended: list[TrialState] = []
+    errors: list[BaseException | None] = []
     _log_progress(study, trials)
     while missing_trials(study, trials):
         # Not the state of the study's last trial: that may be one that waits.
         study.optimize(marked, n_trials=1, catch=(Exception,), callbacks=[lambda _, trial: ended.append(trial.state)])
-        _check_failures(study, ended)
+        _check_failures(study, ended, errors)
     return study.best_trial
 
 
@@ -188,6 +193,7 @@ def run_trials_at_once(
         Stopped: if the database of the study went away.
     """
     ended: list[TrialState] = []
+    errors: list[BaseException | None] = []
     running: dict[Future[float], optuna.Trial] = {}
     try:
         with Workers(workers) as processes:
@@ -199,9 +205,10 @@ def run_trials_at_once(
                     running[start(processes, trial)] = trial
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     ended.append(_write_down(study, running[future], future))
+                    errors.append(future.exception())
                     del running[future]
                 _log_progress(study, trials)
-                _check_failures(study, ended)
+                _check_failures(study, ended, errors)
     except BaseException:
         for trial in running.values():
             _put_back(study, study.trials[trial.number])
@@ -238,9 +245,12 @@ def _log_progress(study: optuna.Study, trials: int) -> None:
     logger.info("%d of %d trials are finished", trials - missing_trials(study, trials), trials)
 
 
-def _check_failures(study: optuna.Study, ended: list[TrialState]) -> None:
-    if ended[-_MOST_FAILURES:] == [TrialState.FAIL] * _MOST_FAILURES:
-        raise RuntimeError(f"trials of study {study.study_name} keep failing; their runs hold the errors")
+def _check_failures(study: optuna.Study, ended: list[TrialState], errors: list[BaseException | None]) -> None:
+    if ended[-_MOST_FAILURES:] != [TrialState.FAIL] * _MOST_FAILURES:
+        return
+    error = errors[-1] if errors else None
+    told = f"the last one with {type(error).__name__}: {error}" if error else "without a score"
+    raise RuntimeError(f"trials of study {study.study_name} keep failing, {told}; their runs hold the errors")
 
 
 def _pruner(warmup_epochs: int) -> MedianPruner:

@@ -338,3 +338,12 @@ def test_killed_runs_that_were_marked_failed_are_restored() -> None:
     runs.connect()
     assert read(killed).info.status == Status.KILLED
     assert read(failed).info.status == Status.FAILED
+
+
+def test_an_artifact_that_cannot_be_written_names_its_folder() -> None:
+    with runs.tracked(Role.STUDENT, "student") as run:
+        folder = Path(read(run).info.artifact_uri)
+        folder.parent.mkdir(parents=True)
+        folder.touch()
+        with pytest.raises(OSError, match=rf"^cannot write said\.txt to {folder}: .*Not a directory"):
+            run.text("anything", "said.txt")

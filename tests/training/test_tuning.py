@@ -209,9 +209,15 @@ def test_an_objective_that_keeps_failing_stops_early(storage: str) -> None:
         asked.append(trial.number)
         raise ValueError("out of memory")
 
-    with pytest.raises(RuntimeError, match="trials of study study keep failing"):
+    told = "trials of study study keep failing, the last one with ValueError: out of memory; their runs hold the errors"
+    with pytest.raises(RuntimeError, match=told):
         run_trials(open_(storage), objective, 20)
     assert len(asked) == 3
+
+
+def test_scores_that_are_no_numbers_stop_early_too(storage: str) -> None:
+    with pytest.raises(RuntimeError, match="trials of study study keep failing, without a score"):
+        run_trials(open_(storage), lambda trial: float("nan"), 20)
 
 
 def test_an_interrupt_ends_the_search(storage: str) -> None:
@@ -387,7 +393,7 @@ class TestAtOnce:
         assert states(at_once(storage, 3, "failed 0, pruned 1")) == ["FAIL", "PRUNED", "COMPLETE", "COMPLETE"]
 
     def test_trials_that_keep_failing_stop_early(self, storage: str) -> None:
-        with pytest.raises(RuntimeError, match="trials of study study keep failing"):
+        with pytest.raises(RuntimeError, match="keep failing, the last one with ValueError: out of luck"):
             at_once(storage, 9, "".join(f"failed {number}, " for number in range(9)))
 
     def test_a_stop_puts_back_what_was_at_work(self, storage: str) -> None:
