@@ -2,8 +2,9 @@
 # The team's PostgreSQL, for MLflow's runs and registry, its users, and Optuna's studies.
 #   server/database.sh start|stop
 # Everything is kept below KDOPS_SERVER_HOME (~/kdops-server): the data, and the password, which is made on first start.
-# It listens on 127.0.0.1 only, port KDOPS_DATABASE_PORT (5433). PostgreSQL refuses to run as root: root runs it as the
-# user KDOPS_DATABASE_USER (postgres).
+# It listens on 127.0.0.1, port KDOPS_DATABASE_PORT (5433), and where KDOPS_DATABASE_HOST names an address of this machine,
+# for the machines of that network too. PostgreSQL refuses to run as root: root runs it as the user KDOPS_DATABASE_USER
+# (postgres).
 set -euo pipefail
 
 home=${KDOPS_SERVER_HOME:-$HOME/kdops-server}
@@ -35,9 +36,14 @@ start() {
         as_owner initdb --pgdata="$home/database/data" --username=kdops --pwfile="$home/database/password" \
             --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 >/dev/null
     fi
+    addresses=127.0.0.1${KDOPS_DATABASE_HOST:+,$KDOPS_DATABASE_HOST}
+    neighbours="host all kdops samenet scram-sha-256"
+    if [ -n "${KDOPS_DATABASE_HOST:-}" ] && ! as_owner grep -qxF "$neighbours" "$home/database/data/pg_hba.conf"; then
+        as_owner sh -c "echo '$neighbours' >> '$home/database/data/pg_hba.conf'"
+    fi
     if ! as_owner pg_ctl status --pgdata="$home/database/data" >/dev/null; then
         as_owner pg_ctl start --wait --silent --pgdata="$home/database/data" --log="$home/database/log" \
-            --options="-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=''" ||
+            --options="-c listen_addresses=$addresses -c port=$port -c unix_socket_directories=''" ||
             { tail -n 3 "$home/database/log" >&2; exit 1; }
     fi
     for name in "${databases[@]}"; do
@@ -45,7 +51,7 @@ start() {
             --tuples-only --command="select 1 from pg_database where datname = '$name'" | grep -q 1 ||
             as_owner createdb --host=127.0.0.1 --port="$port" --username=kdops --no-password "$name"
     done
-    echo "PostgreSQL answers on 127.0.0.1:$port; its password is in $home/database/password"
+    echo "PostgreSQL answers on $addresses, port $port; its password is in $home/database/password"
 }
 
 case ${1:-} in

@@ -20,6 +20,7 @@ import pytest
 from place import ROOT
 
 _START_S = 180
+_HERE = "127.0.0.1"
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Team:
     folder: Path
     environment: dict[str, str]
     uri: str
+    database_host: str = _HERE
     tracking: subprocess.Popen[bytes] | None = None
     people: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -79,7 +81,12 @@ class Team:
     @property
     def storage(self) -> str:
         """Where studies are kept: another database of the same PostgreSQL; libpq finds the password in `PGPASSFILE`."""
-        return f"postgresql+psycopg://kdops@127.0.0.1:{self.environment['KDOPS_DATABASE_PORT']}/optuna"
+        return f"postgresql+psycopg://kdops@{self.database_host}:{self.environment['KDOPS_DATABASE_PORT']}/optuna"
+
+    @property
+    def password(self) -> str:
+        """That of the database."""
+        return (self.folder / "database" / "password").read_text(encoding="utf-8")
 
     def status(self, path: str, headers: Mapping[str, str]) -> int:
         """How the server answers a request."""
@@ -96,18 +103,18 @@ class Team:
 
 
 @contextlib.contextmanager
-def team_server() -> Iterator[Team]:
-    """Start everything on free ports and stop it; skips where it cannot run."""
+def team_database(host: str = _HERE) -> Iterator[Team]:
+    """Start PostgreSQL alone on a free port, for others than this machine at `host`; skips where it cannot run."""
     if not (shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    for package in ("psycopg", "flask_wtf"):
-        pytest.importorskip(package, reason=f"{package} is not installed: pip install -e '.[server]'")
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install -e '.[server]'")
     # Not pytest's own folder, which the user that PostgreSQL runs as may not enter.
     folder = Path(tempfile.mkdtemp(prefix="kdops-server-"))
     folder.chmod(0o755)
     ports = _free_ports(2)
     settings = {
         "KDOPS_SERVER_HOME": str(folder),
+        "KDOPS_DATABASE_HOST": "" if host == _HERE else host,
         "KDOPS_DATABASE_PORT": str(ports[0]),
         "KDOPS_SERVER_PORT": str(ports[1]),
         "KDOPS_SERVER_WORKERS": "1",
@@ -116,15 +123,26 @@ def team_server() -> Iterator[Team]:
         "PGPASSFILE": str(folder / "database" / "pgpass"),
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KDOPS_", "MLFLOW_"))}
-    team = Team(folder, kept | {"MLFLOW_DISABLE_TELEMETRY": "true"} | settings, f"http://127.0.0.1:{ports[1]}")
+    environment = kept | {"MLFLOW_DISABLE_TELEMETRY": "true"} | settings
+    team = Team(folder, environment, f"http://{_HERE}:{ports[1]}", host)
     try:
         team.database("start")
-        team.start()
         yield team
     finally:
-        team.kill()
         team.database("stop")
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def team_server() -> Iterator[Team]:
+    """Start everything on free ports and stop it; skips where it cannot run."""
+    pytest.importorskip("flask_wtf", reason="flask_wtf is not installed: pip install -e '.[server]'")
+    with team_database() as team:
+        try:
+            team.start()
+            yield team
+        finally:
+            team.kill()
 
 
 def _free_ports(count: int) -> list[int]:

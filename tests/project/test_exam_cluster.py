@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,15 +14,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
 import pytest
 from mlflow.entities import Run
+from optuna.trial import TrialState
 from place import ROOT, Place, make_place, options, write_reviews
+from team import team_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 PATIENCE_S = 600
 STUDENTS = ("bilstm", "cnn")
-GRID = {"students": ",".join(STUDENTS), "recipes": "vanilla", "seeds": 1, "workers": 2, "teacher": "scratch"}
+STUDIES = [(student, recipe) for student in STUDENTS for recipe in ("kd", "vanilla")]
+GRID = {"students": ",".join(STUDENTS), "recipes": "kd", "seeds": 1, "workers": 2, "teacher": "scratch"}
 BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32"}
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
 HOSTS = {"kdops-one": "10.77.30.1", "kdops-two": "10.77.30.2"}
@@ -82,6 +87,23 @@ def running(place: Place) -> list[Run]:
     return [one for one in place.runs("trial") if one.info.status == "RUNNING" and "kdops.process" in one.data.tags]
 
 
+def trial_states(storage: str) -> dict[str, list[str]]:
+    """How the trials of each study ended, by its student and recipe."""
+    named = {"-".join(name.split("-")[1:3]): name for name in optuna.get_all_study_names(storage)}
+    trials = {study: optuna.load_study(study_name=name, storage=storage).trials for study, name in named.items()}
+    # The second setting of a study waits for ever where one trial is all that is asked for.
+    return {
+        study: [trial.state.name for trial in found if trial.state is not TrialState.WAITING]
+        for study, found in trials.items()
+    }
+
+
+def signals_asked(exam: Exam) -> list[int]:
+    """How many texts each cell asked the teacher about, smallest first."""
+    logs = [log.read_text(encoding="utf-8") for log in exam.place.home.glob("exam/*/*.log")]
+    return sorted(int(count) for log in logs for count in re.findall(r"signals: (\d+) texts asked", log))
+
+
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> Place:
     """Where there is a teacher: the words of one that is made from scratch differ from one training to the next."""
@@ -120,6 +142,8 @@ def test_a_ray_of_this_machine_gives_the_same_though_a_worker_is_killed(
     assert exam.results() == here.results()
     assert exam.results().keys() == {"teacher", *STUDENTS}
     assert {run.info.status for run in place.runs()} == {"FINISHED", "KILLED"}
+    for trials in trial_states(f"sqlite:///{place.folder / 'optuna.db'}").values():
+        assert trials in (["COMPLETE"], ["FAIL", "COMPLETE"])
 
 
 def test_a_cluster_that_is_none_is_told_of_at_once(here: Exam, tmp_path: Path) -> None:
@@ -209,8 +233,10 @@ def _answers(url: str) -> bool:
     return False
 
 
-def test_a_cluster_of_two_hosts_gives_the_same(here: Exam, taught: Place, hosts: None, tmp_path: Path) -> None:
-    """They share a folder and nothing else; runs go over the network to a tracking server on a third host."""
+def test_a_cluster_of_two_hosts_gives_the_same(
+    here: Exam, taught: Place, hosts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share a folder and nothing else; runs and studies go over the network to a third host."""
     place = like(taught, tmp_path)
     one, two = HOSTS
     uri = f"http://{OUTSIDE}:{SERVER_PORT}"
@@ -221,27 +247,35 @@ def test_a_cluster_of_two_hosts_gives_the_same(here: Exam, taught: Place, hosts:
     ray += ["--object-store-memory", "100000000"]
     head = [*ray, "--head", "--port", str(RAY_PORT), "--node-ip-address", HOSTS[one], "--include-dashboard", "false"]
     worker = [*on(two), *ray[len(on(one)) :], "--address", f"{HOSTS[one]}:{RAY_PORT}", "--node-ip-address", HOSTS[two]]
+    monkeypatch.setenv("PGPASSFILE", str(place.folder / "pgpass"))
     # Ray asks for its token only where it is told to.
     hosts_settings = {"PYTHONPATH": str(ROOT), "RAY_TMPDIR": "/tmp", "RAY_AUTH_MODE": "token"}
     address = f"{HOSTS[one]}:{RAY_PORT}"
     with (
+        team_database(OUTSIDE) as database,
         started(server, place.folder / "server.log"),
-        started(head, place.folder / "head.log", **hosts_settings),
     ):
-        _wait_for(lambda: _answers(f"{uri}/health"), place.folder / "server.log")
-        _wait_for(lambda: _connects(HOSTS[one], RAY_PORT), place.folder / "head.log")
-        with started(worker, place.folder / "worker.log", **hosts_settings):
-            _wait_for(
-                lambda: "Ray runtime started" in (place.folder / "worker.log").read_text(), place.folder / "worker.log"
-            )
-            command = [*on(one), sys.executable, *asked(place, backend="ray")]
-            exam = run(
-                place,
-                command,
-                {"RAY_ADDRESS": address, "MLFLOW_TRACKING_URI": uri, "RAY_AUTH_MODE": "token"},
-            )
-    assert (here.code, exam.code) == (0, 0), here.said + exam.said
+        (place.folder / "pgpass").write_text(f"{OUTSIDE}:*:*:kdops:{database.password}\n", encoding="utf-8")
+        (place.folder / "pgpass").chmod(0o600)
+        with started(head, place.folder / "head.log", **hosts_settings):
+            _wait_for(lambda: _answers(f"{uri}/health"), place.folder / "server.log")
+            _wait_for(lambda: _connects(HOSTS[one], RAY_PORT), place.folder / "head.log")
+            log = place.folder / "worker.log"
+            with started(worker, log, **hosts_settings):
+                _wait_for(lambda: "Ray runtime started" in log.read_text(), log)
+                exam = run(
+                    place,
+                    [*on(one), sys.executable, *asked(place, backend="ray", storage=database.storage)],
+                    {"RAY_ADDRESS": address, "MLFLOW_TRACKING_URI": uri, "RAY_AUTH_MODE": "token"},
+                )
+        assert (here.code, exam.code) == (0, 0), here.said + exam.said
+        assert trial_states(database.storage) == {f"{student}-{recipe}": ["COMPLETE"] for student, recipe in STUDIES}
     assert exam.results() == here.results()
     students = finished(place, "student")
     assert {run.data.tags["kdops.process"].split(":")[0] for run in students} == set(HOSTS)
     assert {run.info.status for run in place.runs()} == {"FINISHED"}
+    assert not (place.home / "optuna.db").exists()
+    # The teacher is found, and asked about each text once, by whichever host is first.
+    asked_first = max(signals_asked(here))
+    assert signals_asked(exam) == signals_asked(here) == [0, asked_first]
+    assert asked_first > 0
