@@ -70,9 +70,10 @@ def write_mean_bundle(folder: Path, pieces: int = 10, width: int = 4, labels: Se
         "pad_id": 0,
         "main_metric": "f1_macro",
         "main_metric_value": 0.5,
-        "format_version": 1,
+        "format_version": 2,
         "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()},
         **dict.fromkeys(["student", "dataset", "licence", "teacher", "recipe", "precision", "fingerprint"], "nothing"),
     }
-    (folder / "bundle.json").write_text(json.dumps(info))
+    digest = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+    (folder / "bundle.json").write_text(json.dumps(info | {"digest": digest}))
     return folder

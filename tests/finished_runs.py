@@ -66,7 +66,7 @@ def add_student(
     described = {names.STUDENT: student, names.TEACHER_RUN: teacher}
     with runs.tracked(
         Role.STUDENT, f"{student} {recipe} {dataset}", config={"seed": seed, "trials": trials, "epochs": 3},
-        tags=_tags(dataset, **described) | {names.RECIPE: recipe},
+        tags=_tags(dataset, **described) | {names.RECIPE: recipe, names.PRECISION: "int8"},
     ) as run:  # fmt: skip
         log_data(run, dataset, data)
         study = f"{dataset}-{student}-{recipe}-{seed}"

@@ -159,7 +159,8 @@ def _open(corpus: Corpus, source: str, seed: int, mask_token: str | None) -> Tex
         return _augmented(corpus, seed, mask_token)
     path = Path(source).expanduser()
     if not path.exists():
-        raise UserError(f"{path}: no such file; unlabeled is one of {', '.join(SOURCES)}, or a .jsonl or .txt file")
+        kinds = ".jsonl, .ndjson or .txt"
+        raise UserError(f"{path}: no such file; unlabeled is one of {', '.join(SOURCES)}, or a {kinds} file")
     return file_source(path, corpus.task)
 
 

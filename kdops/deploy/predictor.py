@@ -20,7 +20,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-FORMAT_VERSION = 2  # format 1 has no digest, and is read without one
+FORMAT_VERSION = 2
 INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.json"
 _TEXT, _TOKEN = "text-classification", "token-classification"
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -107,14 +107,14 @@ def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
     """Read what a bundle says about itself, its other files unopened; BundleError if that is not what was written."""
     try:
         given = json.loads(_path(Path(folder), INFO_FILE).read_bytes())
-        if given["format_version"] not in (1, FORMAT_VERSION):
+        if given["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format {given['format_version']!r:.50}, but this predictor reads {FORMAT_VERSION}")
         digest = given.pop("digest", None)
         info = BundleInfo(**{**given, "labels": tuple(given["labels"]), "files": dict(given["files"])})
         checked = [one for one in fields(info) if one.init and one.type in (str, int, float)]
         wrong = [one.name for one in checked if type(given[one.name]) is not one.type]
         texts = {*map(type, (*info.labels, *info.files, *info.files.values()))}
-        wrong += ["digest"] if digest != (None if info.format_version == 1 else info.digest) else []
+        wrong += ["digest"] if digest != info.digest else []
         if wrong or texts != {str} or info.task not in (_TEXT, _TOKEN) or min(info.pad_id, info.max_length - 1) < 0:
             raise ValueError(f"wrong {', '.join(wrong) or 'labels, files, pad_id or max_length'} for {info.task!r:.50}")
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:

@@ -32,6 +32,7 @@ def dataset_table(results: Results) -> Table:
         cells = {
             "student": row["student"],
             "recipe": row["recipe"],
+            "precision": row["precision"] if isinstance(row["precision"], str) else "",
             "seeds": str(row["seeds"]),
             "validation F1": _spread(row, "validation"),
             "test F1": _spread(row, "test"),
@@ -44,7 +45,7 @@ def dataset_table(results: Results) -> Table:
         if several_people:
             cells["by"] = row["user"]
         rows.append(cells)
-    order = ["student", "recipe", "seeds", "validation F1", "test F1", "alone, test F1", "gain, points"]
+    order = ["student", "recipe", "precision", "seeds", "validation F1", "test F1", "alone, test F1", "gain, points"]
     order += ["of the teacher", *_COSTS, *(["by"] if several_people else [])]
     return Table(
         title=f"Scores and costs ({results.students['metric'].iloc[0]})",

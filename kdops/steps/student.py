@@ -23,7 +23,7 @@ from kdops.steps.trials import Budget, tuned_student
 from kdops.tracking import names, runs
 from kdops.training.recipes import Recipe
 
-_VERSION = 3
+_VERSION = 4
 """Raised when the same configuration would train a better or worse student than before; other random draws do not."""
 
 BUNDLE = "bundle"

@@ -26,6 +26,7 @@ _TAGS = {
     "metric": names.MAIN_METRIC,
     "student": names.STUDENT,
     "recipe": names.RECIPE,
+    "precision": names.PRECISION,
     "teacher_run": names.TEACHER_RUN,
     "baseline_run": names.BASELINE_RUN,
     "study": names.STUDY,
@@ -60,10 +61,11 @@ class Results:
     """Finished distillations, and the runs that they are compared with.
 
     All three tables have the run id as index and the same columns: `dataset`, `data` (its fingerprint; empty: unknown),
-    `task`, `metric` (the main one), `student`, `recipe`, `seed`, `user` (who made it); the main metric as `validation`
-    and `test` (fractions); `f1_retained` (fraction), `kd_gain` (points); the costs by their names; `times_latency` and
-    so on, how many times cheaper than the teacher; `teacher_run`, `baseline_run`, `study`, `minutes`, and `params`, the
-    logged parameters. `students` has `alone` too, the test score of the same student without distillation.
+    `task`, `metric` (the main one), `student`, `recipe`, `precision` (of the registered bundle), `seed`, `user` (who
+    made it); the main metric as `validation` and `test` (fractions); `f1_retained` (fraction), `kd_gain` (points); the
+    costs by their names; `times_latency` and so on, how many times cheaper than the teacher; `teacher_run`,
+    `baseline_run`, `study`, `minutes`, and `params`, the logged parameters. `students` has `alone` too, the test score
+    of the same student without distillation.
 
     Attributes:
         students: the newest finished run of each data set, student, recipe and seed, all of a data set on the same

@@ -242,7 +242,9 @@ def test_a_changed_or_missing_file_is_noticed(copy: Path, name: str) -> None:
     ("change", "message"),
     [
         ({"format_version": 3}, "format 3"),
-        ({"format_version": True}, "wrong format_version"),
+        ({"format_version": 1}, "format 1, but this predictor reads 2"),
+        ({"format_version": True}, "format True"),
+        ({"format_version": 2.0}, "wrong format_version"),
         ({"main_metric_value": "high"}, "wrong main_metric_value"),
         ({"main_metric_value": None}, "wrong main_metric_value"),
         ({"task": "translation"}, "translation"),

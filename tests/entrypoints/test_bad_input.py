@@ -304,7 +304,8 @@ class TestUnlabeled:
     def test_a_file_that_is_not_there(self, fail: Fail, folder: Path) -> None:
         path = folder / "more.jsonl"
         assert fail(dataset=folder, teacher="scratch", unlabeled=path) == [
-            f"error: {path}: no such file; unlabeled is one of default, catalogue, augmented, or a .jsonl or .txt file"
+            f"error: {path}: no such file; unlabeled is one of default, catalogue, augmented, "
+            "or a .jsonl, .ndjson or .txt file"
         ]
         assert _runs() == []
 

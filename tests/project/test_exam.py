@@ -1,9 +1,13 @@
-"""A grid whose exam is ended, killed, started twice at once, loses a worker, and has a cell that fails; then done."""
+"""A grid whose exam is ended, killed, started twice at once, and has a cell that fails; then done.
+
+While two run at once, one worker is stopped, another killed, and the clock set back and ahead.
+"""
 
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,6 +17,7 @@ from pathlib import Path
 import mlflow.artifacts
 import psutil
 import pytest
+from clock import Clock, make_clock
 from mlflow.entities import Run
 from place import Place, make_place, write_reviews
 
@@ -24,6 +29,8 @@ GRID = {"students": "bilstm,cnn", "recipes": "kd", "seeds": 1, "workers": 2, "te
 BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32"}
 STUDENTS = {"bilstm", "cnn"}
 PATIENCE_S = 500
+HUNG_AFTER_MIN = 0.3
+HOUR_S = 3600
 
 
 @dataclass
@@ -36,7 +43,8 @@ class Story:
     ended: dict[str, int] = field(default_factory=dict)
     left_open: dict[str, list[str]] = field(default_factory=dict)
     made: dict[str, set[str]] = field(default_factory=dict)
-    killed_worker: int = 0
+    clock: Clock | None = None
+    began_ms: float = 0.0
 
     def start(self, name: str, **more: object) -> subprocess.Popen[bytes]:
         return self.place.start("exam", self.place.folder / f"{name}.log", **self.asked, **more)
@@ -60,11 +68,15 @@ class Story:
         self.ended[name] = done.returncode
         self.keep(name, done.stderr + done.stdout)
 
+    def set_clock(self, ahead_s: int) -> None:
+        if self.clock:
+            self.clock.set(ahead_s)
+
     def exam_run(self, at: int) -> Run:
         return self.place.runs("exam")[at]
 
 
-def wait_until(happened: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def wait_until(happened: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not happened():
         assert process.poll() is None
@@ -87,10 +99,19 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
         _, alive = psutil.wait_procs(workers, timeout=20)
         assert alive == []
 
-    process, beside = story.start("first"), story.start("beside")
-    wait_until(lambda: trials_at_work(place), process)
-    story.killed_worker = int(trials_at_work(place)[0].data.tags["kdops.process"].split(":")[1])
-    os.kill(story.killed_worker, signal.SIGKILL)
+    story.clock = make_clock(place.folder)
+    story.began_ms = 1000 * time.time()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in (story.clock.settings if story.clock else {}).items():
+            monkeypatch.setenv(name, value)
+        process, beside = (story.start(name, hung_after_min=HUNG_AFTER_MIN) for name in ("first", "beside"))
+    wait_until(lambda: trials_at_work(place) and len(place.runs("exam")) == 4, process)
+    stopped = trials_at_work(place)[0]
+    stop_between_writes(place, worker_of(stopped))
+    story.set_clock(-2 * HOUR_S)
+    wait_until(lambda: others_at_work(place, stopped), process)
+    os.kill(worker_of(others_at_work(place, stopped)[0]), signal.SIGKILL)
+    story.set_clock(24 * HOUR_S)
     story.end("first", process)
     story.end("beside", beside)
 
@@ -110,6 +131,30 @@ def trials_at_work(place: Place) -> list[Run]:
     """Those whose process is alive: what a killed exam left open is still RUNNING."""
     begun = [run for run in place.runs("trial") if run.info.status == "RUNNING" and "kdops.process" in run.data.tags]
     return [run for run in begun if not is_dead(run.data.tags["kdops.process"])]
+
+
+def others_at_work(place: Place, one: Run) -> list[Run]:
+    """Those of the other student."""
+    student = one.data.tags["kdops.student"]
+    return [run for run in trials_at_work(place) if run.data.tags["kdops.student"] != student]
+
+
+def worker_of(run: Run) -> int:
+    return int(run.data.tags["kdops.process"].split(":")[1])
+
+
+def stop_between_writes(place: Place, pid: int) -> None:
+    """Stop a process while it holds no lock on the databases, which all the others would wait for."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for name in ("mlflow.db", "optuna.db"):
+                with sqlite3.connect(place.folder / name, timeout=5) as database:
+                    database.execute("begin exclusive")
+            return
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.1)
 
 
 def finished(place: Place) -> dict[str, Run]:
@@ -135,9 +180,25 @@ def test_sigterm_closes_all_runs(story: Story) -> None:
     assert story.exam_run(0).info.status == "KILLED"
 
 
-def test_only_the_cell_of_a_killed_worker_is_begun_again(story: Story) -> None:
+def test_only_the_cells_of_a_stopped_and_of_a_killed_worker_are_begun_again(story: Story) -> None:
     said = story.said["first"] + story.said["beside"]
-    assert len(re.findall(r"reviews (?:bilstm|cnn) kd seed 1: its worker process was killed", said)) == 1
+    again = re.findall(r"reviews (\w+) kd seed 1: its worker process (.*); it is begun again in another", said)
+    assert sorted(how for _, how in again) == [f"hung for {HUNG_AFTER_MIN} min", "was killed"]
+    assert {student for student, _ in again} == STUDENTS
+
+
+def test_a_clock_that_is_set_ends_nothing_and_no_duration_is_taken_from_it(story: Story) -> None:
+    """What else would be taken for hung, or wait for hours, is seen by the other tests."""
+    if story.clock is None:
+        pytest.skip("no C compiler (cc) makes the clock that can be set")
+    starts_h = [(run.info.start_time - story.began_ms) / 1000 / HOUR_S for run in story.place.runs()]
+    assert any(23 < start < 25 for start in starts_h)
+    runs = [run for run in story.place.runs() if run.info.run_id in story.made["beside"]]
+    lasted = [
+        value for run in runs for name, value in run.data.metrics.items() if name.startswith(("phase.", "exam_s"))
+    ]
+    assert len(lasted) > 10
+    assert all(0 <= seconds < PATIENCE_S for seconds in lasted)
 
 
 def test_two_exams_at_once_do_no_cell_twice(story: Story) -> None:

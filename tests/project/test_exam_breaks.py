@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -147,7 +148,10 @@ def test_a_full_disk_fails_the_cell_in_one_line(story: Story) -> None:
             name == "artifacts"
         )
         assert "Traceback" not in story.said[name]
-    assert "No space left on device" in story.said["signals"]
+    (signals,) = (story.place.home / "signals").iterdir()
+    assert f"cannot write to {signals}: [Errno 28] No space left on device" in story.said["signals"]
+    place = rf"mlflow-artifacts:/\S+ of tracking server {story.server.uri}"
+    assert re.search(rf"cannot write curves.png to {place}: .*; is the disk of its artifacts full\?", lines[0])
 
 
 def test_without_its_server_an_exam_stops_and_says_how_to_go_on(story: Story) -> None:

@@ -54,7 +54,8 @@ def test_tables_say_what_the_runs_say(store: str) -> None:
     assert rows["bilstm", "kd-unlabeled"]["of the teacher"] == "90.0%"
     assert rows["cnn", "kd"]["alone, test F1"] == "0.600"
     assert rows["cnn", "kd"]["gain, points"] == "+10.0"
-    assert table.markdown().splitlines()[0].startswith("| student | recipe | seeds |")
+    assert (rows["cnn", "kd"]["precision"], rows["teacher", ""]["precision"]) == ("int8", "")
+    assert table.markdown().splitlines()[0].startswith("| student | recipe | precision | seeds |")
 
 
 def test_the_study_stands_beside_ours(store: str) -> None:
