@@ -40,8 +40,11 @@ int8 teacher changed too many labels; neither is used.""",
     "tuning": """## Tuning
 
 Trials of a BiLSTM, MLflow and the Optuna database included. Pruning ends a trial that is below the median of the others
-after as many epochs. `epochs` is how many were trained in all. Workers are processes of one thread each; two of them
-gain nothing on cores that are busy already, so this is the one table that wants an idle machine.""",
+after as many epochs, from the fourth trial and the third epoch on; with it goes the end of a trial whose score stopped
+rising. `epochs` is how many were trained in all. What a trial of ten epochs needs at the least is three of them, so
+pruning saves the more, the more epochs are allowed. Replayed over these curves, a pruner that keeps only the best
+quarter would take half, and lose the best trial. Workers are processes of one thread each that take about ten seconds
+to start: the longer the trials, the nearer two of them come to twice as many.""",
     "startup": """## Start-up""",
     "growth": """## How the cost grows
 
