@@ -46,8 +46,11 @@ def _distill_s(folder: Path, parameters: Mapping[str, int], until: str = "") -> 
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    mine = {"KDOPS_HOME": str(folder / "home"), "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
-    return os.environ | mine | {"MLFLOW_EXPERIMENT_NAME": "kdops", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    # An entry point is run by the `python` of the PATH, which need not be this one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    home = {"KDOPS_HOME": str(folder / "home"), "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
+    more = {"MLFLOW_EXPERIMENT_NAME": "kdops", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return os.environ | {"PATH": path} | home | more
 
 
 def _run(command: Sequence[str], environment: dict[str, str], until: str) -> None:
