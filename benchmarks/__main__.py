@@ -15,7 +15,7 @@ from typing import Annotated
 import psutil
 import typer
 
-from benchmarks import growth, predictors, signals, startup, students, tuning
+from benchmarks import growth, predictors, scheduling, signals, startup, students, tuning
 from benchmarks.contest import contest
 from benchmarks.setting import Setting, part_of
 from benchmarks.tables import standings_table, table
@@ -37,6 +37,7 @@ class Part(StrEnum):
     STARTUP = "startup"
     PREDICTORS = "predictors"
     GROWTH = "growth"
+    SCHEDULING = "scheduling"
 
 
 def main(
@@ -68,12 +69,11 @@ def main(
     place = Path(tempfile.mkdtemp(prefix="kdops-benchmark-"))
     os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "KDOPS_HOME": str(place / "home")}
     wanted = list(parts or Part)
-    if set(wanted) - {Part.STARTUP, Part.GROWTH}:
+    if set(wanted) - {Part.STARTUP, Part.GROWTH, Part.SCHEDULING}:
         data = part_of(dataset, rows, place)
         setting = Setting(data, _taught(data, teacher, place), epochs=epochs)
     else:
         setting = Setting(dataset, teacher, epochs=epochs)
-    source = texts or _texts_of(setting.dataset, place)
     works: dict[Part, Callable[[], str]] = {
         Part.STUDENTS: lambda: _students(setting, student or _STUDENTS, rounds, place),
         Part.STORED: lambda: _stored(setting, student or _STUDENTS, rounds, place),
@@ -81,7 +81,8 @@ def main(
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
         Part.PREDICTORS: lambda: _predictors(setting, bundles or [], rounds, place),
-        Part.GROWTH: lambda: _growth(source, most_texts, trials, out),
+        Part.GROWTH: lambda: _growth(texts or _texts_of(setting.dataset, place), most_texts, trials, out),
+        Part.SCHEDULING: lambda: f"{scheduling.handing_over()}\n\n{scheduling.logits_on_disk()}",
     }
     for part in wanted:
         started = time.monotonic()

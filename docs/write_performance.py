@@ -52,6 +52,10 @@ Signals and one epoch of a BiLSTM for more and more unlabeled texts. The teacher
 layers: a large one would hide what happens around it. Encoding reads the texts one by one into arrays of integers,
 signals are written to disk in shards and read as memory maps, so RAM grows by a few bytes a token. The
 time around a trial is what Optuna's sampler and database take, on a SQLite file.""",
+    "scheduling": """## Scheduling
+
+What [a cluster](cluster.md) costs beside the work itself: pieces of work that do nothing, handed to a worker process
+and back, the first one with the start of that process; and the bytes that a text's teacher logits take on disk.""",
     "predictors": """## Predictors
 
 One real test text of about 20 words in, its label out, tokenizing included, on one thread, each in a process of its
