@@ -130,7 +130,10 @@ class Story:
 
     def use_what_is_there(self) -> None:
         """What Bob does with Alice's work by the entry points that need no training."""
-        made = self.runs("student")[-1].info.run_id
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            for name, value in self.team.people[BOB].items():
+                monkeypatch.setenv(name, value)
+            made = self.runs("student")[-1].info.run_id
         costs = {"model": f"models:/{MODEL}@champion", "rounds": 3, "max_spread": 1000, "sweeps": "false"}
         taught = {"dataset": self.folder / "reviews", "teacher": "scratch", "epochs": 2}
         self.run("measure", BOB, ["measure", *options(**costs)])
