@@ -1,4 +1,4 @@
-"""Two people, one server on PostgreSQL; first it dies in the middle of a training, then its database in an exam."""
+"""Two people, one server on PostgreSQL; first it, then its database die in the middle of a training."""
 
 import base64
 import os
@@ -63,20 +63,8 @@ class Story:
 
     @property
     def asked(self) -> list[str]:
-        return ["distill", *options(dataset=self.folder / "reviews", recipe="kd", **self._budget)]
-
-    @property
-    def exam(self) -> list[str]:
-        """The same student as the one cell of a grid."""
-        grid = {"datasets": self.folder / "reviews", "students": "bilstm", "recipes": "kd", "seeds": 1, "workers": 1}
-        return ["exam", *options(**grid, **self._budget)]
-
-    @property
-    def _budget(self) -> dict[str, object]:
-        return {
-            **{"teacher": "scratch", "teacher_epochs": 2},
-            **{"trials": TRIALS, "epochs": 2, "storage": self.team.storage},
-        }
+        budget = {"trials": TRIALS, "epochs": 2, "teacher_epochs": 2, "storage": self.team.storage}
+        return ["distill", *options(dataset=self.folder / "reviews", teacher="scratch", recipe="kd", **budget)]
 
     def settings(self, person: str, **more: str) -> dict[str, str]:
         home = {"KDOPS_HOME": str(self.folder / "home"), "PYTHONPATH": _pythonpath()}
@@ -86,11 +74,9 @@ class Story:
         """`python -m entrypoints.COMMAND`, to its end."""
         return self._run(name, person, ["-m", f"entrypoints.{command[0]}", *command[1:]], **more)
 
-    def mlflow_run(self, name: str, person: str, entry_point: str, *parameters: str, **more: str) -> Done:
-        """`mlflow run` of an entry point, to its end."""
-        given = [part for parameter in parameters for part in ("-P", parameter)]
-        command = ["-m", "mlflow", "run", str(ROOT), "-e", entry_point, "--env-manager", "local", *given]
-        return self._run(name, person, command, **more)
+    def mlflow_run(self, name: str, person: str, entry_point: str, **more: str) -> Done:
+        """`mlflow run` of an entry point with its defaults, to its end."""
+        return self._run(name, person, ["-m", "mlflow", "run", str(ROOT), "-e", entry_point], **more)
 
     def _run(self, name: str, person: str, arguments: list[str], **more: str) -> Done:
         started = time.monotonic()
@@ -105,20 +91,20 @@ class Story:
         self.said[name] = Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
         return self.said[name]
 
-    def run_until(self, said: str, stop: Callable[[], None], name: str, command: list[str]) -> None:
-        """Start a command, and stop what it needs once it, or a cell of it, has said something."""
+    def run_until(self, said: str, stop: Callable[[], None], name: str) -> None:
+        """Start to distill, and stop what it needs once it has said something."""
         # The minute of patience, made shorter.
         environment = self.settings(ALICE, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
         with (self.folder / "out").open("w") as out, (self.folder / "err").open("w") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"entrypoints.{command[0]}", *command[1:]],
+                [sys.executable, "-m", f"entrypoints.{self.asked[0]}", *self.asked[1:]],
                 cwd=self.folder,
                 env=environment,
                 stdout=out,
                 stderr=err,
             )
         give_up = time.monotonic() + PATIENCE_S
-        while said not in (self.folder / "err").read_text(encoding="utf-8") + self.cells_said():
+        while said not in (self.folder / "err").read_text(encoding="utf-8"):
             assert process.poll() is None, (self.folder / "err").read_text(encoding="utf-8")
             assert time.monotonic() < give_up
             time.sleep(0.1)
@@ -127,24 +113,6 @@ class Story:
         process.wait(PATIENCE_S)
         told = [(self.folder / name).read_text(encoding="utf-8") for name in ("out", "err")]
         self.said[name] = Done(process.returncode, told[0], told[1], time.monotonic() - started)
-
-    def use_what_is_there(self) -> None:
-        """What Bob does with Alice's work by the entry points that need no training."""
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            for name, value in self.team.people[BOB].items():
-                monkeypatch.setenv(name, value)
-            made = self.runs("student")[-1].info.run_id
-        costs = {"model": f"models:/{MODEL}@champion", "rounds": 3, "max_spread": 1000, "sweeps": "false"}
-        taught = {"dataset": self.folder / "reviews", "teacher": "scratch", "epochs": 2}
-        self.run("measure", BOB, ["measure", *options(**costs)])
-        self.run("export", BOB, ["export", *options(run_id=made, output=self.folder / "export")])
-        self.run("report", BOB, ["report", *options(user=ALICE, output=self.folder / "report")])
-        self.run("train_teacher", BOB, ["train_teacher", *options(**taught)])
-
-    def cells_said(self) -> str:
-        """All that cells said, in the order of the exams."""
-        logs = sorted((self.folder / "home" / "exam").glob("*/*.log"), key=lambda log: log.stat().st_mtime_ns)
-        return "".join(log.read_text(encoding="utf-8") for log in logs)
 
     def runs(self, role: str) -> list[Run]:
         client = mlflow.MlflowClient()
@@ -168,15 +136,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         story.run("wrong password", ALICE, promote, MLFLOW_TRACKING_PASSWORD="guessed")
         story.mlflow_run("wrong password for mlflow run", ALICE, "promote", MLFLOW_TRACKING_PASSWORD="guessed")
         story.run("wrong port", ALICE, promote, MLFLOW_TRACKING_URI="http://127.0.0.1:1")
-        story.run_until("trial 0 kd: ", team.kill, "cut off", story.asked)
+        story.run_until("trial 0 kd: ", team.kill, "cut off")
         story.run("server gone", ALICE, story.asked)
         team.start()
-        story.run_until("trial 2 kd: ", team.kill_database, "cut off again", story.exam)
-        story.run("database gone", ALICE, story.exam)
+        story.run_until("trial 2 kd: ", team.kill_database, "cut off again")
+        story.run("database gone", ALICE, story.asked)
         team.database("start")
-        story.run("again", ALICE, story.exam)
-        story.mlflow_run("promote", BOB, "promote", f"dataset={story.folder / 'reviews'}", "min_f1_retained=0.01")
-        story.use_what_is_there()
+        story.run("again", ALICE, story.asked)
+        story.run("promote", BOB, [*promote, "--min-f1-retained", "0.01"])
         yield story
 
 
@@ -219,10 +186,8 @@ def test_a_server_or_database_that_dies_ends_the_work_with_one_line(name: str, s
 def test_the_same_command_goes_on_and_logs_nothing_twice(story: Story) -> None:
     done = story.said["again"]
     assert done.code == 0, done.err
-    assert "1 cells: 0 finished, 1 to do" in done.err
-    said = story.cells_said()
-    # The one killed worker's cell, and the one that got through.
-    assert said.count("teacher: reusing run") == 2
+    assert "teacher: reusing run" in done.err
+    assert "registered: kdops-reviews version 1" in done.out
     assert [run.info.status for run in story.runs("teacher")] == ["FINISHED"]
     students = story.runs("student")
     assert [run.info.status for run in students] == ["KILLED", "KILLED", "FINISHED"]
@@ -230,9 +195,6 @@ def test_the_same_command_goes_on_and_logs_nothing_twice(story: Story) -> None:
     ended = Counter(run.info.run_name for run in story.runs("trial") if run.info.status == "FINISHED")
     assert ended["trial 0 kd"] == ended["trial 2 kd"] == 1
     assert set(ended.values()) == {1}
-    assert [run.info.status for run in story.runs("exam")] == ["KILLED", "FINISHED"]
-    roles = ("teacher", "student", "baseline", "trial", "exam", "promote")
-    assert "RUNNING" not in {run.info.status for role in roles for run in story.runs(role)}
 
 
 def test_the_study_lives_in_the_same_postgresql(story: Story) -> None:
@@ -268,25 +230,6 @@ def test_bob_promotes_what_alice_made_and_it_serves(story: Story) -> None:
     assert answers[0]["label"] in ("negative", "positive")
     artifacts = mlflow.MlflowClient().list_artifacts(only(story.runs("teacher")).info.run_id, "teacher")
     assert "teacher/model.safetensors" in {file.path for file in artifacts}
-
-
-@pytest.mark.parametrize(("entry_point", "artifact"), [("measure", "costs.txt"), ("report", "report")])
-def test_who_measures_and_reports_has_it_on_the_server(entry_point: str, artifact: str, story: Story) -> None:
-    assert story.said[entry_point].code == 0, story.said[entry_point].err
-    run = story.runs(entry_point)[0]
-    assert run.data.tags["mlflow.user"] == BOB
-    assert artifact in {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
-
-
-def test_a_run_is_exported_by_way_of_the_server(story: Story) -> None:
-    assert story.said["export"].code == 0, story.said["export"].err
-    assert (story.folder / "export" / "fp32" / "bundle.json").is_file()
-
-
-def test_a_teacher_that_is_there_is_not_trained_again(story: Story) -> None:
-    done = story.said["train_teacher"]
-    assert done.code == 0, done.err
-    assert f"teacher: reusing run {story.runs('teacher')[0].info.run_id}" in done.err
 
 
 def test_of_promotions_at_once_one_wins(story: Story) -> None:
