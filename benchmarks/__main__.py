@@ -16,7 +16,7 @@ import psutil
 import typer
 
 from benchmarks import growth, predictors, scheduling, signals, startup, students, tuning
-from benchmarks.contest import contest
+from benchmarks.contest import Contestant, contest
 from benchmarks.setting import Setting, part_of
 from benchmarks.tables import standings_table, table
 
@@ -74,9 +74,14 @@ def main(
         setting = Setting(data, _taught(data, teacher, place), epochs=epochs)
     else:
         setting = Setting(dataset, teacher, epochs=epochs)
+    store = place / "signals"
     works: dict[Part, Callable[[], str]] = {
-        Part.STUDENTS: lambda: _students(setting, student or _STUDENTS, rounds, place),
-        Part.STORED: lambda: _stored(setting, student or _STUDENTS, rounds, place),
+        Part.STUDENTS: lambda: _students(
+            lambda name: students.contestants(setting, name, store), student or _STUDENTS, rounds, students.FIRST
+        ),
+        Part.STORED: lambda: _students(
+            lambda name: students.given_logits(setting, name, store), student or _STUDENTS, rounds, students.AGAIN
+        ),
         Part.SIGNALS: lambda: _signals(setting, rounds),
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
@@ -122,23 +127,12 @@ def _texts_of(dataset: str, place: Path) -> Path:
     return file
 
 
-def _students(setting: Setting, names: Sequence[str], rounds: int, place: Path) -> str:
+def _students(make: Callable[[str], Sequence[Contestant]], names: Sequence[str], rounds: int, first: str) -> str:
     parts = []
     for student in names:
-        standings = contest(students.contestants(setting, student, place / "signals"), rounds)
-        shown = standings_table(
-            standings, first=student, figures={"score": ".3f"}, compared=[students.FIRST, students.AGAIN]
-        )
-        parts.append(shown)
-    return "\n\n".join(parts)
-
-
-def _stored(setting: Setting, names: Sequence[str], rounds: int, place: Path) -> str:
-    parts = []
-    for student in names:
-        standings = contest(students.given_logits(setting, student, place / "signals"), rounds)
-        shown = standings_table(standings, first=student, figures={"score": ".3f"}, compared=[students.AGAIN])
-        parts.append(shown)
+        standings = contest(make(student), rounds)
+        compared = list(dict.fromkeys([first, students.AGAIN]))
+        parts.append(standings_table(standings, first=student, figures={"score": ".3f"}, compared=compared))
     return "\n\n".join(parts)
 
 

@@ -19,7 +19,8 @@ SECTIONS = {
     "students": """## Training a student
 
 The same rows, student, first weights, optimizer, schedule, loss (mean squared error of the logits) and number of epochs
-for all, and a validation score after each epoch; encoding comes before the clock. `score` is the best validation F1.
+for all, and a validation score after each epoch; encoding comes before the clock. `score` is the best validation F1;
+so few rows and steps teach nobody anything yet, so that it says only that all do the same.
 
 What makes the difference: the teacher reads each text once and not once an epoch; texts are padded in groups of similar
 length, so that little is padding; batches are sliced from flat arrays of integers, not collated from lists; dropout
@@ -29,8 +30,8 @@ the training text: at the teacher's full one, embedding updates would be most of
 
 The same contest over more rows, where the `Trainer` too finds the teacher's logits on disk. What is left of the
 difference is padding, since both train the same student with the same kernels: at random, 32 of these texts are padded
-to 2.2 times their tokens, which is the most that batches of similar length can win here, and optimizer, clipping and
-averaging of weights cost both alike.""",
+to 2.2 times their tokens, which is about the most that batches of similar length can win here; optimizer and clipping
+cost both alike, and kdops averages weights besides.""",
     "signals": """## Teacher signals
 
 Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The last line is not a way to get
@@ -43,8 +44,8 @@ Trials of a BiLSTM, MLflow and the Optuna database included. Pruning ends a tria
 after as many epochs, from the fourth trial and the third epoch on; with it goes the end of a trial whose score stopped
 rising. `epochs` is how many were trained in all. What a trial of ten epochs needs at the least is three of them, so
 pruning saves the more, the more epochs are allowed. Replayed over these curves, a pruner that keeps only the best
-quarter would take half, and lose the best trial. Workers are processes of one thread each that take about ten seconds
-to start: the longer the trials, the nearer two of them come to twice as many.""",
+quarter would take half, and lose the best trial. Workers are processes of one thread each, whose start is in the time:
+the longer the trials, the less it counts.""",
     "startup": """## Start-up""",
     "growth": """## How the cost grows
 
