@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _MOST_FAILURES = 3
 _UNPRUNED_TRIALS = 3
+_FIRST = "first_settings"
 _PROCESS = "process"
 _QUEUED = "fixed_params"
 _SECOND_TRY = "second_try"
@@ -120,9 +121,7 @@ def open_study(
     )
     # A resumed sampler must not repeat the draws of the first one.
     study.sampler = TPESampler(seed=seed + len(study.trials), multivariate=True)
-    if not study.trials:
-        for setting in space.first:
-            study.enqueue_trial(setting)
+    study.set_user_attr(_FIRST, space.first)
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         process = str(trial.user_attrs.get(_PROCESS, ""))
         if process in gone or is_dead(process):
@@ -167,6 +166,7 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
     errors: list[BaseException | None] = []
     _log_progress(study, trials)
     while missing_trials(study, trials):
+        _queue_first(study)
         # Not the state of the study's last trial: that may be one that waits.
         study.optimize(marked, n_trials=1, catch=(Exception,), callbacks=[lambda _, trial: ended.append(trial.state)])
         _check_failures(study, ended, errors)
@@ -200,6 +200,7 @@ def run_trials_at_once(
             _log_progress(study, trials)
             while missing := missing_trials(study, trials):
                 while len(running) < min(workers, missing):
+                    _queue_first(study)
                     trial = study.ask()
                     trial.set_user_attr(_PROCESS, identity())
                     running[start(processes, trial)] = trial
@@ -214,6 +215,16 @@ def run_trials_at_once(
             _put_back(study, study.trials[trial.number])
         raise
     return study.best_trial
+
+
+def _queue_first(study: optuna.Study) -> None:
+    """Queue the next first setting that no trial had, unless one waits: what was cut off comes before what is new."""
+    if study.get_trials(states=(TrialState.WAITING,)):
+        return
+    had = [trial.system_attrs.get(_QUEUED, {}) for trial in study.trials]
+    new = [first for first in study.user_attrs[_FIRST] if not any(first.items() <= one.items() for one in had)]
+    for setting in new[:1]:
+        study.enqueue_trial(setting)
 
 
 def _write_down(study: optuna.Study, trial: optuna.Trial, future: Future[float]) -> TrialState:

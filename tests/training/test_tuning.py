@@ -55,6 +55,17 @@ class Work:
         return -abs(self.tried[-1].learning_rate - 2e-3)
 
 
+def waiting(study: optuna.Study) -> list[dict[str, object]]:
+    return [trial.system_attrs["fixed_params"] for trial in study.get_trials(states=(TrialState.WAITING,))]
+
+
+def left_running(storage: str, process: str) -> None:
+    """As a process leaves a study that ended before it asked for its setting."""
+    study = open_(storage)
+    study.enqueue_trial(SPACE.first[0])
+    study.ask().set_user_attr("process", process)
+
+
 def open_(storage: str, *, seed: int = 1, distills: bool = True, force: bool = False) -> optuna.Study:
     return open_study("study", storage, SearchSpace(1e-3, 0.3, distills), seed=seed, warmup_epochs=2, force=force)
 
@@ -145,7 +156,7 @@ def test_force_forgets_the_trials(storage: str) -> None:
 
 
 def test_force_on_a_new_study_is_fine(storage: str) -> None:
-    assert len(open_(storage, force=True).get_trials(states=(TrialState.WAITING,))) == len(SPACE.first)
+    assert open_(storage, force=True).trials == []
 
 
 def test_pruned_trials_count_as_finished(storage: str) -> None:
@@ -252,17 +263,20 @@ def test_a_trial_that_a_dead_process_left_is_tried_again(storage: str, dead: str
 
 
 def test_a_dead_trial_that_never_asked_for_its_queued_setting_is_tried_again(storage: str, dead: str) -> None:
-    open_(storage).ask().set_user_attr("process", dead)
+    left_running(storage, dead)
     work = Work()
     run_trials(open_(storage), work, 2)
-    assert Candidate(1e-3, 0.3, DistillationObjective()) in work.tried
+    assert work.tried == [
+        Candidate(1e-3, 0.3, DistillationObjective("mse", gold_weight=0.0)),
+        Candidate(1e-3, 0.3, DistillationObjective("kl", gold_weight=0.5, temperature=2.0)),
+    ]
 
 
 def test_a_dead_trial_is_queued_once(storage: str, dead: str) -> None:
-    open_(storage).ask().set_user_attr("process", dead)
+    left_running(storage, dead)
     for _ in range(3):
         study = open_(storage)
-    assert len(study.get_trials(states=(TrialState.WAITING,))) == len(SPACE.first)
+    assert waiting(study) == SPACE.first[:1]
 
 
 @pytest.mark.parametrize("process", [None, "another-machine:12:3.00"])
@@ -276,10 +290,10 @@ def test_a_trial_that_may_still_run_elsewhere_is_left_alone(storage: str, proces
 def test_a_trial_of_whom_the_caller_knows_to_be_gone_is_tried_again(
     storage: str, gone: list[str], state: TrialState
 ) -> None:
-    open_(storage).ask().set_user_attr("process", "another-machine:12:3")
+    left_running(storage, "another-machine:12:3")
     study = open_study("study", storage, SPACE, seed=1, warmup_epochs=2, gone=gone)
     assert study.trials[0].state is state
-    assert len(study.get_trials(states=(TrialState.WAITING,))) == len(SPACE.first) - (state is TrialState.RUNNING)
+    assert len(waiting(study)) == (state is TrialState.FAIL)
 
 
 @pytest.mark.parametrize(
@@ -383,7 +397,7 @@ class TestAtOnce:
         assert study.trials[0].params in [trial.params for trial in study.trials[1:]]
 
     def test_a_setting_that_kills_its_workers_is_tried_twice(self, storage: str) -> None:
-        # Which trial tries it again depends on who is first, so this one kills whoever gets it.
+        # This one kills whoever gets it.
         study = at_once(storage, 2, "killed by 0.001 mse")
         doomed = [trial for trial in study.trials if trial.params == study.trials[0].params]
         assert [trial.state.name for trial in doomed] == ["FAIL", "FAIL"]
@@ -401,6 +415,5 @@ class TestAtOnce:
             at_once(storage, 9, "stopped 2")
         study = open_(storage)
         assert TrialState.RUNNING not in [trial.state for trial in study.trials]
-        waiting = [trial.system_attrs["fixed_params"] for trial in study.trials if trial.state is TrialState.WAITING]
-        assert study.trials[2].params in waiting
+        assert study.trials[2].params in waiting(study)
         assert missing_trials(at_once(storage, 4), 4) == 0
