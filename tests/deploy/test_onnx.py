@@ -9,6 +9,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import kdops.deploy.onnx as exporting
@@ -16,6 +18,7 @@ from kdops.deploy.onnx import ExportError, export
 from kdops.models.students import STUDENTS, build_student
 from kdops.task import Task
 
+MOST_TOKENS = 2_048
 SHAPES = list(itertools.product((1, 2, 5), (1, 2, 7, 20, 64, 128)))
 
 
@@ -49,18 +52,22 @@ class Bert(nn.Module):
 def worst_difference(model: nn.Module, path: Path) -> float:
     """Largest logit difference on real positions, over many shapes with random masks."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    generator = np.random.default_rng(0)
-    worst = 0.0
-    for rows, length in SHAPES:
-        input_ids = generator.integers(0, 50, (rows, length))
-        mask = (np.arange(length) < generator.integers(1, length + 1, (rows, 1))).astype(np.int64)
-        with torch.inference_mode():
-            expected = model.eval()(torch.tensor(input_ids), torch.tensor(mask)).numpy()
-        (actual,) = session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})
-        assert actual.shape == expected.shape
-        difference = np.abs(actual - expected)
-        worst = max(worst, float((difference[mask.astype(bool)] if difference.ndim == 3 else difference).max()))
-    return worst
+    return max(ragged_difference(model, session, rows, length, seed=0) for rows, length in SHAPES)
+
+
+def ragged_difference(
+    model: nn.Module, session: onnxruntime.InferenceSession, rows: int, length: int, seed: int
+) -> float:
+    """The same in one batch of random lengths up to `length`."""
+    generator = np.random.default_rng(seed)
+    input_ids = generator.integers(0, 50, (rows, length))
+    mask = (np.arange(length) < generator.integers(1, length + 1, (rows, 1))).astype(np.int64)
+    with torch.inference_mode():
+        expected = model.eval()(torch.tensor(input_ids), torch.tensor(mask)).numpy()
+    (actual,) = session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})
+    assert actual.shape == expected.shape
+    difference = np.abs(actual - expected)
+    return float((difference[mask.astype(bool)] if difference.ndim == 3 else difference).max())
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
@@ -79,20 +86,30 @@ def test_bilstm_is_exact_at_every_length_and_mask(
     assert worst_difference(student(task), tmp_path / "student.onnx") < 1e-5
 
 
-@pytest.mark.parametrize("name", STUDENTS)
-@pytest.mark.parametrize("task", Task)
-def test_every_student_is_exact_at_every_length_and_mask(tmp_path: Path, task: Task, name: str) -> None:
+@pytest.fixture(scope="module", params=list(itertools.product(STUDENTS, Task)), ids="-".join)
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[nn.Module, onnxruntime.InferenceSession]:
+    """Each student of each task, and a session on its graph."""
+    name, task = request.param
     torch.manual_seed(0)
     model = build_student(name, 50, 3, task)
-    export(model, tmp_path / "student.onnx", task, max_length=512)
-    assert worst_difference(model, tmp_path / "student.onnx") < 1e-5
-    session = onnxruntime.InferenceSession(str(tmp_path / "student.onnx"), providers=["CPUExecutionProvider"])
-    input_ids, mask = torch.randint(0, 50, (2, 512)), torch.ones(2, 512, dtype=torch.int64)
-    mask[1, 300:] = 0
-    (actual,) = session.run(["logits"], {"input_ids": input_ids.numpy(), "attention_mask": mask.numpy()})
-    with torch.inference_mode():
-        difference = (model(input_ids, mask) - torch.from_numpy(actual)).abs()
-    assert (difference[mask.bool()] if task is Task.TOKEN else difference).max() < 1e-5
+    graph = tmp_path_factory.mktemp("exported") / "student.onnx"
+    export(model, graph, task, max_length=512)
+    return model, onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+
+
+@given(rows=st.integers(1, 256), length=st.integers(1, 512), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=8, deadline=None)
+@example(rows=1, length=1, seed=0)
+@example(rows=1, length=512, seed=0)
+@example(rows=256, length=1, seed=0)
+@example(rows=256, length=16, seed=0)
+def test_every_student_is_exact_on_ragged_batches(
+    exported: tuple[nn.Module, onnxruntime.InferenceSession], rows: int, length: int, seed: int
+) -> None:
+    rows = min(rows, max(1, MOST_TOKENS // length))
+    assert ragged_difference(*exported, rows, length, seed) < 1e-5
 
 
 def test_the_lstm_stays_one_node_and_the_graph_one_file(tmp_path: Path, student: Callable[..., nn.Module]) -> None:
