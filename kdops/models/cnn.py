@@ -53,9 +53,9 @@ class CNN(nn.Module):
             (batch, classes), or (batch, length, classes) for token classification.
         """
         embedded = self.embedding(input_ids)
-        width = embedded.shape[-1]
+        width = self.embedding.embedding_dim
         # Brought to the scale of the positions, as in the Transformer.
-        states = self.dropout(embedded * math.sqrt(width) + _positions(embedded))
+        states = self.dropout(embedded * math.sqrt(width) + _positions(embedded, width))
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
         for block in self.blocks:
             states = block(states, mask)
@@ -89,9 +89,9 @@ class _Block(nn.Module):
         return result
 
 
-def _positions(embedded: Tensor) -> Tensor:
-    """Sines, then cosines, of each position: (length, channels)."""
-    half = embedded.shape[-1] // 2
+def _positions(embedded: Tensor, width: int) -> Tensor:
+    """Sines, then cosines, of each position: (length, width); a width that is a number is no part of the graph."""
+    half = width // 2
     steps = torch.arange(half, device=embedded.device, dtype=torch.float32)
     frequencies = torch.exp(steps * (-math.log(_LONGEST_WAVE) / half))
     angles = torch.arange(embedded.shape[1], device=embedded.device).unsqueeze(1) * frequencies
