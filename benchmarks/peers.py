@@ -30,7 +30,8 @@ from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, Bundle
 from kdops.deploy.quantize import quantize
 from kdops.metrics import score
 from kdops.models.bert import BertStudent
-from kdops.models.students import STUDENTS, build_student, first_setting
+from kdops.models.kinds import KINDS, STUDENTS
+from kdops.models.students import build_student
 from kdops.models.teacher import TeacherModel
 from kdops.task import Task
 from kdops.training.loop import LoopConfig, fit
@@ -157,7 +158,7 @@ def quick_bundle(setting: Setting, student: str, place: Path) -> Path:
     model, validation = room.new_student(student), room.validation
     loop = LoopConfig(
         epochs=setting.epochs,
-        learning_rate=first_setting(student).learning_rate,
+        learning_rate=KINDS[student].first.learning_rate,
         batch_size=setting.batch_size,
         patience=setting.epochs,
         seed=setting.seed,

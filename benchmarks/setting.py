@@ -12,7 +12,8 @@ from torch import nn
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.encoding import Encoded, encode
 from kdops.data.vocabulary import Vocabulary, trim
-from kdops.models.students import build_student, first_setting
+from kdops.models.kinds import KINDS
+from kdops.models.students import build_student
 from kdops.models.teacher import Teacher, load_teacher
 from kdops.steps.evaluation import labeled
 from kdops.steps.setup import gold_classes
@@ -85,7 +86,7 @@ class Classroom:
     def new_student(self, name: str) -> nn.Module:
         """The student as every contestant begins with it."""
         torch.manual_seed(self.setting.seed)
-        classes, dropout = len(self.corpus.labels), first_setting(name).dropout
+        classes, dropout = len(self.corpus.labels), KINDS[name].first.dropout
         return build_student(name, self.vocabulary.size, classes, self.corpus.task, dropout=dropout)
 
     def signals(self, store: Path) -> Signals:

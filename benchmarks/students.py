@@ -19,7 +19,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear
 
 from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
-from kdops.models.students import first_setting
+from kdops.models.kinds import KINDS
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import DistillationObjective
 
@@ -57,7 +57,7 @@ def given_logits(setting: Setting, student: str, store: Path) -> list[Contestant
 def _loop(setting: Setting, student: str) -> LoopConfig:
     return LoopConfig(
         epochs=setting.epochs,
-        learning_rate=first_setting(student).learning_rate,
+        learning_rate=KINDS[student].first.learning_rate,
         batch_size=setting.batch_size,
         averaging=_AVERAGING,
         patience=setting.epochs,

@@ -4,8 +4,11 @@ from typing import Annotated
 
 from typer import Option
 
-STUDENT_NAMES = "bilstm, cnn, bert-tiny, bert-mini, bert-small"
-RECIPE_NAMES = "vanilla, kd, kd-unlabeled, kd-unlabeled-fasttext, kd-unlabeled-teacher"
+from kdops.models.kinds import STUDENTS
+from kdops.training.recipes import RECIPES
+
+STUDENT_NAMES = ", ".join(STUDENTS)
+RECIPE_NAMES = ", ".join(RECIPES)
 
 Dataset = Annotated[str, Option(help="Catalogue name, folder or file of your own, or hub id of a data set.")]
 Name = Annotated[str, Option(help="What your own data is called; by default after its folder or file.")]

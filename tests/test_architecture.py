@@ -42,6 +42,7 @@ HEAVY = {
 }
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
 ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.errors", "kdops.process", "kdops.steps"}
+NAMES_FOR_HELP = ("kdops.models.kinds", "kdops.training.recipes")
 LONGEST_MODULE = 300
 TIMES_OF_DAY = {"time.time", "time.time_ns", "time.ctime", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
 # For people to read; only a cold start is timed by it, from one process to the next.
@@ -117,7 +118,7 @@ def test_entry_points_know_only_their_steps(path: Path) -> None:
     wrong = [
         f"{_name(path)}:{line} imports {name}"
         for line, name in _imports(path)
-        if not {name.split(".")[0], ".".join(name.split(".")[:2])} & allowed
+        if not {name.split(".")[0], ".".join(name.split(".")[:2])} & allowed and not name.startswith(NAMES_FOR_HELP)
     ]
     assert not wrong
 

@@ -1,7 +1,6 @@
 """The BERT students, and how they start from a BERT teacher."""
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTraine
 from kdops.errors import UserError
 from kdops.models.dropout import Dropout, with_fast_dropout
 from kdops.models.first_position import read_first_position_only
+from kdops.models.kinds import BertShape
 from kdops.models.teacher import SCRATCH
 from kdops.task import Task
 
@@ -18,21 +18,6 @@ logger = logging.getLogger(__name__)
 
 # Positions that the students have embeddings for, as every published BERT.
 MAX_LENGTH = 512
-
-
-@dataclass(frozen=True)
-class BertShape:
-    """Size of a BERT; the feed-forward layers are four times as wide as the rest.
-
-    Attributes:
-        layers: Transformer layers.
-        width: hidden size.
-        heads: attention heads a layer.
-    """
-
-    layers: int
-    width: int
-    heads: int
 
 
 class BertStudent(nn.Module):

@@ -1,43 +1,15 @@
-"""The students by name."""
+"""The students by name: made, checked, counted."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from kdops.errors import UserError, unknown
-from kdops.models.bert import MAX_LENGTH, BertShape, BertStudent
+from kdops.models.bert import MAX_LENGTH, BertStudent
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
+from kdops.models.kinds import BERT_STUDENTS, KINDS, STUDENTS
 from kdops.task import Task
-
-_BERT_SHAPES = {
-    "bert-tiny": BertShape(layers=2, width=128, heads=2),
-    "bert-mini": BertShape(layers=4, width=256, heads=4),
-    "bert-small": BertShape(layers=4, width=512, heads=8),
-}
-BERT_STUDENTS = tuple(_BERT_SHAPES)
-STUDENTS = ("bilstm", "cnn", *BERT_STUDENTS)
-
-
-@dataclass(frozen=True)
-class FirstSetting:
-    """What training a student begins to tune from: its peak learning rate and its dropout."""
-
-    learning_rate: float
-    dropout: float
-
-
-def first_setting(name: str) -> FirstSetting:
-    """What suits a student before anything is known of the data: larger ones want smaller steps."""
-    settings = {
-        "bilstm": FirstSetting(3e-3, 0.3),
-        "cnn": FirstSetting(1e-3, 0.3),
-        "bert-tiny": FirstSetting(1e-3, 0.1),
-        "bert-mini": FirstSetting(5e-4, 0.1),
-        "bert-small": FirstSetting(3e-4, 0.1),
-    }
-    return settings[name]
 
 
 def build_student(
@@ -60,8 +32,8 @@ def build_student(
         return BiLSTM(vocabulary_size, classes, task, **settings)
     if name == "cnn":
         return CNN(vocabulary_size, classes, task, **settings)
-    if name in _BERT_SHAPES:
-        return BertStudent(vocabulary_size, classes, task, _BERT_SHAPES[name], **settings)
+    if name in KINDS and (shape := KINDS[name].bert):
+        return BertStudent(vocabulary_size, classes, task, shape, **settings)
     raise unknown("student", name, STUDENTS)
 
 

@@ -13,7 +13,15 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
 
-_MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "triangle-down": "v", "x": "x"}
+_MARKERS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "cross": "P",
+    "x": "x",
+}
 _LINES = {"none": "", "solid": "-", "dashed": "--", "dotted": ":", "steps": "-"}
 _PANEL_INCHES = (4.4, 4.0)
 _MANY = 8

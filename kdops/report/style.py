@@ -5,6 +5,9 @@ The colours are those of Okabe and Ito, "Color Universal Design" (https://jfly.u
 
 from dataclasses import dataclass
 
+from kdops.models import kinds
+from kdops.training import recipes
+
 BLACK, GREY, WHITE = "#000000", "#7F7F7F", "#FFFFFF"
 ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
 VERMILION, PURPLE = "#D55E00", "#CC79A7"
@@ -30,18 +33,17 @@ class Fill:
     hatch: str
 
 
-STUDENTS = {
-    "bilstm": Mark(BLUE, "circle"),
-    "cnn": Mark(VERMILION, "square"),
-    "bert-tiny": Mark(GREEN, "diamond"),
-    "bert-mini": Mark(PURPLE, "triangle-up"),
-    "bert-small": Mark(ORANGE, "triangle-down"),
-}
+_MARKS = (
+    Mark(BLUE, "circle"),
+    Mark(VERMILION, "square"),
+    Mark(GREEN, "diamond"),
+    Mark(PURPLE, "triangle-up"),
+    Mark(ORANGE, "triangle-down"),
+    Mark(SKY, "cross"),
+)
+STUDENTS = dict(zip(kinds.STUDENTS, _MARKS, strict=False))
 TEACHER_MARK = Mark(BLACK, "x")
-RECIPES = {
-    ALONE: Fill(WHITE, ""),
-    "kd": Fill(SKY, "/"),
-    "kd-unlabeled": Fill(ORANGE, "."),
-    "kd-unlabeled-fasttext": Fill(GREEN, "x"),
-    "kd-unlabeled-teacher": Fill(BLUE, ""),
-}
+_FILLS = (Fill(SKY, "/"), Fill(ORANGE, "."), Fill(GREEN, "x"), Fill(BLUE, ""), Fill(PURPLE, "-"))
+RECIPES = {ALONE: Fill(WHITE, "")} | dict(
+    zip((name for name in recipes.RECIPES if name != VANILLA), _FILLS, strict=False)
+)

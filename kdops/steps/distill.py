@@ -16,6 +16,7 @@ from kdops.fingerprint import fingerprint
 from kdops.home import home
 from kdops.measure.turns import measure_side_by_side
 from kdops.models.bert import check_teacher_layers
+from kdops.models.kinds import STUDENTS
 from kdops.models.students import check_student
 from kdops.models.teacher import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
@@ -46,10 +47,8 @@ _VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFI
 class DistillConfig(TrainingDataConfig):
     """The parameters of `distill`."""
 
-    student: Literal["bilstm", "cnn", "bert-tiny", "bert-mini", "bert-small"] = "bilstm"
-    recipe: Literal["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-fasttext", "kd-unlabeled-teacher"] = (
-        "kd-unlabeled-teacher"
-    )
+    student: Literal[*STUDENTS] = "bilstm"  # type: ignore[valid-type]
+    recipe: Literal[*RECIPES] = "kd-unlabeled-teacher"  # type: ignore[valid-type]
     embeddings: str | None = None
     init: Literal["random", "teacher"] = "random"
     trials: int = Field(default=4, ge=1)

@@ -11,7 +11,7 @@ from optuna.trial import FixedTrial, FrozenTrial
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from kdops.models.students import first_setting
+from kdops.models.kinds import KINDS
 from kdops.process import identity
 from kdops.steps.lesson import Lesson, TrialPlace, run_trial, run_trial_elsewhere
 from kdops.steps.setup import identifying_tags
@@ -86,7 +86,7 @@ def tuned_student(
     Returns:
         The student, in evaluation mode, and its trial.
     """
-    setting = first_setting(budget.student)
+    setting = KINDS[budget.student].first
     space = SearchSpace(setting.learning_rate, setting.dropout, start.material.recipe.distills)
     study = open_study(
         study_name,

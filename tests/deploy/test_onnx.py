@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 import kdops.deploy.onnx as exporting
 from kdops.deploy.onnx import ExportError, export
-from kdops.models.students import STUDENTS, build_student
+from kdops.models.kinds import STUDENTS
+from kdops.models.students import build_student
 from kdops.task import Task
 
 MOST_TOKENS = 2_048

@@ -20,7 +20,8 @@ from kdops.deploy.onnx import export
 from kdops.deploy.parity import GateError
 from kdops.deploy.predictor import BundleInfo, Predictor, TextPrediction, TokenPrediction, read_info
 from kdops.deploy.quantize import quantize
-from kdops.models.students import STUDENTS, build_student
+from kdops.models.kinds import STUDENTS
+from kdops.models.students import build_student
 from kdops.task import Task
 
 PIECES = 2000

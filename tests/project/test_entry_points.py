@@ -30,7 +30,7 @@ import entrypoints.export
 import entrypoints.promote
 from kdops.deploy.predictor import Predictor
 from kdops.measure.turns import measure_side_by_side
-from kdops.models.students import first_setting
+from kdops.models.kinds import KINDS
 from kdops.steps import distill as distill_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -109,7 +109,7 @@ class TestText:
         first = text.place.children(student)[0].data.params
         # The setting of arXiv:2201.00558.
         assert (first["cfg.soft"], first["cfg.gold_weight"], first["cfg.temperature"]) == ("mse", "0.0", "1.0")
-        assert float(first["cfg.learning_rate"]) == first_setting("bilstm").learning_rate
+        assert float(first["cfg.learning_rate"]) == KINDS["bilstm"].first.learning_rate
 
     def test_the_teacher_of_train_teacher_is_used(self, text: Worked) -> None:
         teacher = only(text.place.runs("teacher"))

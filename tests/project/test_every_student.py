@@ -12,7 +12,7 @@ import entrypoints.distill
 from kdops.deploy.predictor import Inputs, Predictor, TextPrediction
 from kdops.measure.cost import measure
 from kdops.measure.turns import Measured, SideBySide
-from kdops.models.students import BERT_STUDENTS, STUDENTS
+from kdops.models.kinds import BERT_STUDENTS, STUDENTS
 from kdops.steps import distill as distill_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -17,7 +17,7 @@ from mlflow.entities import Run
 from optuna.trial import TrialState
 from place import Place, make_place, write_reviews
 
-from kdops.models.students import first_setting
+from kdops.models.kinds import KINDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -151,7 +151,7 @@ def test_a_terminated_trial_is_tried_again(story: Story) -> None:
     assert len(finished) == TRIALS
     assert [trial.state for trial in trials].count(TrialState.FAIL) == 1
     # The first one was ended, and is the setting of arXiv:2201.00558, which no study goes without.
-    assert trials[0].params == asdict(first_setting("bilstm"))
+    assert trials[0].params == asdict(KINDS["bilstm"].first)
     assert trials[0].params in [trial.params for trial in finished]
 
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from kdops.errors import UserError
 from kdops.models.bert import BertStudent, start_from_teacher
 from kdops.models.embeddings import fit_width
-from kdops.models.students import BERT_STUDENTS, STUDENTS, build_student, embedding_table
+from kdops.models.kinds import BERT_STUDENTS, STUDENTS
+from kdops.models.students import build_student, embedding_table
 from kdops.steps import start as start_module
 from kdops.steps.material import Material, prepare
 from kdops.steps.start import Start, start_of

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 from taught import Taught
 
-from kdops.models.students import STUDENTS, first_setting
+from kdops.models.kinds import KINDS, STUDENTS
 from kdops.steps import trials
 from kdops.steps.material import prepare
 from kdops.steps.start import start_of
@@ -25,7 +25,7 @@ from kdops.training.tuning import SearchSpace, open_study
 @pytest.mark.parametrize("student", STUDENTS)
 @pytest.mark.parametrize("distills", [True, False])
 def test_each_student_is_tuned_from_a_setting_of_its_own(student: str, distills: bool, tmp_path: Path) -> None:
-    setting = first_setting(student)
+    setting = KINDS[student].first
     space = SearchSpace(setting.learning_rate, setting.dropout, distills)
     study = open_study("any", f"sqlite:///{tmp_path}/optuna.db", space, seed=1, warmup_epochs=1)
     # Optuna draws anew what lies outside its range, with no more than a warning.
@@ -35,7 +35,7 @@ def test_each_student_is_tuned_from_a_setting_of_its_own(student: str, distills:
 
 
 def test_larger_students_take_smaller_steps() -> None:
-    rates = [first_setting(f"bert-{size}").learning_rate for size in ("tiny", "mini", "small")]
+    rates = [KINDS[f"bert-{size}"].first.learning_rate for size in ("tiny", "mini", "small")]
     assert rates == sorted(rates, reverse=True)
     assert len(set(rates)) == 3
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from kdops.models.students import STUDENTS
+from kdops.models.kinds import STUDENTS
 from kdops.steps.distill import DistillConfig
 from kdops.steps.setup import Names
 from kdops.training.recipes import RECIPES
@@ -112,12 +112,12 @@ class Cell:
     @property
     def student(self) -> str:
         """The student's name."""
-        return self.config.student
+        return str(self.config.student)
 
     @property
     def recipe(self) -> str:
         """The recipe's name."""
-        return self.config.recipe
+        return str(self.config.recipe)
 
     @property
     def seed(self) -> int:

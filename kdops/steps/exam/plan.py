@@ -10,7 +10,7 @@ from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import SOURCES, Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.models.students import STUDENTS
+from kdops.models.kinds import STUDENTS
 from kdops.models.teacher import SCRATCH
 from kdops.steps.distill import DistillConfig, check_choices, check_source
 from kdops.steps.exam.cluster import check_cluster

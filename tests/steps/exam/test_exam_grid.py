@@ -3,7 +3,7 @@ import pytest
 from entrypoints import cli
 from kdops.data.catalog import CATALOG
 from kdops.errors import UserError
-from kdops.models.students import STUDENTS
+from kdops.models.kinds import STUDENTS
 from kdops.steps.distill import DistillConfig
 from kdops.steps.exam.grid import Cell, ExamConfig, in_turns
 from kdops.training.recipes import RECIPES

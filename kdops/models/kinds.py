@@ -1,0 +1,50 @@
+"""The students there are: what each is called, its size, and what tuning it begins from. Light enough for `--help`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BertShape:
+    """Size of a BERT; the feed-forward layers are four times as wide as the rest.
+
+    Attributes:
+        layers: Transformer layers.
+        width: hidden size.
+        heads: attention heads a layer.
+    """
+
+    layers: int
+    width: int
+    heads: int
+
+
+@dataclass(frozen=True)
+class FirstSetting:
+    """What training a student begins to tune from: its peak learning rate and its dropout."""
+
+    learning_rate: float
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A student before there is any data.
+
+    Attributes:
+        first: what suits it before anything is known of the data: larger ones want smaller steps.
+        bert: its shape, if it is a BERT.
+    """
+
+    first: FirstSetting
+    bert: BertShape | None = None
+
+
+KINDS = {
+    "bilstm": Kind(FirstSetting(3e-3, 0.3)),
+    "cnn": Kind(FirstSetting(1e-3, 0.3)),
+    "bert-tiny": Kind(FirstSetting(1e-3, 0.1), BertShape(layers=2, width=128, heads=2)),
+    "bert-mini": Kind(FirstSetting(5e-4, 0.1), BertShape(layers=4, width=256, heads=4)),
+    "bert-small": Kind(FirstSetting(3e-4, 0.1), BertShape(layers=4, width=512, heads=8)),
+}
+STUDENTS = tuple(KINDS)
+BERT_STUDENTS = tuple(name for name, kind in KINDS.items() if kind.bert)
