@@ -126,8 +126,7 @@ class Predictor:
     """A loaded bundle, made by `load`. Safe to share between threads."""
 
     def __init__(self, info: BundleInfo, tokenizer: Tokenizer, session: onnxruntime.InferenceSession) -> None:
-        self.info, self._tokenizer, self._session = info, tokenizer, session
-        self._is_text = info.task == _TEXT
+        self.info, self._tokenizer, self._session, self._is_text = info, tokenizer, session, info.task == _TEXT
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Predictor":
@@ -150,11 +149,14 @@ class Predictor:
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
             tokenizer.no_padding()
             tokenizer.enable_truncation(info.max_length)
-            predictor = cls(info, tokenizer, session)  # tried with the highest piece, to find too short a table
+            predictor = cls(info, tokenizer, session)  # tried with any text, which a damaged tokenizer may fail at,
+            predictor.encode(["a"])  # and with the highest piece, to find too short a table
             shape = predictor._forward([[max(info.pad_id, tokenizer.get_vocab_size() - 1)]]).shape
             if shape != ((1,) if predictor._is_text else (1, 1)) + (len({*info.labels}),):
                 raise BundleError(f"logits {shape} do not fit {info.task} with labels {', '.join(info.labels)}")
-        except Exception as error:  # what the two libraries raise has no type in common
+        except BaseException as error:  # what the two libraries raise has no type in common; a panic is no Exception
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise BundleError(f"{folder} cannot be used: {' '.join(str(error).split()):.400}") from error
         return predictor
 
@@ -163,8 +165,7 @@ class Predictor:
 
         At most `batch_size` of them go through the graph together, which changes speed and memory, not results.
         """
-        encoded = self.encode(inputs)
-        return self.decode(encoded, self.run(encoded, batch_size))
+        return self.decode(encoded := self.encode(inputs), self.run(encoded, batch_size))
 
     def encode(self, inputs: Inputs) -> list[EncodedText]:
         """Turn inputs into piece ids."""
@@ -176,8 +177,7 @@ class Predictor:
         """Compute logits, in order: (classes,) each, or for a token task (words that kept a piece, classes)."""
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: must be at least 1")
-        # Longest first: the runtime reserves its largest buffers once and reuses them.
-        order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))
+        order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))  # the largest buffers first
         by_row: dict[int, FloatArray] = {}
         while rows := order[len(by_row) : len(by_row) + batch_size]:
             rows = rows[: max(1, _BATCH_PIECES // len(encoded[rows[0]].ids))]

@@ -185,3 +185,13 @@ def test_of_a_long_text_no_more_is_read_than_decides(copy: Path) -> None:
     for text, encoded in zip(texts, predictor.encode(texts), strict=True):
         whole = predictor._tokenizer.encode(text)
         assert (encoded.ids, encoded.truncated) == (whole.ids, bool(whole.overflowing))
+
+
+def test_a_tokenizer_that_loads_and_then_fails_is_refused(copy: Path, vouch: Callable[..., None]) -> None:
+    tokenizer = json.loads((copy / "tokenizer.json").read_text())
+    special = tokenizer["post_processor"]["special_tokens"]
+    special["[CLX]"] = special.pop("[CLS]")
+    (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
+    vouch(copy, {"tokenizer.json": sha256(copy / "tokenizer.json")})
+    with pytest.raises(BundleError, match="cannot be used: no entry found for key"):
+        Predictor.load(copy)
