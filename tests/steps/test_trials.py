@@ -28,6 +28,7 @@ def test_each_student_is_tuned_from_a_setting_of_its_own(student: str, distills:
     setting = KINDS[student].first
     space = SearchSpace(setting.learning_rate, setting.dropout, distills)
     study = open_study("any", f"sqlite:///{tmp_path}/optuna.db", space, seed=1, warmup_epochs=1)
+    study.enqueue_trial(space.first[0])
     # Optuna draws anew what lies outside its range, with no more than a warning.
     first = space.suggest(study.ask())
     assert (first.learning_rate, first.dropout) == (setting.learning_rate, setting.dropout)
