@@ -1,8 +1,10 @@
 """Processes beside this one that work for it, each with one thread."""
 
+import ctypes
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +26,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 """What keeps the libraries of a process from using more than one core, where it is set before they are imported."""
 
 _PARENT_POLL_S = 0.5
+_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 class Workers:
@@ -95,6 +98,10 @@ class Workers:
 def _set_up(number: int, parent: int, level: int) -> None:
     # Ctrl-C reaches every process of a terminal; what becomes of the work is for the parent to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # A stopped process has no thread that looks for its parent. The kernel looks for the thread that started this
+        # process, which is one that lasts as long as the pool.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
     form = f"%(asctime)s worker {number}: %(message)s"
     logging.basicConfig(format=form, datefmt="%H:%M:%S", level=logging.WARNING)
