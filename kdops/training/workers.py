@@ -33,8 +33,8 @@ class Workers:
     """Worker processes that do one piece of work at a time; an exception that leaves the block kills them.
 
     Each is a joblib (loky) pool of its own: in a common pool the death of one process ends all the others. They are
-    started when there is work for them, and again when they died; they end by themselves when this process is gone,
-    leave Ctrl-C to it, and say which worker they are in each log line.
+    started when there is work for them, and again when they died; they end by themselves when the thread that gave them
+    work is gone, leave Ctrl-C to it, and say which worker they are in each log line.
 
     Attributes:
         count: how many there are.
@@ -99,8 +99,7 @@ def _set_up(number: int, parent: int, level: int) -> None:
     # Ctrl-C reaches every process of a terminal; what becomes of the work is for the parent to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        # A stopped process has no thread that looks for its parent. The kernel looks for the thread that started this
-        # process, which is one that lasts as long as the pool.
+        # A stopped process has no thread that looks. The kernel sends this when the thread that started it ends.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
     form = f"%(asctime)s worker {number}: %(message)s"
