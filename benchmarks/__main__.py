@@ -87,7 +87,7 @@ def main(
         Part.STARTUP: lambda: _startup(rounds),
         Part.PREDICTORS: lambda: _predictors(setting, bundles or [], rounds, place),
         Part.GROWTH: lambda: _growth(texts or _texts_of(setting.dataset, place), most_texts, trials, out),
-        Part.SCHEDULING: lambda: f"{scheduling.handing_over()}\n\n{scheduling.logits_on_disk()}",
+        Part.SCHEDULING: _scheduling,
     }
     for part in wanted:
         started = time.monotonic()
@@ -173,6 +173,10 @@ def _predictors(setting: Setting, bundles: Sequence[Path], rounds: int, place: P
     beside = predictors.beside_peers(setting, bundles, rounds, place / "peers")
     untrained = predictors.at_full_vocabulary(setting, rounds, place / "untrained")
     return f"{beside}\n\nUntrained, of as many pieces as a BERT:\n\n{untrained}"
+
+
+def _scheduling() -> str:
+    return "\n\n".join([scheduling.handing_over(), scheduling.logits_on_disk(), scheduling.asked_of_a_server()])
 
 
 def _growth(source: Path, most: int, trials: int, out: Path) -> str:

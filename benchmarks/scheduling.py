@@ -1,13 +1,20 @@
-"""What a cluster's size costs: a piece of work handed to a worker process, a text's teacher logits on disk."""
+"""What a cluster's size costs: handing a piece of work to a process, a text's logits on disk, requests to a server."""
 
 import importlib.util
 import os
+import re
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
+from benchmarks.startup import ROOT
 from benchmarks.tables import table
 from kdops.data.encoding import encode
 from kdops.models.teacher import scratch_teacher
@@ -20,6 +27,10 @@ _PIECES = 200
 _TEXTS = 2_000
 _WORDS = 20
 _CLASSES = {Task.TEXT: 3, Task.TOKEN: 17}
+_GRID = {"datasets": "sample", "recipes": "kd", "seeds": 1, "workers": 1}
+_BUDGET = {"trials": 2, "epochs": 5, "teacher_epochs": 1}
+_REQUEST = re.compile(r'"[A-Z]+ /(?!health)\S* HTTP/')
+_START_S = 120
 
 
 def handing_over() -> str:
@@ -68,3 +79,64 @@ def _stored(task: Task, classes: int) -> Mapping[str, str]:
         "classes": str(classes),
         "bytes a text": f"{stored / _TEXTS:,.0f}",
     }
+
+
+def asked_of_a_server() -> str:
+    """The table of requests to a tracking server that a cell makes, and an exam beside its cells, as its log has them.
+
+    Of three exams, the first trains the teacher, the second has one more cell to do, and the third finds all finished.
+    """
+    folder = Path(tempfile.mkdtemp())
+    log = folder / "tracking.log"
+    asked = []
+    with _tracking_server(folder, log) as uri:
+        for students in ("bilstm", "bilstm,cnn", "bilstm,cnn"):
+            before = _requests(log)
+            _examine(uri, folder, students)
+            asked.append(_requests(log) - before)
+    _, with_a_cell, without = asked
+    cell = f"a cell of {_BUDGET['trials']} trials of {_BUDGET['epochs']} epochs, its student alone included"
+    rows = {cell: with_a_cell - without, "an exam of two cells, beside these": without}
+    return table([{"what": what, "requests to the tracking server": str(count)} for what, count in rows.items()])
+
+
+def _examine(uri: str, folder: Path, students: str) -> None:
+    command = [sys.executable, "-m", "entrypoints.exam"]
+    for name, value in {**_GRID, **_BUDGET, "students": students}.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    settings = {"MLFLOW_TRACKING_URI": uri, "KDOPS_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=folder, env=os.environ | settings, check=True, stdout=subprocess.DEVNULL)
+
+
+def _requests(log: Path) -> int:
+    return len(_REQUEST.findall(log.read_text(encoding="utf-8")))
+
+
+@contextmanager
+def _tracking_server(folder: Path, log: Path) -> Iterator[str]:
+    """The address of one with an SQLite file; it writes each request into its log."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with log.open("w") as said:
+        server = subprocess.Popen(command, env=environment, stdout=said, stderr=said, start_new_session=True)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+def _wait_for(uri: str, server: "subprocess.Popen[bytes]") -> None:
+    """Raises RuntimeError if the server ended, or does not answer in time."""
+    give_up = time.monotonic() + _START_S
+    while server.poll() is None and time.monotonic() < give_up:
+        with suppress(OSError), urlopen(f"{uri}/health"):
+            return
+        time.sleep(0.5)
+    raise RuntimeError(f"no tracking server at {uri}")

@@ -56,7 +56,8 @@ time around a trial is what Optuna's sampler and database take, on a SQLite file
     "scheduling": """## Scheduling
 
 What [a cluster](cluster.md) costs beside the work itself: pieces of work that do nothing, handed to a worker process
-and back, the first one with the start of that process; and the bytes that a text's teacher logits take on disk.""",
+and back, the first one with the start of that process; the bytes that a text's teacher logits take on disk; and the
+requests that a cell and an exam make to a tracking server, as its log counts them.""",
     "predictors": """## Predictors
 
 One real test text of about 20 words in, its label out, tokenizing included, on one thread, each in a process of its

@@ -11,6 +11,7 @@ from documented import NOT_RUN, PAGES, ROOT, RUN, blocks, what_runs
 ENTRY_POINTS = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["entry_points"]
 _LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 _TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
+_TEST = re.compile(r"[\w/]*\btest_\w+\.py")
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -52,6 +53,13 @@ def test_every_command_is_run_or_marked_as_not_run(page: Path) -> None:
         assert block.run_by, f"{page.name} neither says what runs this, nor that nothing does:\n{block.text}"
         code = "\n".join(path.read_text(encoding="utf-8") for path in block.run_by)
         assert [words for words in block.commands if what_runs(words) not in code] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_are_named_exist(page: Path) -> None:
+    there = list((ROOT / "tests").rglob("test_*.py"))
+    named = set(_TEST.findall(page.read_text(encoding="utf-8")))
+    assert [name for name in named if not any(path.match(name) for path in there)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,7 +1,7 @@
 """Search for the temperature, the loss weights, the learning rate and the dropout of a student."""
 
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
@@ -90,12 +90,12 @@ def open_study(
     seed: int,
     warmup_epochs: int,
     force: bool = False,
-    gone: Container[str] = (),
+    gone: Collection[str] = (),
 ) -> optuna.Study:
     """The study of that name; a new one begins with the first settings of its space.
 
     Trials that a process left running when it was killed are closed as failed and queued again, if it is known to be
-    gone: those of this machine are.
+    gone: those of this machine are. A trial that bears no name yet counts as one of those that `gone` names.
 
     Args:
         name: names everything that a trial's result depends on.
@@ -124,7 +124,7 @@ def open_study(
     study.set_user_attr(_FIRST, space.first)
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         process = str(trial.user_attrs.get(_PROCESS, ""))
-        if process in gone or is_dead(process):
+        if process in gone or is_dead(process) or (gone and not process):
             logger.info("trial %d was cut off by the end of its process; its setting is tried again", trial.number)
             _put_back(study, trial)
     return study

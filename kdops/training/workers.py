@@ -1,8 +1,10 @@
 """Processes beside this one that work for it, each with one thread."""
 
+import ctypes
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,14 +26,15 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 """What keeps the libraries of a process from using more than one core, where it is set before they are imported."""
 
 _PARENT_POLL_S = 0.5
+_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 class Workers:
     """Worker processes that do one piece of work at a time; an exception that leaves the block kills them.
 
     Each is a joblib (loky) pool of its own: in a common pool the death of one process ends all the others. They are
-    started when there is work for them, and again when they died; they end by themselves when this process is gone,
-    leave Ctrl-C to it, and say which worker they are in each log line.
+    started when there is work for them, and again when they died; they end by themselves when the thread that gave them
+    work is gone, leave Ctrl-C to it, and say which worker they are in each log line.
 
     Attributes:
         count: how many there are.
@@ -95,6 +98,9 @@ class Workers:
 def _set_up(number: int, parent: int, level: int) -> None:
     # Ctrl-C reaches every process of a terminal; what becomes of the work is for the parent to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # A stopped process has no thread that looks. The kernel sends this when the thread that started it ends.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
     form = f"%(asctime)s worker {number}: %(message)s"
     logging.basicConfig(format=form, datefmt="%H:%M:%S", level=logging.WARNING)

@@ -1,6 +1,5 @@
 """Data sets of the hub. None is at hand here: `load_dataset` is replaced, and the hub is a port that nobody serves."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from datasets import List as ListOf
+from servers import free_port
 
 from kdops.data import hub
 from kdops.data.own import read_own
@@ -128,12 +128,9 @@ def test_a_data_set_of_a_script_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_hub_that_does_not_answer_is_given_up_soon() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     code = (
         "import os, time\n"
-        f"os.environ.update(HF_HUB_OFFLINE='0', HF_ENDPOINT='http://127.0.0.1:{port}')\n"
+        f"os.environ.update(HF_HUB_OFFLINE='0', HF_ENDPOINT='http://127.0.0.1:{free_port()}')\n"
         "from kdops.data.own import read_own\nfrom kdops.data.raw import DataOptions\n"
         "from kdops.data import hub\nfrom kdops.errors import UserError\n"
         "started = time.monotonic()\n"

@@ -1,12 +1,12 @@
 import hashlib
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from servers import serving
 
 from kdops.data import sources
 from kdops.data.catalog import RemoteFile
@@ -32,12 +32,8 @@ def copies(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(copies: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(copies))) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
-        thread.join()
+    with serving(partial(QuietHandler, directory=str(copies))) as address:
+        yield address
 
 
 def left_over(folder: Path) -> list[Path]:
@@ -124,14 +120,10 @@ def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(1)
 
     monkeypatch.setattr(sources, "_TIMEOUT_S", 0.2)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        monkeypatch.setenv("KDOPS_DATA_MIRROR", f"http://127.0.0.1:{http.server_port}")
+    with serving(Silent) as address:
+        monkeypatch.setenv("KDOPS_DATA_MIRROR", address)
         with pytest.raises(UserError, match="timed out"):
             sources.fetch(FILE)
-        http.shutdown()
-        thread.join()
 
 
 def test_connection_that_breaks_off_is_named(kdops_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,12 +134,8 @@ def test_connection_that_breaks_off_is_named(kdops_home: Path, monkeypatch: pyte
             self.end_headers()
             self.wfile.write(b"half")
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        monkeypatch.setenv("KDOPS_DATA_MIRROR", f"http://127.0.0.1:{http.server_port}")
+    with serving(Broken) as address:
+        monkeypatch.setenv("KDOPS_DATA_MIRROR", address)
         with pytest.raises(UserError, match=r"sha256 is|cannot download"):
             sources.fetch(FILE)
-        http.shutdown()
-        thread.join()
     assert left_over(kdops_home) == []

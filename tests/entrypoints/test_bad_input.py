@@ -2,13 +2,10 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import mlflow
@@ -16,6 +13,7 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 from mlflow.entities import Run
+from servers import answering, free_port
 from transformers import DistilBertConfig
 from typer import Typer
 from typer.testing import CliRunner
@@ -78,10 +76,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def closed_port() -> int:
     """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return free_port()
 
 
 class TestChoices:
@@ -468,27 +463,11 @@ class TestExam:
         assert _runs() == []
 
 
-class _Hub(BaseHTTPRequestHandler):
-    """A hub of models that has none."""
-
-    def do_GET(self) -> None:
-        self.send_response(404)
-        self.send_header("X-Error-Code", "RepoNotFound")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_HEAD = do_GET
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def hub() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), _Hub) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    """The address of a hub of models that has none."""
+    with answering(lambda *_: 404, X_Error_Code="RepoNotFound") as address:
+        yield address
 
 
 @pytest.mark.slow

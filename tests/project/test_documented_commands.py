@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from bundles import write_mean_bundle
 from documented import PAGES, ROOT, RUN, Block, blocks
 from finished_runs import add_student, add_teacher
 from place import Place, make_place
+from servers import free_port
 
 from kdops.tracking import names, registry, runs
 
@@ -71,11 +71,8 @@ def check_promotion_and_rollback(said: str, place: Place) -> None:
 def test_it_works_as_it_stands(block: Block, place: Place) -> None:
     if "curl" in block.text and not shutil.which("curl"):
         pytest.skip("curl is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     lines = [line + UNTIL_IT_ANSWERS if line.startswith(SERVE) else line for line in block.text.splitlines()]
-    script = "set -e\n" + "\n".join(lines).replace(PORT, port)
+    script = "set -e\n" + "\n".join(lines).replace(PORT, str(free_port()))
     done = subprocess.run(
         ["bash", "-c", script], cwd=place.folder, env=place.environment, capture_output=True, text=True, timeout=350
     )

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import mlflow
 import pytest
 from mlflow.entities import Run
 from place import Place, make_place, write_reviews
+from servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -56,9 +56,7 @@ class Server:
 
     def __init__(self, folder: Path, artifacts: Path) -> None:
         self._folder, self._artifacts = folder, artifacts
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            self._port = one.getsockname()[1]
+        self._port = free_port()
         self.uri = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:

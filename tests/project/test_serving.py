@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -16,6 +15,7 @@ import mlflow
 import psutil
 import pytest
 from place import Place, make_place, write_reviews
+from servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LOAD_SECONDS, CLIENTS = 10, 2
@@ -47,9 +47,7 @@ def python(version: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(version: Path, python: Path) -> Iterator[tuple[int, int]]:
     """Port and process id of the server's parent process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PYTHON"))}
     environment = kept | {"PATH": os.pathsep.join([str(python.parent), kept["PATH"]])}
     command = [str(python.parent / "mlflow"), "models", "serve", "-m", str(version), "--env-manager", "local"]

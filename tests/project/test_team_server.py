@@ -1,4 +1,4 @@
-"""Two people, one server on PostgreSQL; first it, then its database die in the middle of a training."""
+"""Two people, one server on PostgreSQL; first it dies in the middle of a training, then its database in an exam."""
 
 import base64
 import os
@@ -15,8 +15,13 @@ import optuna
 import pytest
 from mlflow.entities import Run
 from place import ROOT, options, write_reviews
-from promised import check_student, only
+from promised import check_student, run_here
 from team import Team, team_server
+
+import entrypoints.export
+import entrypoints.measure
+import entrypoints.report
+import entrypoints.train_teacher
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -63,20 +68,36 @@ class Story:
 
     @property
     def asked(self) -> list[str]:
-        budget = {"trials": TRIALS, "epochs": 2, "teacher_epochs": 2, "storage": self.team.storage}
-        return ["distill", *options(dataset=self.folder / "reviews", teacher="scratch", recipe="kd", **budget)]
+        return ["distill", *options(dataset=self.folder / "reviews", recipe="kd", **self._budget)]
+
+    @property
+    def exam(self) -> list[str]:
+        """The same student as the one cell of a grid."""
+        grid = {"datasets": self.folder / "reviews", "students": "bilstm", "recipes": "kd", "seeds": 1, "workers": 1}
+        return ["exam", *options(**grid, **self._budget)]
+
+    @property
+    def _budget(self) -> dict[str, object]:
+        return {
+            **{"teacher": "scratch", "teacher_epochs": 2},
+            **{"trials": TRIALS, "epochs": 2, "storage": self.team.storage},
+        }
 
     def settings(self, person: str, **more: str) -> dict[str, str]:
-        home = {"KDOPS_HOME": str(self.folder / "home"), "PYTHONPATH": _pythonpath()}
-        return {**self.team.environment, **home, **self.team.people[person], **more}
+        # `mlflow run` takes the `python` of the PATH, which need not be this one.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        here = {"KDOPS_HOME": str(self.folder / "home"), "PYTHONPATH": _pythonpath(), "PATH": path}
+        return {**self.team.environment, **here, **self.team.people[person], **more}
 
     def run(self, name: str, person: str, command: list[str], **more: str) -> Done:
         """`python -m entrypoints.COMMAND`, to its end."""
         return self._run(name, person, ["-m", f"entrypoints.{command[0]}", *command[1:]], **more)
 
-    def mlflow_run(self, name: str, person: str, entry_point: str, **more: str) -> Done:
-        """`mlflow run` of an entry point with its defaults, to its end."""
-        return self._run(name, person, ["-m", "mlflow", "run", str(ROOT), "-e", entry_point], **more)
+    def mlflow_run(self, name: str, person: str, entry_point: str, *parameters: str, **more: str) -> Done:
+        """`mlflow run` of an entry point, to its end."""
+        given = [part for parameter in parameters for part in ("-P", parameter)]
+        command = ["-m", "mlflow", "run", str(ROOT), "-e", entry_point, "--env-manager", "local", *given]
+        return self._run(name, person, command, **more)
 
     def _run(self, name: str, person: str, arguments: list[str], **more: str) -> Done:
         started = time.monotonic()
@@ -91,20 +112,20 @@ class Story:
         self.said[name] = Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
         return self.said[name]
 
-    def run_until(self, said: str, stop: Callable[[], None], name: str) -> None:
-        """Start to distill, and stop what it needs once it has said something."""
+    def run_until(self, said: str, stop: Callable[[], None], name: str, command: list[str]) -> None:
+        """Start a command, and stop what it needs once it, or a cell of it, has said something."""
         # The minute of patience, made shorter.
         environment = self.settings(ALICE, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
         with (self.folder / "out").open("w") as out, (self.folder / "err").open("w") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"entrypoints.{self.asked[0]}", *self.asked[1:]],
+                [sys.executable, "-m", f"entrypoints.{command[0]}", *command[1:]],
                 cwd=self.folder,
                 env=environment,
                 stdout=out,
                 stderr=err,
             )
         give_up = time.monotonic() + PATIENCE_S
-        while said not in (self.folder / "err").read_text(encoding="utf-8"):
+        while said not in (self.folder / "err").read_text(encoding="utf-8") + self.cells_said():
             assert process.poll() is None, (self.folder / "err").read_text(encoding="utf-8")
             assert time.monotonic() < give_up
             time.sleep(0.1)
@@ -113,6 +134,11 @@ class Story:
         process.wait(PATIENCE_S)
         told = [(self.folder / name).read_text(encoding="utf-8") for name in ("out", "err")]
         self.said[name] = Done(process.returncode, told[0], told[1], time.monotonic() - started)
+
+    def cells_said(self) -> str:
+        """All that cells said, in the order of the exams."""
+        logs = sorted((self.folder / "home" / "exam").glob("*/*.log"), key=lambda log: log.stat().st_mtime_ns)
+        return "".join(log.read_text(encoding="utf-8") for log in logs)
 
     def runs(self, role: str) -> list[Run]:
         client = mlflow.MlflowClient()
@@ -136,21 +162,22 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         story.run("wrong password", ALICE, promote, MLFLOW_TRACKING_PASSWORD="guessed")
         story.mlflow_run("wrong password for mlflow run", ALICE, "promote", MLFLOW_TRACKING_PASSWORD="guessed")
         story.run("wrong port", ALICE, promote, MLFLOW_TRACKING_URI="http://127.0.0.1:1")
-        story.run_until("trial 0 kd: ", team.kill, "cut off")
+        story.run_until("trial 0 kd: ", team.kill, "cut off", story.asked)
         story.run("server gone", ALICE, story.asked)
         team.start()
-        story.run_until("trial 2 kd: ", team.kill_database, "cut off again")
-        story.run("database gone", ALICE, story.asked)
+        story.run_until("trial 2 kd: ", team.kill_database, "cut off again", story.exam)
+        story.run("database gone", ALICE, story.exam)
         team.database("start")
-        story.run("again", ALICE, story.asked)
-        story.run("promote", BOB, [*promote, "--min-f1-retained", "0.01"])
+        story.run("again", ALICE, story.exam)
+        story.mlflow_run("promote", BOB, "promote", f"dataset={story.folder / 'reviews'}", "min_f1_retained=0.01")
         yield story
 
 
 @pytest.fixture(autouse=True)
 def _as_bob(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in [*story.team.people[BOB].items(), ("PGPASSFILE", story.team.environment["PGPASSFILE"])]:
-        monkeypatch.setenv(name, value)
+    settings = story.settings(BOB)
+    for name in (*story.team.people[BOB], "KDOPS_HOME", "PGPASSFILE"):
+        monkeypatch.setenv(name, settings[name])
 
 
 @pytest.mark.parametrize(
@@ -176,7 +203,8 @@ def test_what_cannot_work_is_said_in_one_line_at_once(name: str, words: str, sto
 def test_a_server_or_database_that_dies_ends_the_work_with_one_line(name: str, story: Story) -> None:
     done = story.said[name]
     assert done.code == os.EX_TEMPFAIL
-    last = done.err.splitlines()[-1]
+    # Python's resource tracker may warn after it, of what killed workers left.
+    last = [line for line in done.err.splitlines() if line.startswith("error: ")][-1]
     gone = [f"tracking server {story.team.uri} does not answer", "the Optuna storage does not answer"]
     assert last.startswith(tuple(f"error: {what}" for what in gone[: 1 + (name == "cut off again")]))
     assert last.endswith("(what is finished is kept, and the same command goes on from there once it answers)")
@@ -186,8 +214,10 @@ def test_a_server_or_database_that_dies_ends_the_work_with_one_line(name: str, s
 def test_the_same_command_goes_on_and_logs_nothing_twice(story: Story) -> None:
     done = story.said["again"]
     assert done.code == 0, done.err
-    assert "teacher: reusing run" in done.err
-    assert "registered: kdops-reviews version 1" in done.out
+    assert "1 cells: 0 finished, 1 to do" in done.err
+    said = story.cells_said()
+    # The one killed worker's cell, and the one that got through.
+    assert said.count("teacher: reusing run") == 2
     assert [run.info.status for run in story.runs("teacher")] == ["FINISHED"]
     students = story.runs("student")
     assert [run.info.status for run in students] == ["KILLED", "KILLED", "FINISHED"]
@@ -195,6 +225,9 @@ def test_the_same_command_goes_on_and_logs_nothing_twice(story: Story) -> None:
     ended = Counter(run.info.run_name for run in story.runs("trial") if run.info.status == "FINISHED")
     assert ended["trial 0 kd"] == ended["trial 2 kd"] == 1
     assert set(ended.values()) == {1}
+    assert [run.info.status for run in story.runs("exam")] == ["KILLED", "FINISHED"]
+    roles = ("teacher", "student", "baseline", "trial", "exam", "promote")
+    assert "RUNNING" not in {run.info.status for role in roles for run in story.runs(role)}
 
 
 def test_the_study_lives_in_the_same_postgresql(story: Story) -> None:
@@ -228,8 +261,41 @@ def test_bob_promotes_what_alice_made_and_it_serves(story: Story) -> None:
     assert "promoted by bob" in version.description
     answers = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion").predict(["makanan enak"])
     assert answers[0]["label"] in ("negative", "positive")
-    artifacts = mlflow.MlflowClient().list_artifacts(only(story.runs("teacher")).info.run_id, "teacher")
+    artifacts = mlflow.MlflowClient().list_artifacts(story.runs("teacher")[0].info.run_id, "teacher")
     assert "teacher/model.safetensors" in {file.path for file in artifacts}
+
+
+class TestWhatNeedsNoTraining:
+    """What Bob does with Alice's work by the other entry points."""
+
+    def test_he_measures_the_champion(self, story: Story) -> None:
+        how = {"rounds": 3, "max_spread": 1000, "sweeps": "false"}
+        run_here(entrypoints.measure.main, model=f"models:/{MODEL}@champion", dataset=story.folder / "reviews", **how)
+        self.check_his(story, "measure", "costs.txt")
+
+    def test_he_reports_what_she_made(self, story: Story, tmp_path: Path) -> None:
+        run_here(entrypoints.report.main, user=ALICE, output=tmp_path / "report")
+        assert "bilstm" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+        self.check_his(story, "report", "report")
+
+    def test_he_exports_her_student(self, story: Story, tmp_path: Path) -> None:
+        made = story.runs("student")[-1].info.run_id
+        run_here(entrypoints.export.main, run_id=made, output=tmp_path / "export")
+        assert (tmp_path / "export" / "fp32" / "bundle.json").is_file()
+
+    def test_her_teacher_is_found_and_not_trained_again(self, story: Story) -> None:
+        (hers,) = story.runs("teacher")
+        run_here(entrypoints.train_teacher.main, dataset=story.folder / "reviews", teacher="scratch", epochs=2)
+        first, found = story.runs("teacher")
+        assert first.info.run_id == found.data.tags["kdops.reused_run"] == hers.info.run_id
+        assert found.data.tags["mlflow.user"] == BOB
+
+    @staticmethod
+    def check_his(story: Story, role: str, artifact: str) -> None:
+        """All runs of the role are his, and the first holds the artifact."""
+        made = story.runs(role)
+        assert {(run.data.tags["mlflow.user"], run.info.status) for run in made} == {(BOB, "FINISHED")}
+        assert artifact in {file.path for file in mlflow.MlflowClient().list_artifacts(made[0].info.run_id)}
 
 
 def test_of_promotions_at_once_one_wins(story: Story) -> None:

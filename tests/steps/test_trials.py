@@ -19,7 +19,7 @@ from kdops.tracking.names import Role
 from kdops.training import tuning
 from kdops.training.losses import DistillationObjective, GoldObjective
 from kdops.training.recipes import RECIPES, VANILLA
-from kdops.training.tuning import SearchSpace, open_study
+from kdops.training.tuning import SearchSpace, open_study, run_trials
 
 
 @pytest.mark.parametrize("student", STUDENTS)
@@ -28,9 +28,15 @@ def test_each_student_is_tuned_from_a_setting_of_its_own(student: str, distills:
     setting = KINDS[student].first
     space = SearchSpace(setting.learning_rate, setting.dropout, distills)
     study = open_study("any", f"sqlite:///{tmp_path}/optuna.db", space, seed=1, warmup_epochs=1)
-    study.enqueue_trial(space.first[0])
+    tried = []
+
+    def objective(trial: optuna.Trial) -> float:
+        tried.append(space.suggest(trial))
+        return 0.0
+
+    run_trials(study, objective, 1)
+    (first,) = tried
     # Optuna draws anew what lies outside its range, with no more than a warning.
-    first = space.suggest(study.ask())
     assert (first.learning_rate, first.dropout) == (setting.learning_rate, setting.dropout)
     assert first.objective == (DistillationObjective("mse", 0.0, 1.0) if distills else GoldObjective())
 
@@ -73,13 +79,13 @@ def test_workers_train_what_one_process_trains(taught: Taught, tracking_uri: str
     assert all(torch.equal(found[0][2][name], value) for name, value in found[1][2].items())
 
 
-def cut_off_elsewhere(taught: Taught, limits: Budget, run: runs.Run) -> None:
-    """A process of another machine is gone in the middle of a trial, without a word."""
+def cut_off_elsewhere(taught: Taught, limits: Budget, run: runs.Run, *, named: bool) -> None:
+    """A process of another machine is gone in a trial, without a word, and maybe before it put its name to it."""
     child = os.fork()
     if child == 0:
         with pytest.MonkeyPatch.context() as monkeypatch:
-            for module in (trials, tuning):
-                monkeypatch.setattr(module, "identity", lambda: ELSEWHERE)
+            monkeypatch.setattr(trials, "identity", lambda: ELSEWHERE)
+            monkeypatch.setattr(tuning, "identity", lambda: ELSEWHERE if named else os._exit(9))
             monkeypatch.setattr(trials, "run_trial", lambda *_: os._exit(9))
             try:
                 finish_student(run, prepare(taught.corpus, taught.teacher, VANILLA, None, 32), taught.teacher, limits)
@@ -89,19 +95,21 @@ def cut_off_elsewhere(taught: Taught, limits: Budget, run: runs.Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("named", [True, False])
 def test_a_trial_that_was_cut_off_on_another_machine_is_tried_again_by_whoever_comes_next(
-    taught: Taught, tracking_uri: str, tmp_path: Path
+    named: bool, taught: Taught, tracking_uri: str, tmp_path: Path
 ) -> None:
     limits = budget(tmp_path, workers=1, trials=1)
     with runs.tracked(Role.STUDENT, "student") as run:
-        cut_off_elsewhere(taught, limits, run)
+        cut_off_elsewhere(taught, limits, run, named=named)
         (name,) = optuna.get_all_study_names(limits.storage)
         (left,) = optuna.load_study(study_name=name, storage=limits.storage).trials
-        assert (left.state, left.user_attrs["process"]) == (TrialState.RUNNING, ELSEWHERE)
+        assert (left.state, left.user_attrs.get("process")) == (TrialState.RUNNING, ELSEWHERE if named else None)
         finish_student(run, prepare(taught.corpus, taught.teacher, VANILLA, None, 32), taught.teacher, limits)
     found = optuna.load_study(study_name=name, storage=limits.storage).trials
     assert [trial.state for trial in found] == [TrialState.FAIL, TrialState.COMPLETE]
-    assert found[0].params == found[1].params
+    assert found[0].params == (found[1].params if named else {})
+    assert found[0].system_attrs["fixed_params"].items() <= found[1].params.items()
 
 
 @pytest.mark.slow

@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from servers import answering, free_port
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from kdops.deploy.predictor import BundleInfo
@@ -29,28 +27,14 @@ def connected(tracking_uri: str) -> str:
 @pytest.fixture
 def closed() -> str:
     """An address where nothing answers."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}"
-
-
-class _Guard(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 401)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture
 def guarded() -> Iterator[str]:
     """The address of a server that knows nobody's password."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Guard) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering(lambda _, path: 200 if path == "/health" else 401) as address:
+        yield address
 
 
 @pytest.fixture

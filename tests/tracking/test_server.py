@@ -1,11 +1,10 @@
 import socket
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import mlflow
 import pytest
+from servers import answering
 
 from kdops.errors import UserError
 from kdops.tracking import runs, server
@@ -44,25 +43,13 @@ def test_a_refused_password_is_named_with_the_variables_that_hold_it(
     )
 
 
-class _WithoutDatabase(BaseHTTPRequestHandler):
-    """A server that is healthy, it says, and cannot answer anything else."""
-
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 503)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
 def test_a_server_whose_database_is_gone_does_not_answer() -> None:
-    with HTTPServer(("127.0.0.1", 0), _WithoutDatabase) as healthy:
-        threading.Thread(target=healthy.serve_forever, daemon=True).start()
-        uri = f"http://127.0.0.1:{healthy.server_port}"
-        with pytest.raises(UserError, match=rf"{uri} does not answer \(status 503\): is its database running\?"):
-            server.check(uri)
-        healthy.shutdown()
+    """It is healthy, it says, and cannot answer anything else."""
+    with (
+        answering(lambda _, path: 200 if path == "/health" else 503) as uri,
+        pytest.raises(UserError, match=rf"{uri} does not answer \(status 503\): is its database running\?"),
+    ):
+        server.check(uri)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
+from servers import answering
 
 from kdops.errors import Stopped
 from kdops.tracking import runs, store
@@ -21,27 +20,12 @@ def gone(closed: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return closed
 
 
-class _Refuses(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def do_POST(self) -> None:
-        self.send_error(400)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server that answers, but not as wished."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Refuses) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        uri = f"http://127.0.0.1:{server.server_address[1]}"
+    with answering(lambda method, _: 400 if method == "POST" else 200) as uri:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         yield uri
-        server.shutdown()
 
 
 def test_a_server_that_went_away_stops_the_work_and_everything_after_that_is_quick(gone: str) -> None:

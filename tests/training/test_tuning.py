@@ -59,11 +59,13 @@ def waiting(study: optuna.Study) -> list[dict[str, object]]:
     return [trial.system_attrs["fixed_params"] for trial in study.get_trials(states=(TrialState.WAITING,))]
 
 
-def left_running(storage: str, process: str) -> None:
-    """As a process leaves a study that ended before it asked for its setting."""
+def left_running(storage: str, process: str | None) -> None:
+    """As a process leaves a study that ended before it asked for its setting; None: before it put its name to it."""
     study = open_(storage)
     study.enqueue_trial(SPACE.first[0])
-    study.ask().set_user_attr("process", process)
+    trial = study.ask()
+    if process:
+        trial.set_user_attr("process", process)
 
 
 def open_(storage: str, *, seed: int = 1, distills: bool = True, force: bool = False) -> optuna.Study:
@@ -286,11 +288,19 @@ def test_a_trial_that_may_still_run_elsewhere_is_left_alone(storage: str, proces
     assert open_(storage).trials[0].state is TrialState.RUNNING
 
 
-@pytest.mark.parametrize(("gone", "state"), [(["another-machine:12:3"], TrialState.FAIL), ([""], TrialState.RUNNING)])
+@pytest.mark.parametrize(
+    ("process", "gone", "state"),
+    [
+        ("another-machine:12:3", ["another-machine:12:3"], TrialState.FAIL),
+        ("another-machine:12:3", ["third-machine:12:3"], TrialState.RUNNING),
+        (None, ["another-machine:12:3"], TrialState.FAIL),
+        (None, [], TrialState.RUNNING),
+    ],
+)
 def test_a_trial_of_whom_the_caller_knows_to_be_gone_is_tried_again(
-    storage: str, gone: list[str], state: TrialState
+    storage: str, process: str | None, gone: list[str], state: TrialState
 ) -> None:
-    left_running(storage, "another-machine:12:3")
+    left_running(storage, process)
     study = open_study("study", storage, SPACE, seed=1, warmup_epochs=2, gone=gone)
     assert study.trials[0].state is state
     assert len(waiting(study)) == (state is TrialState.FAIL)

@@ -91,11 +91,17 @@ def test_log_lines_say_who_speaks(capfd: pytest.CaptureFixture[str]) -> None:
     assert "worker 1: said" in capfd.readouterr().err
 
 
-def test_workers_end_when_their_parent_is_killed() -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_workers_end_when_their_parent_is_killed(stopped: bool) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout
         assert parent.stdout.readline() == b"working\n"
         (worker,) = worker_processes(parent.pid)
+        if stopped:
+            worker.suspend()
         parent.kill()
-    worker.wait(10)
+    _, alive = psutil.wait_procs([worker], timeout=10)
+    for one in alive:
+        one.kill()
+    assert alive == []
