@@ -69,7 +69,7 @@ def test_targets_of_make_exist(page: Path) -> None:
     assert set(named) <= set(targets)
 
 
-@pytest.mark.parametrize("name", ["results"])
+@pytest.mark.parametrize("name", ["results", "performance"])
 def test_written_pages_say_what_their_scripts_would(name: str) -> None:
     """Their numbers need hours; the words around them must not drift."""
     script = ast.parse((ROOT / "docs" / f"write_{name}.py").read_text(encoding="utf-8"))

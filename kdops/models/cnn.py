@@ -57,9 +57,10 @@ class CNN(nn.Module):
         # Brought to the scale of the positions, as in the Transformer.
         states = self.dropout(embedded * math.sqrt(width) + _positions(embedded, width))
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        images, real = states.unsqueeze(1), mask.unsqueeze(1)
         for block in self.blocks:
-            states = block(states, mask)
-        states = self.norm(states)
+            images = block(images, real)
+        states = self.norm(images.squeeze(1))
         if self.task is Task.TEXT:
             states = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
         logits: Tensor = self.classifier(self.dropout(states))
@@ -67,12 +68,12 @@ class CNN(nn.Module):
 
 
 class _Block(nn.Module):
-    """x + dropout(GELU(pointwise(depthwise(LayerNorm(x)))))."""
+    """x + dropout(GELU(pointwise(depthwise(LayerNorm(x))))), of images (batch, 1, length, channels)."""
 
     def __init__(self, channels: int, kernel_size: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        # A convolution along the length spelled in two dimensions: (batch, length, channels) is what a channels-last
+        # A convolution along the length spelled in two dimensions: (batch, 1, length, channels) is what a channels-last
         # image of height 1 looks like in memory, and that kernel needs no copies around it. On a CPU a training step
         # takes about a tenth less than with Conv1d, and the exported graph a quarter less.
         self.depthwise = nn.Conv2d(
@@ -82,10 +83,10 @@ class _Block(nn.Module):
         self.activation = nn.GELU()
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        image = (self.norm(states) * mask).transpose(1, 2).unsqueeze(2)
-        mixed = self.depthwise(image).squeeze(2).transpose(1, 2)
-        result: Tensor = states + self.dropout(self.activation(self.pointwise(mixed)))
+    def forward(self, images: Tensor, real: Tensor) -> Tensor:
+        masked = self.norm(images) * real
+        mixed = self.depthwise(masked.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        result: Tensor = images + self.dropout(self.activation(self.pointwise(mixed)))
         return result
 
 
