@@ -130,10 +130,8 @@ def _fasttext(texts: Sequence[str], gold: Sequence[object], corpus: Corpus, fold
     numbers = {label: number for number, label in enumerate(corpus.labels)}
     lines = [f"__label__{numbers[str(label)]} {text}" for label, text in zip(gold, texts, strict=True)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    # Fewer buckets than its default of 2 million, which would be 800 MB for data that has a few thousand words. Always
-    # with pairs of words: without them this release ends with NaN, on some data each time.
-    train = partial(fasttext.train_supervised, input=str(file), wordNgrams=2, bucket=200_000, thread=1, verbose=0)
-    models = (train(lr=rate, epoch=epochs) for rate, epochs in product((0.1, 0.5), (5, 25, 50)))
+    settings = product((0.1, 0.5), (5, 25, 50))
+    models = (_fasttext_model(file, rate, epochs) for rate, epochs in settings)
 
     def answers(model: "fasttext.FastText._FastText") -> list[str]:
         found, _ = model.predict(_validation(corpus))
@@ -142,6 +140,20 @@ def _fasttext(texts: Sequence[str], gold: Sequence[object], corpus: Corpus, fold
     best = max(models, key=lambda model: _score(corpus, answers(model)))
     best.save_model(str(folder / "model.bin"))
     return folder
+
+
+def _fasttext_model(file: Path, rate: float, epochs: int, tries: int = 4) -> "fasttext.FastText._FastText":
+    try:
+        # Fewer buckets than its default of 2 million, which would be 800 MB for data that has a few thousand words.
+        # Always with pairs of words: without them this release ends with NaN, on some data each time, with them seldom.
+        return fasttext.train_supervised(
+            str(file), lr=rate, epoch=epochs, wordNgrams=2, bucket=200_000, thread=1, verbose=0
+        )
+    except RuntimeError as error:
+        if tries == 1 or "NaN" not in str(error):
+            raise
+        logger.warning("fastText, learning rate %s, %d epochs: %s; trained again", rate, epochs, error)
+    return _fasttext_model(file, rate, epochs, tries - 1)
 
 
 def _validation(corpus: Corpus) -> list[str]:
