@@ -44,8 +44,9 @@ Trials of a BiLSTM, MLflow and the Optuna database included. Pruning ends a tria
 after as many epochs, from the fourth trial and the third epoch on; with it goes the end of a trial whose score stopped
 rising. `epochs` is how many were trained in all. What a trial of ten epochs needs at the least is three of them, so
 pruning saves the more, the more epochs are allowed. Replayed over these curves, a pruner that keeps only the best
-quarter would take half, and lose the best trial. Workers are processes of one thread each, whose start is in the time:
-the longer the trials, the less it counts.""",
+quarter would take half, and lose the best trial. So does the median now and then: of 8 trials on 1,000 rows, pruning
+took 58% and ended at 0.696 where all of them came to 0.745. Workers are processes of one thread each, whose start is in
+the time; those 8 longer trials went 1.50 times as fast by two.""",
     "startup": """## Start-up
 
 Wall time, on the sample data. Help imports neither torch nor MLflow. Most of what a run takes before its first epoch
