@@ -6,15 +6,17 @@ from finished_runs import HOSTILE, add_student, add_teacher
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdops.models import kinds
 from kdops.report.chart import Matrix, Panel
 from kdops.report.choice import best_rows, over_seeds
 from kdops.report.classes import classes
 from kdops.report.ladder import ladder
 from kdops.report.quality_cost import pareto_front, quality_cost
-from kdops.report.style import RECIPES, STUDENTS
+from kdops.report.style import ALONE, RECIPES, STUDENTS, VANILLA
 from kdops.report.training import training
 from kdops.report.tuning import importance, tuning
 from kdops.tracking.results import read_results, read_trials
+from kdops.training import recipes
 
 
 def test_the_front_is_what_nobody_beats() -> None:
@@ -58,9 +60,16 @@ def test_the_ladder_has_a_bar_a_recipe_and_the_spread_over_seeds(tracking_uri: s
     assert panel.level == ("teacher", 0.9)
 
 
+def test_every_student_and_recipe_has_a_look() -> None:
+    assert tuple(STUDENTS) == kinds.STUDENTS
+    assert RECIPES.keys() == recipes.RECIPES.keys() - {VANILLA} | {ALONE}
+
+
 def test_students_and_recipes_differ_without_colour() -> None:
     assert len({mark.shape for mark in STUDENTS.values()}) == len(STUDENTS)
-    assert len({(fill.hatch, fill.color in ("#FFFFFF", "#0072B2") and fill.color) for fill in RECIPES.values()}) == 5
+    assert len({(fill.hatch, fill.color in ("#FFFFFF", "#0072B2") and fill.color) for fill in RECIPES.values()}) == len(
+        RECIPES
+    )
 
 
 def test_tuning_shows_trials_and_the_best_so_far(store: str) -> None:
