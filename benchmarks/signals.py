@@ -10,6 +10,7 @@ import torch
 from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
 from kdops.training.batches import by_length
+from kdops.training.devices import product_type
 
 KDOPS, PLAIN, PRODUCTS = "kdops", "plain batches in the order of the data", "the matrix products of kdops' batches"
 
@@ -58,14 +59,15 @@ def _products(setting: Setting) -> Work:
         int(getattr(config, name))
         for name in ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
     )
-    square, up, down = torch.rand(width, width), torch.rand(width, inner), torch.rand(inner, width)
-    lengths = room.encoded.lengths
-    shapes = [(len(rows), int(lengths[rows].max())) for rows in by_length(lengths, torch.device("cpu"))]
+    device, lengths = torch.device("cpu"), room.encoded.lengths
+    random = partial(torch.rand, dtype=product_type(device))
+    square, up, down = random(width, width), random(width, inner), random(inner, width)
+    shapes = [(len(rows), int(lengths[rows].max())) for rows in by_length(lengths, device)]
 
     def of_batch(batch: int, length: int) -> None:
-        tokens, wide = torch.rand(batch * length, width), torch.rand(batch * length, inner)
-        per_head = torch.rand(batch * heads, length, width // heads)
-        weights = torch.rand(batch * heads, length, length)
+        tokens, wide = random(batch * length, width), random(batch * length, inner)
+        per_head = random(batch * heads, length, width // heads)
+        weights = random(batch * heads, length, length)
         for _ in range(layers):
             for _ in range(4):  # queries, keys, values, output
                 tokens @ square

@@ -1,6 +1,7 @@
-"""Several processes that train one model together, each on a device of its own, as `accelerate launch` starts them.
+"""What training runs on: the precision of a device, and several processes that train one model together.
 
-The main process does everything; the others help it to train and do nothing else.
+Those are started by `accelerate launch`, each on a device of its own. The main one does everything; the others help it
+to train and do nothing else.
 """
 
 import os
@@ -17,6 +18,7 @@ from kdops.errors import UserError
 
 Value = TypeVar("Value")
 
+_CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16")
 _PATIENCE = timedelta(days=2)
 """How long others wait for the main process, which may download or wait for a lock; its end is noticed anyhow."""
 
@@ -24,6 +26,24 @@ _PATIENCE = timedelta(days=2)
 def processes() -> PartialState:
     """Who this process is among those that train together; the first call lets them meet."""
     return PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
+
+
+def product_type(device: torch.device) -> torch.dtype:
+    """The type of numbers in which a device multiplies matrices fastest: bfloat16 where it has instructions for that.
+
+    GPUs since Ampere have them, and CPUs with AVX-512 BF16 or AMX; for all others it is float32.
+    """
+    if device.type == "cuda":
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        able = torch.cpu.get_capabilities()
+        has_bfloat16 = any(able.get(name, False) for name in _CPU_BFLOAT16)
+    return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+def fast_products(device: torch.device) -> torch.autocast:
+    """A context in which matrix products are of `product_type`; weights and whatever is summed up stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=product_type(device) is torch.bfloat16)
 
 
 def from_main(make: Callable[[], Value]) -> Value:

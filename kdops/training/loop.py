@@ -111,11 +111,10 @@ class _Loop:
         self.data, self.config, self.pad_id = data, config, pad_id
         self.steps_an_epoch = -(-len(data) // config.batch_size)
         steps = self.steps_an_epoch * config.epochs
-        bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
         devices.processes()
         # A batch is split over the processes: the schedule makes one step a batch, however many they are.
         split = DataLoaderConfiguration(split_batches=True)
-        self.accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no", dataloader_config=split)
+        self.accelerator = Accelerator(mixed_precision="no", dataloader_config=split)
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -181,7 +180,7 @@ class _Loop:
 
     def _step(self, batches: Sequence[Batch], objective: Objective) -> None:
         batches = [batch.to(self.accelerator.device) for batch in batches]
-        with self.accelerator.autocast():
+        with devices.fast_products(self.accelerator.device):
             logits = [batch.of_units(self.model(batch.input_ids, batch.attention_mask)) for batch in batches]
         labels = torch.cat([batch.labels for batch in batches])
         signals = [batch.signals for batch in batches if batch.signals is not None]

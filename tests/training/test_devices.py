@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from kdops.errors import UserError
 from kdops.training import devices
@@ -29,6 +30,8 @@ from kdops.training.batches import TrainingSet
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import GoldObjective
 
+# Sums in another order are the same to four digits, which bfloat16 does not have.
+devices.product_type = lambda device: torch.float32
 folder, stop = Path(sys.argv[1]), int(sys.argv[2])
 state = devices.processes()
 drawn = np.random.default_rng(0)
@@ -88,6 +91,21 @@ def launch(tmp_path: Path) -> Launch:
         return [json.loads(path.read_text(encoding="utf-8")) for path in found if path.exists()]
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("able", "expected"),
+    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)],
+)
+def test_products_are_of_bfloat16_where_a_cpu_has_instructions_for_it(
+    able: Mapping[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False} | able)
+    cpu = torch.device("cpu")
+    assert devices.product_type(cpu) is expected
+    with devices.fast_products(cpu):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype is expected
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kdops.data.encoding import Encoded
 from kdops.models.bilstm import BiLSTM
 from kdops.task import Task
-from kdops.training import loop
+from kdops.training import devices, loop
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import Epoch, Fit, LoopConfig, fit
 from kdops.training.losses import NO_LABEL, DistillationObjective, GoldObjective, LossTerms, Objective
@@ -108,6 +108,7 @@ def test_groups_train_as_one_padded_batch_of_their_rows(
     unlabeled = toy.data.labels.copy()
     unlabeled[::3] = NO_LABEL
     toy.data = replace(toy.data, labels=unlabeled)
+    monkeypatch.setattr(devices, "product_type", lambda device: torch.float32)
     in_groups, at_once = without_dropout(), without_dropout()
     first = train(in_groups, toy, objective=objective, batch_size=16)
     monkeypatch.setattr(loop._Loop, "_batches", lambda self, groups: [self._share(np.concatenate(groups))])
@@ -116,6 +117,19 @@ def test_groups_train_as_one_padded_batch_of_their_rows(
         assert one.losses == pytest.approx(other.losses, rel=1e-4)
     for name, value in weights(in_groups).items():
         torch.testing.assert_close(value, at_once.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_bfloat16_trains_as_float32_does(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = {}
+    for kind in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(devices, "product_type", lambda device, kind=kind: kind)
+        model = without_dropout()
+        losses[kind] = [epoch.losses["loss"] for epoch in train(model, toy, epochs=10, patience=10).history]
+        assert all(value.dtype is torch.float32 for value in weights(model).values())
+    exact, rounded = losses.values()
+    assert exact != rounded
+    assert exact[-1] < 0.5 * exact[0]
+    assert rounded == pytest.approx(exact, rel=0.05, abs=1e-3)
 
 
 @pytest.mark.parametrize("objective", [GoldObjective(), DistillationObjective("kl", 0.0, 2.0), DistillationObjective()])

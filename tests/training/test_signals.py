@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from kdops.data.encoding import Encoded
-from kdops.training import batches
+from kdops.training import batches, devices
 from kdops.training import signals as module
 from kdops.training.batches import TrainingSet, make_batch
 from kdops.training.signals import Signals, teacher_signals, text_keys
@@ -53,6 +53,18 @@ print("asked", found.computed, flush=True)
 
 def two_at_a_time(lengths: np.ndarray, device: torch.device) -> list[np.ndarray]:
     return np.array_split(np.arange(len(lengths)), -(-len(lengths) // 2))
+
+
+class Pooling(nn.Module):
+    """The head's view of the mean embedding; for texts of one length."""
+
+    def __init__(self, table: nn.Embedding, head: nn.Linear) -> None:
+        super().__init__()
+        self.table, self.head = table, head
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.table(input_ids).mean(dim=1))
+        return logits
 
 
 @pytest.fixture(params=["texts", "words"])
@@ -102,6 +114,24 @@ def test_gather_gives_what_the_teacher_says_in_the_order_of_the_rows(ask: Ask) -
     order = np.array([5, 0, 5, 2, 1])
     assert_allclose(found.gather(order), ask.directly([TEXTS[row] for row in order]), atol=1e-5)
     assert found.gather(order).dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_a_teacher_multiplies_in_the_fast_type_and_its_logits_are_kept_in_float32(
+    tmp_path: Path, make_encoded: MakeEncoded, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "product_type", lambda device: kind)
+    torch.manual_seed(0)
+    table, head = nn.Embedding(PIECES, 64), nn.Linear(64, CLASSES)
+    teacher = Pooling(table, head)
+    rows = [[number, number + 1, number + 2] for number in range(40)]
+    keys = text_keys(map(str, range(len(rows))))
+    found = teacher_signals(tmp_path, teacher, make_encoded(rows), keys, classes=CLASSES, pad_id=0)
+    logits = found.gather(np.arange(len(rows)))
+    exact = head(table(torch.tensor(rows)).mean(dim=1)).detach().numpy()
+    error = np.abs(logits - exact).max()
+    assert logits.dtype == np.float32
+    assert error < 1e-6 if kind is torch.float32 else 1e-4 < error < 2e-2
 
 
 def test_each_text_is_asked_for_once_ever(ask: Ask) -> None:
