@@ -15,7 +15,7 @@ from typing import Annotated
 import psutil
 import typer
 
-from benchmarks import growth, predictors, scheduling, signals, startup, students, tuning
+from benchmarks import growth, predictors, scheduling, signals, startup, students, teachers, tuning
 from benchmarks.contest import Contestant, contest
 from benchmarks.setting import Setting, part_of
 from benchmarks.tables import standings_table, table
@@ -30,6 +30,7 @@ _TEXTS = (0.05, 0.1, 0.25, 0.5, 1.0)
 class Part(StrEnum):
     """What can be asked for."""
 
+    TEACHERS = "teachers"
     STUDENTS = "students"
     STORED = "stored"
     SIGNALS = "signals"
@@ -76,6 +77,7 @@ def main(
         setting = Setting(dataset, teacher, epochs=epochs)
     store = place / "signals"
     works: dict[Part, Callable[[], str]] = {
+        Part.TEACHERS: lambda: _teachers(setting, rounds),
         Part.STUDENTS: lambda: _students(
             lambda name: students.contestants(setting, name, store), student or _STUDENTS, rounds, students.FIRST
         ),
@@ -134,6 +136,11 @@ def _students(make: Callable[[str], Sequence[Contestant]], names: Sequence[str],
         compared = list(dict.fromkeys([first, students.AGAIN]))
         parts.append(standings_table(standings, first=student, figures={"score": ".3f"}, compared=compared))
     return "\n\n".join(parts)
+
+
+def _teachers(setting: Setting, rounds: int) -> str:
+    standings = contest(teachers.contestants(setting), rounds)
+    return standings_table(standings, first="teacher", figures={"score": ".3f"}, compared=[teachers.KDOPS])
 
 
 def _signals(setting: Setting, rounds: int) -> str:
