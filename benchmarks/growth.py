@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 
+import numpy as np
 import optuna
 from matplotlib.figure import Figure
 
@@ -20,7 +21,7 @@ from kdops.models.teacher import scratch_teacher
 from kdops.task import Task
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import LoopConfig, fit
-from kdops.training.losses import DistillationObjective
+from kdops.training.losses import NO_LABEL, DistillationObjective
 from kdops.training.signals import teacher_signals, text_keys
 from kdops.training.tuning import SearchSpace, open_study, run_trials
 
@@ -61,7 +62,7 @@ def _texts(source: Path, count: int) -> Work:
         signals_s = time.process_time() - started - encoded_s
         fit(
             student,
-            TrainingSet(encoded, encoded.unit_labels([0] * count), signals),
+            TrainingSet(encoded, np.full(count, NO_LABEL), signals),
             DistillationObjective(),
             lambda model: {"none": 1.0},
             LoopConfig(epochs=1, learning_rate=1e-3),
