@@ -1,0 +1,105 @@
+"""A teacher's training on gold labels: by kdops and by the `Trainer` of transformers.
+
+All go on from the same fine-tuned teacher, with the same rows, AdamW, schedule and clipping, and a validation score at
+the end of each epoch. Encoding comes before the clock.
+"""
+
+import tempfile
+from functools import partial
+
+import numpy as np
+from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
+
+from benchmarks.contest import Contestant, Figures, Work
+from benchmarks.setting import Classroom, Setting
+from kdops.steps.evaluation import labeled
+from kdops.steps.teacher_training import TeacherConfig
+from kdops.training.batches import TrainingSet
+from kdops.training.loop import fit
+from kdops.training.losses import GoldObjective
+from kdops.training.scoring import LabeledTexts
+
+KDOPS, TRAINER, TRAINER_BFLOAT16 = "kdops", "Trainer", "Trainer, bf16=True"
+_EPOCHS = 1
+
+
+def contestants(setting: Setting) -> list[Contestant]:
+    """All of them, for one epoch."""
+    return [
+        Contestant(KDOPS, partial(_kdops, setting)),
+        Contestant(TRAINER, partial(_trainer, setting, bfloat16=False)),
+        Contestant(TRAINER_BFLOAT16, partial(_trainer, setting, bfloat16=True)),
+    ]
+
+
+def _validation(room: Classroom) -> LabeledTexts:
+    teacher = room.teacher
+    return labeled(room.corpus, "validation", teacher.tokenizer, teacher.pad_id, room.setting.max_length)
+
+
+def _kdops(setting: Setting) -> Work:
+    room = Classroom(setting)
+    training, validation = TrainingSet(room.encoded, room.labels), _validation(room)
+    loop = TeacherConfig(epochs=_EPOCHS, batch_size=setting.batch_size, seed=setting.seed).loop(setting.teacher)
+
+    def work() -> Figures:
+        result = fit(
+            room.teacher.model,
+            training,
+            GoldObjective(),
+            validation.scores,
+            loop,
+            main_metric=room.corpus.main_metric,
+            pad_id=room.teacher.pad_id,
+            description="teacher",
+            quiet=True,
+        )
+        return {"score": result.best_score}
+
+    return work
+
+
+class _Scored(TrainerCallback):
+    def __init__(self, room: Classroom) -> None:
+        self._room, self._validation, self.score = room, _validation(room), 0.0
+
+    def on_epoch_end(self, *args: object, **kwargs: object) -> None:
+        model = self._room.teacher.model
+        self.score = max(self.score, self._validation.scores(model)[self._room.corpus.main_metric])
+        model.train()
+
+
+def _trainer(setting: Setting, *, bfloat16: bool) -> Work:
+    room = Classroom(setting)
+    scored = _Scored(room)
+    loop = TeacherConfig(epochs=_EPOCHS, batch_size=setting.batch_size, seed=setting.seed).loop(setting.teacher)
+    texts = np.split(room.encoded.ids, room.encoded.row_starts[1:-1])
+    rows = [{"input_ids": text.tolist(), "labels": int(label)} for text, label in zip(texts, room.labels, strict=True)]
+    trainer = Trainer(
+        model=room.teacher.model.encoder,
+        train_dataset=rows,
+        data_collator=DataCollatorWithPadding(room.teacher.processing),
+        callbacks=[scored],
+        args=TrainingArguments(
+            output_dir=tempfile.mkdtemp(),
+            num_train_epochs=loop.epochs,
+            per_device_train_batch_size=loop.batch_size,
+            learning_rate=loop.learning_rate,
+            weight_decay=loop.weight_decay,
+            warmup_steps=loop.warmup_share,
+            max_grad_norm=loop.max_gradient_norm,
+            seed=loop.seed,
+            bf16=bfloat16,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+        ),
+    )
+
+    def work() -> Figures:
+        trainer.train()
+        return {"score": scored.score}
+
+    return work
