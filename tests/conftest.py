@@ -104,6 +104,16 @@ def store(_store_template: Path, tracking_uri: str, tmp_path: Path) -> str:
     return tracking_uri
 
 
+@pytest.fixture
+def float32_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matrix products of float32 on any CPU, for what must come out the same to five digits."""
+    import torch
+
+    from kdops.training import devices
+
+    monkeypatch.setattr(devices, "product_type", lambda device: torch.float32)
+
+
 def _folder_of(variable: str, what: str) -> Path:
     value = os.environ.get(variable)
     if not value:

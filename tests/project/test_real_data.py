@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 TEXTS, MAX_LENGTH = 32, 96
 
 
+@pytest.mark.usefixtures("float32_products")
 @pytest.mark.parametrize("name", ["smsa", "nergrit"])
 def test_a_real_teacher_reads_real_texts(
     name: str, mirror: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from taught import Taught
 
@@ -38,6 +39,7 @@ def teacher_says(taught: Taught, text: str) -> np.ndarray:
 
 
 class TestRows:
+    @pytest.mark.usefixtures("float32_products")
     def test_labeled_texts_come_first_and_each_has_the_teachers_logits(self, taught: Taught) -> None:
         material = material_of(taught, MORE)
         texts = [*taught.corpus.inputs("train"), *taught.unlabeled.inputs()]

@@ -101,6 +101,7 @@ def same(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.usefixtures("float32_products")
 @pytest.mark.parametrize("objective", [GoldObjective(), DistillationObjective("kl", 0.5, 2.0)])
 def test_groups_train_as_one_padded_batch_of_their_rows(
     objective: Objective, toy: Toy, monkeypatch: pytest.MonkeyPatch
@@ -108,7 +109,6 @@ def test_groups_train_as_one_padded_batch_of_their_rows(
     unlabeled = toy.data.labels.copy()
     unlabeled[::3] = NO_LABEL
     toy.data = replace(toy.data, labels=unlabeled)
-    monkeypatch.setattr(devices, "product_type", lambda device: torch.float32)
     in_groups, at_once = without_dropout(), without_dropout()
     first = train(in_groups, toy, objective=objective, batch_size=16)
     monkeypatch.setattr(loop._Loop, "_batches", lambda self, groups: [self._share(np.concatenate(groups))])
