@@ -85,9 +85,7 @@ class _Block(nn.Module):
 
     def forward(self, images: Tensor, real: Tensor) -> Tensor:
         masked = self.norm(images) * real
-        # Backwards, a depthwise convolution of bfloat16 takes twice as long as one of float32.
-        with torch.autocast(images.device.type, enabled=False):
-            mixed = self.depthwise(masked.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        mixed = self.depthwise(masked.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         result: Tensor = images + self.dropout(self.activation(self.pointwise(mixed)))
         return result
 

@@ -180,7 +180,7 @@ class _Loop:
 
     def _step(self, batches: Sequence[Batch], objective: Objective) -> None:
         batches = [batch.to(self.accelerator.device) for batch in batches]
-        with devices.fast_products(self.accelerator.device):
+        with devices.fast_products(self.plain):
             logits = [batch.of_units(self.model(batch.input_ids, batch.attention_mask)) for batch in batches]
         labels = torch.cat([batch.labels for batch in batches])
         signals = [batch.signals for batch in batches if batch.signals is not None]

@@ -119,7 +119,7 @@ def _compute(
     with tqdm(total=len(missing), desc="teacher signals", unit="text", disable=None) as progress:
         for rows in (missing[rows] for rows in by_length(encoded.lengths[missing], device)):
             batch = make_batch(data, rows, pad_id).to(device)
-            with torch.inference_mode(), fast_products(device):
+            with torch.inference_mode(), fast_products(teacher):
                 logits = batch.of_units(teacher(batch.input_ids, batch.attention_mask))
             bounds = np.cumsum(encoded.unit_counts[rows])[:-1]
             done.extend(zip(keys[rows], np.split(logits.float().cpu().numpy(), bounds), strict=True))

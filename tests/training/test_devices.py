@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from kdops.errors import UserError
 from kdops.training import devices
@@ -30,8 +31,6 @@ from kdops.training.batches import TrainingSet
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import GoldObjective
 
-# Sums in another order are the same to four digits, which bfloat16 does not have.
-devices.product_type = lambda device: torch.float32
 folder, stop = Path(sys.argv[1]), int(sys.argv[2])
 state = devices.processes()
 drawn = np.random.default_rng(0)
@@ -101,11 +100,12 @@ def test_products_are_of_bfloat16_where_a_cpu_has_instructions_for_it(
     able: Mapping[str, bool], expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False} | able)
-    cpu = torch.device("cpu")
-    assert devices.product_type(cpu) is expected
-    with devices.fast_products(cpu):
-        product = torch.ones(2, 2) @ torch.ones(2, 2)
-    assert product.dtype is expected
+    assert devices.product_type(torch.device("cpu")) is expected
+    wide, narrow = nn.Linear(256, 300), nn.Linear(255, 300)
+    with devices.fast_products(wide):
+        assert wide(torch.ones(1, 256)).dtype is expected
+    with devices.fast_products(narrow):
+        assert narrow(torch.ones(1, 255)).dtype is torch.float32
 
 
 @pytest.mark.slow

@@ -82,9 +82,9 @@ def train(
     )
 
 
-def without_dropout() -> BiLSTM:
+def without_dropout(hidden_size: int = 8) -> BiLSTM:
     torch.manual_seed(1)
-    return BiLSTM(PIECES, 2, Task.TEXT, embedding_size=8, hidden_size=8, dropout=0.0)
+    return BiLSTM(PIECES, 2, Task.TEXT, embedding_size=8, hidden_size=hidden_size, dropout=0.0)
 
 
 def scripted(*scores: float) -> Callable[[nn.Module], dict[str, float]]:
@@ -123,8 +123,10 @@ def test_bfloat16_trains_as_float32_does(toy: Toy, monkeypatch: pytest.MonkeyPat
     losses = {}
     for kind in (torch.float32, torch.bfloat16):
         monkeypatch.setattr(devices, "product_type", lambda device, kind=kind: kind)
-        model = without_dropout()
-        losses[kind] = [epoch.losses["loss"] for epoch in train(model, toy, epochs=10, patience=10).history]
+        model = without_dropout(hidden_size=128)
+        losses[kind] = [
+            epoch.losses["loss"] for epoch in train(model, toy, epochs=10, patience=10, learning_rate=1e-3).history
+        ]
         assert all(value.dtype is torch.float32 for value in weights(model).values())
     exact, rounded = losses.values()
     assert exact != rounded

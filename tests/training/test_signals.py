@@ -58,7 +58,7 @@ def two_at_a_time(lengths: np.ndarray, device: torch.device) -> list[np.ndarray]
 class Pooling(nn.Module):
     """The head's view of the mean embedding; for texts of one length."""
 
-    def __init__(self, table: nn.Embedding, head: nn.Linear) -> None:
+    def __init__(self, table: nn.Embedding, head: nn.Module) -> None:
         super().__init__()
         self.table, self.head = table, head
 
@@ -122,7 +122,7 @@ def test_a_teacher_multiplies_in_the_fast_type_and_its_logits_are_kept_in_float3
 ) -> None:
     monkeypatch.setattr(devices, "product_type", lambda device: kind)
     torch.manual_seed(0)
-    table, head = nn.Embedding(PIECES, 64), nn.Linear(64, CLASSES)
+    table, head = nn.Embedding(PIECES, 256), nn.Sequential(nn.Linear(256, 256), nn.Linear(256, CLASSES))
     teacher = Pooling(table, head)
     rows = [[number, number + 1, number + 2] for number in range(40)]
     keys = text_keys(map(str, range(len(rows))))
