@@ -13,14 +13,18 @@ from kdops.training.batches import by_length
 from kdops.training.devices import product_type
 
 KDOPS, PLAIN, PRODUCTS = "kdops", "plain batches in the order of the data", "the matrix products of kdops' batches"
+FLOAT32 = f"{PRODUCTS}, in float32"
+
+_CPU = torch.device("cpu")
 
 
 def contestants(setting: Setting) -> list[Contestant]:
-    """All of them; the last is no way to get logits but the time below which none can come on this machine."""
+    """All of them; the last two are no way to get logits but the time below which none can come on this machine."""
     return [
         Contestant(KDOPS, partial(_kdops, setting)),
         Contestant(PLAIN, partial(_plain, setting)),
-        Contestant(PRODUCTS, partial(_products, setting)),
+        Contestant(PRODUCTS, partial(_products, setting, product_type(_CPU))),
+        Contestant(FLOAT32, partial(_products, setting, torch.float32)),
     ]
 
 
@@ -52,17 +56,16 @@ def _plain(setting: Setting) -> Work:
     return work
 
 
-def _products(setting: Setting) -> Work:
+def _products(setting: Setting, kind: torch.dtype) -> Work:
     room = Classroom(setting)
     config = room.teacher.model.encoder.config
     layers, heads, width, inner = (
         int(getattr(config, name))
         for name in ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
     )
-    device, lengths = torch.device("cpu"), room.encoded.lengths
-    random = partial(torch.rand, dtype=product_type(device))
+    lengths, random = room.encoded.lengths, partial(torch.rand, dtype=kind)
     square, up, down = random(width, width), random(width, inner), random(inner, width)
-    shapes = [(len(rows), int(lengths[rows].max())) for rows in by_length(lengths, device)]
+    shapes = [(len(rows), int(lengths[rows].max())) for rows in by_length(lengths, _CPU)]
 
     def of_batch(batch: int, length: int) -> None:
         tokens, wide = random(batch * length, width), random(batch * length, inner)
