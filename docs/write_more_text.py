@@ -1,0 +1,112 @@
+"""Writes docs/more_text.md and its figure from the tracking store that `MLFLOW_TRACKING_URI` names.
+
+A bar and a line is a finished run of `distill`, made by `docs/run_more_text.sh`; no number in them is typed by hand.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kdops.errors import UserError
+from kdops.report.chart import Axis, Chart, Panel, Series, Table
+from kdops.report.choice import records
+from kdops.report.image import save_image
+from kdops.report.style import BLUE, ORANGE, SKY, WHITE
+from kdops.tracking import names, store
+from kdops.tracking.names import Role, Status
+from kdops.tracking.results import read_classes, read_results
+
+DOCS = Path(__file__).parent
+CATALOGUE = "the catalogue"
+ALONE, TEACHER = "none, alone", "teacher"
+COLORS = (WHITE, ORANGE, BLUE, SKY)
+HEAD = """# Which texts without labels?
+
+Written by `python docs/write_more_text.py` from the runs of `docs/run_more_text.sh`: one seed, one trial, the study's
+setting. On smsa the student of the catalogue's texts misses the neutral ones of the test split; news is full of such
+texts, and with it F1 of neutral rises. On nergrit three of five names stand nowhere in train, and news has names."""
+
+
+def main() -> None:
+    """Write the page."""
+    rows = _rows()
+    datasets = [(str(name), found) for name, found in rows.groupby("dataset")]
+    chart = Chart(
+        name="more-text",
+        title="By source of the texts",
+        caption="Test F1 by where the texts without labels come from. The dashed line is the teacher.",
+        panels=[_panel(name, found) for name, found in datasets],
+    )
+    path = save_image(chart, DOCS / "figures").relative_to(DOCS)
+    parts = [HEAD, f"## {chart.title}\n\n{chart.caption}\n\n![{chart.title}]({path})"]
+    for name, found in datasets:
+        tables = [Table("", "", [_cells(row) for row in records(found)]), Table("", "", list(_by_class(found)))]
+        told = "\n\nTest F1 by class, and how often it stands there:\n\n".join(table.markdown() for table in tables)
+        parts.append(f"## {name}\n\n{told}")
+    (DOCS / "more_text.md").write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
+
+
+def _rows() -> pd.DataFrame:
+    """Each finished run of `distill` with its teacher's scores, by data set and source of its texts."""
+    finished = store.search(f"tags.`{names.ROLE}` = '{Role.STUDENT}' and attributes.status = '{Status.FINISHED}'")
+    found = []
+    for run in finished:
+        if names.REUSED_RUN in run.data.tags:
+            continue
+        results = read_results(run_ids=[run.info.run_id])
+        taught = results.teachers.iloc[0][["validation", "test"]].add_prefix("teacher_")
+        found.append(pd.concat([results.students.reset_index().iloc[0], taught]))
+    if not found:
+        raise UserError("no finished run of distill in the store that MLFLOW_TRACKING_URI names")
+    rows = pd.DataFrame(found)
+    rows["source"] = [_source(row) for row in records(rows)]
+    return rows.sort_values(["dataset", "student", "source"], ascending=[True, True, False])
+
+
+def _source(row: Mapping[str, Any]) -> str:
+    path = str(row["params"].get("cfg.unlabeled", "None"))
+    return f"{int(row['unlabeled_texts']):,} of {CATALOGUE if path == 'None' else Path(path).name}"
+
+
+def _panel(dataset: str, rows: pd.DataFrame) -> Panel:
+    (student,), bars = set(rows["student"]), list(zip(rows["source"], rows["test"], strict=True))
+    bars = [(ALONE, rows["alone"].max()), *bars]
+    series = [Series(name, [student], [score], color) for (name, score), color in zip(bars, COLORS, strict=False)]
+    level = (TEACHER, float(rows["teacher_test"].iloc[-1]))
+    axis = Axis(f"test {rows['metric'].iloc[0]} (0 to 1)", span=(0, 1))
+    return Panel(dataset, Axis("student"), axis, series, bars=True, level=level)
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "student": row["student"],
+        "texts without labels": row["source"],
+        "epochs": row["params"].get("cfg.epochs", ""),
+        "validation F1": f"{row['validation']:.3f}",
+        "test F1": f"{row['test']:.3f}",
+        "alone, test F1": f"{row['alone']:.3f}",
+        "gain, points": f"{row['kd_gain']:+.1f}",
+        "of the teacher, validation": f"{row['validation'] / row['teacher_validation']:.1%}",
+        "of the teacher, test": f"{row['f1_retained']:.1%}",
+        "minutes": f"{row['minutes']:.0f}",
+    }
+
+
+def _by_class(rows: pd.DataFrame) -> Iterator[dict[str, str]]:
+    """F1 of each class, of the students and of their teacher."""
+    asked = [(str(row["source"]), str(row["run_id"])) for row in records(rows)]
+    for name, run_id in [*asked, (TEACHER, str(rows["teacher_run"].iloc[-1]))]:
+        told = read_classes(run_id)
+        assert told is not None
+        scores: Mapping[str, Any] = told["classes"]  # type: ignore[assignment]
+        yield {"": name} | {f"{label} ({one['gold']})": f"{one['f1']:.3f}" for label, one in scores.items()}
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
