@@ -79,10 +79,6 @@ class Classroom:
         """What every contestant is scored on after each epoch."""
         return labeled(self.corpus, "validation", self.vocabulary.tokenizer, self.pad_id, self.setting.max_length)
 
-    def score(self, student: nn.Module) -> float:
-        """Its validation score."""
-        return self.validation.scores(student)[self.corpus.main_metric]
-
     def new_student(self, name: str) -> nn.Module:
         """The student as every contestant begins with it."""
         torch.manual_seed(self.setting.seed)

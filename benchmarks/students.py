@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear_schedule_with_warmup
+from transformers import Trainer, get_linear_schedule_with_warmup
 
 from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
+from benchmarks.trainers import BestScore, arguments
 from kdops.models.kinds import KINDS
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import DistillationObjective
@@ -124,17 +125,10 @@ def _collator(room: Classroom, *, with_teacher: bool) -> Callable[[Sequence[Mapp
     return partial(_collated, pads=pads)
 
 
-class _Best:
-    """The best validation score so far."""
-
-    def __init__(self, room: Classroom) -> None:
-        self._room, self.score = room, 0.0
-        self._validation = room.validation
-
-    def look(self, student: nn.Module) -> None:
-        was_training = student.training
-        self.score = max(self.score, self._room.score(student))
-        student.train(was_training)
+def _best(room: Classroom) -> BestScore:
+    # Before the clock: the property encodes the validation texts.
+    main_metric, validation = room.corpus.main_metric, room.validation
+    return BestScore(lambda student: validation.scores(student)[main_metric])
 
 
 def _optimizer(student: nn.Module, config: LoopConfig, rows: int) -> tuple[torch.optim.Optimizer, Any]:
@@ -151,7 +145,7 @@ def _textbrewer(setting: Setting, name: str) -> Work:
     import textbrewer
 
     room, config = Classroom(setting), _loop(setting, name)
-    student, best, folder = room.new_student(name), _Best(room), tempfile.mkdtemp()
+    student, best, folder = room.new_student(name), _best(room), tempfile.mkdtemp()
     rows = Rows(room, None)
     loader = DataLoader(rows, config.batch_size, shuffle=True, collate_fn=_collator(room, with_teacher=True))
     optimizer, schedule = _optimizer(student, config, len(rows))
@@ -179,7 +173,7 @@ def _textbrewer(setting: Setting, name: str) -> Work:
                 max_grad_norm=config.max_gradient_norm,
                 callback=lambda model, step: best.look(model),
             )
-        return {"score": best.score}
+        return {"score": best.best}
 
     return work
 
@@ -200,17 +194,9 @@ class _DistillingTrainer(Trainer):
         return functional.mse_loss(logits, wanted)
 
 
-class _Validation(TrainerCallback):
-    def __init__(self, best: _Best) -> None:
-        self._best = best
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._best.look(kwargs["model"])
-
-
 def _trainer(setting: Setting, name: str, store: Path | None) -> Work:
     room, config = Classroom(setting), _loop(setting, name)
-    student, best = room.new_student(name), _Best(room)
+    student, best = room.new_student(name), _best(room)
     signals = room.signals(store) if store else None
     rows = Rows(room, None if signals is None else signals.gather(np.arange(len(signals))))
     collator = _collator(room, with_teacher=store is None)
@@ -220,26 +206,14 @@ def _trainer(setting: Setting, name: str, store: Path | None) -> Work:
         train_dataset=rows,
         data_collator=collator,
         optimizers=_optimizer(student, config, len(rows)),
-        callbacks=[_Validation(best)],
-        args=TrainingArguments(
-            output_dir=tempfile.mkdtemp(),
-            num_train_epochs=config.epochs,
-            per_device_train_batch_size=config.batch_size,
-            max_grad_norm=config.max_gradient_norm,
-            seed=config.seed,
-            use_cpu=True,
-            report_to=[],
-            save_strategy="no",
-            logging_strategy="no",
-            remove_unused_columns=False,
-            disable_tqdm=True,
-        ),
+        callbacks=[best],
+        args=arguments(config),
     )
     if store:
         room.forget_teacher()
 
     def work() -> Figures:
         trainer.train()
-        return {"score": best.score}
+        return {"score": best.best}
 
     return work

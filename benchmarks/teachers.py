@@ -4,14 +4,14 @@ All go on from the same fine-tuned teacher, with the same rows, AdamW, schedule 
 the end of each epoch. Encoding comes before the clock.
 """
 
-import tempfile
 from functools import partial
 
 import numpy as np
-from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
+from transformers import DataCollatorWithPadding, Trainer
 
 from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
+from benchmarks.trainers import BestScore, arguments
 from kdops.steps.evaluation import labeled
 from kdops.steps.teacher_training import TeacherConfig
 from kdops.training.batches import TrainingSet
@@ -59,47 +59,23 @@ def _kdops(setting: Setting) -> Work:
     return work
 
 
-class _Scored(TrainerCallback):
-    def __init__(self, room: Classroom) -> None:
-        self._room, self._validation, self.score = room, _validation(room), 0.0
-
-    def on_epoch_end(self, *args: object, **kwargs: object) -> None:
-        model = self._room.teacher.model
-        self.score = max(self.score, self._validation.scores(model)[self._room.corpus.main_metric])
-        model.train()
-
-
 def _trainer(setting: Setting, *, bfloat16: bool) -> Work:
     room = Classroom(setting)
-    scored = _Scored(room)
+    validation, teacher = _validation(room), room.teacher.model
+    best = BestScore(lambda encoder: validation.scores(teacher)[room.corpus.main_metric])
     loop = TeacherConfig(epochs=_EPOCHS, batch_size=setting.batch_size, seed=setting.seed).loop(setting.teacher)
     texts = np.split(room.encoded.ids, room.encoded.row_starts[1:-1])
     rows = [{"input_ids": text.tolist(), "labels": int(label)} for text, label in zip(texts, room.labels, strict=True)]
     trainer = Trainer(
-        model=room.teacher.model.encoder,
+        model=teacher.encoder,
         train_dataset=rows,
         data_collator=DataCollatorWithPadding(room.teacher.processing),
-        callbacks=[scored],
-        args=TrainingArguments(
-            output_dir=tempfile.mkdtemp(),
-            num_train_epochs=loop.epochs,
-            per_device_train_batch_size=loop.batch_size,
-            learning_rate=loop.learning_rate,
-            weight_decay=loop.weight_decay,
-            warmup_steps=loop.warmup_share,
-            max_grad_norm=loop.max_gradient_norm,
-            seed=loop.seed,
-            bf16=bfloat16,
-            use_cpu=True,
-            report_to=[],
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
-        ),
+        callbacks=[best],
+        args=arguments(loop, bfloat16=bfloat16),
     )
 
     def work() -> Figures:
         trainer.train()
-        return {"score": scored.score}
+        return {"score": best.best}
 
     return work

@@ -36,9 +36,9 @@ Indonesian, fine-tuned on each data set; texts without labels are those of the o
   bert-small start from the teacher's own layers here (`init=teacher`), alone too, which leaves little for distillation
   to add; with as few steps as bert-small had on smsa and nergrit, logits alone teach it less than gold labels do.
 - **Share of the teacher.** On terma most students keep 95% of the teacher, on emot bert-mini and bert-small do; on smsa
-  and nergrit none does. Why, and what helps, is on [a page of its own](more_text.md): on smsa it is the neutral texts of
-  the test split, on nergrit the names that stand nowhere in train, and in both the texts without labels that the
-  catalogue has are of the wrong kind. With news instead a BiLSTM keeps 94.5% on smsa.
+  and nergrit none does. Why, and what helps, is on [a page of its own](more_text.md): on smsa it is the neutral texts
+  of the test split, on nergrit names that stand nowhere in train, and the catalogue's texts without labels hold little
+  of either. With news instead a BiLSTM keeps 94.5% on smsa.
 - **Costs** are measured in turns within a run, and runs were made at different times on a machine with other work, so
   compare a student with its teacher rather than with another run's student; `-e measure` measures several side by
   side."""

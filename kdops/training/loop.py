@@ -124,6 +124,7 @@ class _Loop:
         # The prepared model is a wrapper around this one where there are several processes.
         self.plain = model
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
+        self.products = devices.fast_products(model)
         self.average = _average(model, config.averaging) if config.averaging else None
         self.progress = _Progress()
 
@@ -180,7 +181,7 @@ class _Loop:
 
     def _step(self, batches: Sequence[Batch], objective: Objective) -> None:
         batches = [batch.to(self.accelerator.device) for batch in batches]
-        with devices.fast_products(self.plain):
+        with self.products:
             logits = [batch.of_units(self.model(batch.input_ids, batch.attention_mask)) for batch in batches]
         labels = torch.cat([batch.labels for batch in batches])
         signals = [batch.signals for batch in batches if batch.signals is not None]

@@ -88,6 +88,8 @@ def teacher_signals(
 ) -> Signals:
     """The teacher's logits for the given texts, computing those that the store lacks.
 
+    Where the teacher multiplies in bfloat16 (see `fast_products`), they are rounded accordingly.
+
     Args:
         folder: the store; its name must stand for the teacher's weights and the maximum length.
         teacher: maps (input_ids, attention_mask) to logits; it is put into evaluation mode.
@@ -113,13 +115,14 @@ def _compute(
 ) -> None:
     data = TrainingSet(encoded, np.full(len(encoded.unit_positions), NO_LABEL))
     device = next(teacher.parameters()).device
+    products = fast_products(teacher)
     teacher.eval()
     done: list[tuple[np.ndarray, np.ndarray]] = []
     flushed = time.monotonic()
     with tqdm(total=len(missing), desc="teacher signals", unit="text", disable=None) as progress:
         for rows in (missing[rows] for rows in by_length(encoded.lengths[missing], device)):
             batch = make_batch(data, rows, pad_id).to(device)
-            with torch.inference_mode(), fast_products(teacher):
+            with torch.inference_mode(), products:
                 logits = batch.of_units(teacher(batch.input_ids, batch.attention_mask))
             bounds = np.cumsum(encoded.unit_counts[rows])[:-1]
             done.extend(zip(keys[rows], np.split(logits.float().cpu().numpy(), bounds), strict=True))
