@@ -96,13 +96,14 @@ def train_teacher(config: TeacherConfig) -> TrainedTeacher | None:
     Raises:
         UserError: for anything wrong with the data, the teacher or the tracking server, before any training.
     """
-    if not devices.processes().is_main_process:
-        order = devices.wait_for_call()
-        if isinstance(order, Order):
-            help_training(order)
-        return None
-    with devices.helpers() as call:
-        return _train_or_find(config, call)
+    with devices.together() as state:
+        if not state.is_main_process:
+            order = devices.wait_for_call()
+            if isinstance(order, Order):
+                help_training(order)
+            return None
+        with devices.helpers() as call:
+            return _train_or_find(config, call)
 
 
 def _train_or_find(config: TeacherConfig, call_helpers: Callable[[object], None]) -> TrainedTeacher:

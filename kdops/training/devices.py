@@ -30,6 +30,20 @@ def processes() -> PartialState:
     return PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
 
 
+@contextmanager
+def together() -> Iterator[PartialState]:
+    """Around all that several processes do with each other: they part at its end, whatever happened.
+
+    A process that ends without that may be aborted: threads of its process group still hold objects of a Python that
+    is gone.
+    """
+    state = processes()
+    try:
+        yield state
+    finally:
+        state.destroy_process_group()
+
+
 def product_type(device: torch.device) -> torch.dtype:
     """The type of numbers in which a device multiplies matrices fastest: bfloat16 where it has instructions for that.
 

@@ -32,7 +32,6 @@ from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import GoldObjective
 
 folder, stop = Path(sys.argv[1]), int(sys.argv[2])
-state = devices.processes()
 drawn = np.random.default_rng(0)
 counts = drawn.integers(1, 7, 21)
 starts = np.concatenate([[0], np.cumsum(counts)])
@@ -55,9 +54,12 @@ def on_epoch(epoch):
 
 first = 2 if (folder / "checkpoint.pt").exists() else 0
 config = LoopConfig(epochs=4, learning_rate=1e-2, batch_size=4, patience=1, seed=1)
-result = fit(model, data, GoldObjective(), score, config, main_metric="score", pad_id=0, description="",
-    on_epoch=on_epoch, checkpoint=folder / "checkpoint.pt")
+with devices.together() as state:
+    result = fit(model, data, GoldObjective(), score, config, main_metric="score", pad_id=0, description="",
+        on_epoch=on_epoch, checkpoint=folder / "checkpoint.pt")
+    met = torch.distributed.is_initialized()
 answer = {
+    "met": met, "parted": not torch.distributed.is_initialized(),
     "asked": asked, "epochs": saved, "best": result.best_epoch,
     "losses": [one.losses["loss"] for one in result.history],
     "weights": torch.cat([value.flatten() for value in model.state_dict().values()]).tolist(),
@@ -116,6 +118,10 @@ def test_two_processes_give_what_one_gives(launch: Launch) -> None:
         assert together["losses"] == pytest.approx(alone["losses"], rel=1e-3)
         assert together["best"] == alone["best"] == 2
     assert main["weights"] == helper["weights"]
+    # Without a parting, Python's end aborts some of them.
+    assert [one["met"] for one in (alone, main, helper)] == [False, True, True]
+    assert main["parted"]
+    assert helper["parted"]
     # Only the main process scores.
     assert alone["asked"] == main["asked"] == [0] * 3
     assert helper["asked"] == []
