@@ -38,10 +38,13 @@ where the table has 94.5%. The student of 60,000 sentences multiplied in bfloat1
   without them: but `distill` warns when the test split has another mix of labels than train, and validation prefers
   both kinds of text, too.
 - **nergrit** is news, and three of five names in its validation and test texts stand nowhere in train. More news brings
-  more persons and organisations. How far that goes beyond 60,000 sentences was not tried.
-- **A larger student, trained longer**, was tried outside these runs: bert-small with `init=teacher`, half gold labels,
-  half KL divergence at temperature 2, learning rate 1e-4, four epochs of smsa's labeled texts came to 0.875 on
-  validation and 0.799 on test texts, 92.6% of the teacher, where two epochs of the study's setting had 0.751."""
+  more persons and organisations, up to a point: outside these runs, 60,000 sentences for 8 epochs and 180,000 for 4
+  came to the same, 0.696 and 0.694 on validation, 0.626 and 0.627 on test texts, 85% of the teacher. Beyond that it is
+  the student that falls short, most of all at organisations.
+- **A larger student, trained longer**, was tried outside these runs, bert-small with `init=teacher`. On nergrit with
+  60,000 sentences, three epochs at learning rate 2e-4, it came to 0.694 and 0.653, 88.6% of the teacher. On smsa with
+  half gold labels, half KL divergence at temperature 2, learning rate 1e-4, four epochs of the labeled texts alone, it
+  came to 0.875 and 0.799, 92.6%, where two epochs of the study's setting had 0.751."""
 
 
 def main() -> None:
