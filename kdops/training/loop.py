@@ -12,20 +12,18 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 from transformers import get_linear_schedule_with_warmup
 
 from kdops.training import devices
+from kdops.training.averaging import AVERAGED_STEPS, average
 from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
 from kdops.training.losses import NO_LABEL, LossTerms, Objective
 
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
-_LAG = 25
-_AVERAGED_STEPS = 4
-_Weights = list[Tensor] | tuple[Tensor, ...]
+_TRIM_STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ class _Loop:
         self.plain = model
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.products = devices.fast_products(model)
-        self.average = _average(model, config.averaging) if config.averaging else None
+        self.average = average(model, config.averaging) if config.averaging else None
         self.progress = _Progress()
 
     @property
@@ -194,8 +192,10 @@ class _Loop:
         self.optimizer.zero_grad()
         self.progress.add(terms)
         self.progress.step += 1
-        if self.average and (self.progress.step % _AVERAGED_STEPS == 0 or self.progress.step == self.steps_an_epoch):
+        if self.average and (self.progress.step % AVERAGED_STEPS == 0 or self.progress.step == self.steps_an_epoch):
             self.average.update_parameters(self.plain)
+        if self.progress.step % _TRIM_STEPS == 0:
+            devices.give_freed_memory_back()
 
     def save(self, path: Path) -> None:
         state = {
@@ -225,19 +225,6 @@ class _Loop:
             torch.cuda.set_rng_state_all(state["device_random"])
         self.progress = _Progress(**state["progress"])
         logger.info("going on from epoch %d, step %d", self.progress.epoch, self.progress.step)
-
-
-def _average(model: nn.Module, decay: float) -> AveragedModel:
-    """A moving average of weights that forgets faster at first: it lags by a 25th of the steps so far at most.
-
-    It is for every fourth step and the last of an epoch: each costs a pass over all weights.
-    """
-
-    def update(averages: _Weights, currents: _Weights, updates: Tensor | int) -> None:
-        weight = 1 - min(decay**_AVERAGED_STEPS, (1 + float(updates)) / (_LAG + float(updates)))
-        torch._foreach_lerp_(averages, currents, weight)
-
-    return AveragedModel(model, multi_avg_fn=update)
 
 
 def fit(

@@ -6,7 +6,6 @@ run that was killed goes on with the texts that are missing. Readers map the fil
 with them.
 """
 
-import ctypes
 import hashlib
 import logging
 import os
@@ -26,7 +25,7 @@ from tqdm import tqdm
 
 from kdops.data.encoding import Encoded, Text
 from kdops.training.batches import TrainingSet, by_length, make_batch
-from kdops.training.devices import fast_products
+from kdops.training.devices import fast_products, give_freed_memory_back
 from kdops.training.losses import NO_LABEL
 
 logger = logging.getLogger(__name__)
@@ -133,7 +132,7 @@ def _compute(
                 _write_shard(folder, done)
                 done, flushed = [], time.monotonic()
             if number % _TRIM_BATCHES == 0:
-                _give_freed_memory_back()
+                give_freed_memory_back()
     if done:
         _write_shard(folder, done)
 
@@ -156,16 +155,6 @@ def _write_shard(folder: Path, rows: list[tuple[np.ndarray, np.ndarray]]) -> Non
         raise OSError(f"cannot write to {folder}: {error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _give_freed_memory_back() -> None:
-    """Each length of batch leaves holes that the next one does not fit: glibc alone kept 300 MB of them.
-
-    Often, because they come fast: a hundred batches between two calls left 100 MB more at the peak than sixteen do.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)
 
 
 def _open(path: Path) -> pa.RecordBatch:
