@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from huggingface_hub import model_info
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from safetensors import SafetensorError
@@ -19,6 +20,7 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
+    BertForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TokenizersBackend,
@@ -27,7 +29,9 @@ from transformers.utils import logging as transformers_logging
 
 from kdops.data.encoding import encode
 from kdops.errors import UserError
+from kdops.models.dropout import with_fast_dropout
 from kdops.models.embeddings import cooccurrence_vectors
+from kdops.models.first_position import read_first_position_only
 from kdops.task import Task
 
 SCRATCH = "scratch"
@@ -66,11 +70,18 @@ class Teacher:
 
 
 class TeacherModel(nn.Module):
-    """A Hugging Face model that gives its logits and nothing else."""
+    """A Hugging Face model that gives its logits and nothing else, and computes no more than these need.
+
+    Its weights and their names are those of the model that it takes over. Of a BERT that classifies texts the last
+    layer gives its first position only.
+    """
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
         self.encoder = encoder
+        with_fast_dropout(encoder)
+        if isinstance(encoder, BertForSequenceClassification):
+            read_first_position_only(encoder.bert)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits, (batch, classes) or (batch, length, classes), of a padded batch, both arguments (batch, length)."""
@@ -99,7 +110,13 @@ def load_teacher(source: str, task: Task, labels: Sequence[str]) -> Teacher:
         # Its report of new weights in the head would worry people for whom all is as it should be.
         with _quiet():
             encoder = family.from_pretrained(
-                source, num_labels=len(names), id2label=names, label2id=ids, ignore_mismatched_sizes=True
+                source,
+                # Else weights that were published in half precision would be trained in it.
+                dtype=torch.float32,
+                num_labels=len(names),
+                id2label=names,
+                label2id=ids,
+                ignore_mismatched_sizes=True,
             )
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"teacher {source!r} cannot be loaded: {str(error).splitlines()[0]}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from kdops.data.encoding import encode
 from kdops.errors import UserError
@@ -129,11 +129,21 @@ def test_it_is_the_same_after_save_and_load(teacher: Teacher, saved: Path, task:
     }
 
 
-def test_hugging_face_can_load_it(tmp_path: Path) -> None:
-    scratch_teacher(TEXTS, Task.TOKEN, TAGS).save(tmp_path)
-    processing = AutoTokenizer.from_pretrained(tmp_path)
-    model = AutoModelForTokenClassification.from_pretrained(tmp_path)
-    assert model(**processing("tempat bersih", return_tensors="pt")).logits.shape[-1] == len(TAGS)
+def test_hugging_face_loads_it_and_says_what_it_says(teacher: Teacher, saved: Path, task: Task) -> None:
+    processing = AutoTokenizer.from_pretrained(saved)
+    family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
+    model = family.from_pretrained(saved)
+    with torch.inference_mode():
+        logits = model(**processing("tempat bersih", return_tensors="pt")).logits
+    torch.testing.assert_close(logits, logits_of(teacher, "tempat bersih"), atol=1e-6, rtol=1e-5)
+
+
+def test_weights_published_in_half_precision_are_trained_in_full(own_copy: Path, task: Task) -> None:
+    family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
+    family.from_pretrained(own_copy).to(torch.bfloat16).save_pretrained(own_copy)
+    loaded = load_teacher(str(own_copy), task, TAGS)
+    assert {weights.dtype for weights in loaded.model.parameters()} == {torch.float32}
+    assert logits_of(loaded, "tempat bersih").isfinite().all()
 
 
 def test_other_labels_get_a_new_head(saved: Path, task: Task) -> None:
