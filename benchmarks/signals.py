@@ -64,20 +64,27 @@ def _products(setting: Setting, kind: torch.dtype) -> Work:
         for name in ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
     )
     lengths, random = room.encoded.lengths, partial(torch.rand, dtype=kind)
-    square, up, down = random(width, width), random(width, inner), random(inner, width)
     shapes = [(len(rows), int(lengths[rows].max())) for rows in by_length(lengths, _CPU)]
+    # Drawn before the clock, as many as the largest batch needs.
+    most = max(batch * length for batch, length in shapes)
+    square, up, down = random(width, width), random(width, inner), random(inner, width)
+    narrow, broad = random(most, width), random(most, inner)
+    shares = random(heads * max(batch * length**2 for batch, length in shapes))
+
+    def of_layer(batch: int, length: int, read: int) -> None:
+        all_tokens, readers = narrow[: batch * length], narrow[: batch * read]
+        for tokens in (all_tokens, all_tokens, readers, readers):  # keys, values, queries, output
+            tokens @ square
+        keys = all_tokens.view(batch * heads, length, width // heads)
+        keys[:, :read] @ keys.transpose(1, 2)
+        shares[: batch * heads * read * length].view(batch * heads, read, length) @ keys
+        readers @ up
+        broad[: batch * read] @ down
 
     def of_batch(batch: int, length: int) -> None:
-        tokens, wide = random(batch * length, width), random(batch * length, inner)
-        per_head = random(batch * heads, length, width // heads)
-        weights = random(batch * heads, length, length)
-        for _ in range(layers):
-            for _ in range(4):  # queries, keys, values, output
-                tokens @ square
-            per_head @ per_head.transpose(1, 2)
-            weights @ per_head
-            tokens @ up
-            wide @ down
+        # A classifier reads the first position of the last layer only; its keys and values are of all.
+        for read in [length] * (layers - 1) + [1]:
+            of_layer(batch, length, read)
 
     def work() -> Figures:
         with torch.inference_mode():

@@ -10,11 +10,11 @@ from benchmarks.setting import Classroom, Setting
 PRUNED, UNPRUNED, TWO_WORKERS = "pruned", "not pruned", "not pruned, 2 workers"
 
 _STUDENT = "bilstm"
-_EPOCHS, _PATIENCE = 10, 3
+_EPOCHS, _PATIENCE = 20, 3
 
 
 def contestants(setting: Setting, trials: int) -> list[Contestant]:
-    """The same number of trials of ten epochs with and without pruning, and without it by two processes."""
+    """The same number of trials of twenty epochs with and without pruning, and without it by two processes."""
     return [
         Contestant(PRUNED, partial(_tuning, setting, trials, workers=1, pruned=True)),
         Contestant(UNPRUNED, partial(_tuning, setting, trials, workers=1, pruned=False)),

@@ -23,7 +23,7 @@ from kdops.training.losses import NO_LABEL, LossTerms, Objective
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
-_TRIM_STEPS = 64
+_TRIM_STEPS = 32
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _compute(
 ) -> None:
     data = TrainingSet(encoded, np.full(len(encoded.unit_positions), NO_LABEL))
     device = next(teacher.parameters()).device
-    products = fast_products(teacher)
+    products, counts = fast_products(teacher), encoded.unit_counts
     teacher.eval()
     done: list[tuple[np.ndarray, np.ndarray]] = []
     flushed = time.monotonic()
@@ -125,7 +125,7 @@ def _compute(
             batch = make_batch(data, rows, pad_id).to(device)
             with torch.inference_mode(), products:
                 logits = batch.of_units(teacher(batch.input_ids, batch.attention_mask))
-            bounds = np.cumsum(encoded.unit_counts[rows])[:-1]
+            bounds = np.cumsum(counts[rows])[:-1]
             done.extend(zip(keys[rows], np.split(logits.float().cpu().numpy(), bounds), strict=True))
             progress.update(len(rows))
             if len(done) >= _SHARD_TEXTS or time.monotonic() - flushed > _SHARD_SECONDS:
