@@ -17,7 +17,7 @@ import typer
 
 from benchmarks import growth, predictors, scheduling, signals, startup, students, teachers, tuning
 from benchmarks.contest import Contestant, contest
-from benchmarks.setting import Setting, part_of
+from benchmarks.setting import Setting, of_bert_base, part_of
 from benchmarks.tables import standings_table, table
 
 logger = logging.getLogger("benchmarks")
@@ -84,7 +84,7 @@ def main(
         Part.STORED: lambda: _students(
             lambda name: students.given_logits(setting, name, store), student or _STUDENTS, rounds, students.AGAIN
         ),
-        Part.SIGNALS: lambda: _signals(setting, rounds),
+        Part.SIGNALS: lambda: _signals(setting, rounds, place),
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
         Part.PREDICTORS: lambda: _predictors(setting, bundles or [], rounds, place),
@@ -143,10 +143,12 @@ def _teachers(setting: Setting, rounds: int) -> str:
     return standings_table(standings, first="teacher", figures={"score": ".3f"}, compared=[teachers.KDOPS])
 
 
-def _signals(setting: Setting, rounds: int) -> str:
-    standings = contest(signals.contestants(setting), rounds)
-    return standings_table(
-        standings, first="teacher signals", figures={"texts": ",.0f"}, compared=[signals.KDOPS, signals.PRODUCTS]
+def _signals(setting: Setting, rounds: int, place: Path) -> str:
+    teachers = {"teacher signals": setting, "of a BERT-base": of_bert_base(setting, place / "base")}
+    compared, figures = [signals.KDOPS, signals.PRODUCTS], {"texts": ",.0f"}
+    return "\n\n".join(
+        standings_table(contest(signals.contestants(one), rounds), first=name, figures=figures, compared=compared)
+        for name, one in teachers.items()
     )
 
 

@@ -1,20 +1,21 @@
 """What all contestants of a benchmark share: a data set, a teacher that is trained out, a student's start."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+from transformers import AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
 
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.encoding import Encoded, encode
 from kdops.data.vocabulary import Vocabulary, trim
 from kdops.models.kinds import KINDS
 from kdops.models.students import build_student
-from kdops.models.teacher import Teacher, load_teacher
+from kdops.models.teacher import Teacher, TeacherModel, load_teacher
 from kdops.steps.evaluation import labeled
 from kdops.steps.setup import gold_classes
 from kdops.task import Task
@@ -46,18 +47,36 @@ class Setting:
     seed: int = 1
 
 
-class Classroom:
-    """A setting, loaded into a process: everything that is made before the clock starts."""
+class PlainTeacher(TeacherModel):
+    """A teacher as transformers makes it, without what kdops leaves out."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, source: str) -> None:
+        nn.Module.__init__(self)
+        self.encoder = AutoModelForSequenceClassification.from_pretrained(source)
+
+
+class Classroom:
+    """A setting, loaded into a process: everything that is made before the clock starts.
+
+    Args:
+        setting: what is loaded.
+        plain_teacher: whether the teacher is as others use it.
+        trimmed: whether the student's vocabulary is that of the training text; else it is the teacher's.
+    """
+
+    def __init__(self, setting: Setting, *, plain_teacher: bool = False, trimmed: bool = True) -> None:
         self.setting = setting
         self.corpus: Corpus = load_corpus(setting.dataset)
         self.teacher: Teacher = load_teacher(setting.teacher, self.corpus.task, self.corpus.labels)
+        if plain_teacher:
+            self.teacher = replace(self.teacher, model=PlainTeacher(setting.teacher))
         self.teacher.model.eval()
         self.encoded: Encoded = encode(
             self.teacher.tokenizer, self.corpus.inputs("train"), self.corpus.task, setting.max_length
         )
-        self.vocabulary: Vocabulary = trim(self.teacher.tokenizer, self.encoded.used_ids())
+        tokenizer = self.teacher.tokenizer
+        used = self.encoded.used_ids() if trimmed else np.arange(tokenizer.get_vocab_size())
+        self.vocabulary: Vocabulary = trim(tokenizer, used)
 
     @cached_property
     def students_encoded(self) -> Encoded:
@@ -103,6 +122,16 @@ class Classroom:
     def forget_teacher(self) -> None:
         """Free its weights, for contestants that need it no more."""
         del self.teacher
+
+
+def of_bert_base(setting: Setting, folder: Path) -> Setting:
+    """The same with a new teacher of BERT-base's shape, 12 layers of 768, which is as slow as a trained one."""
+    labels = load_corpus(setting.dataset).labels
+    teacher = load_teacher(setting.teacher, Task.TEXT, labels)
+    pieces, names = teacher.tokenizer.get_vocab_size(), dict(enumerate(labels))
+    encoder = BertForSequenceClassification(BertConfig(vocab_size=pieces, id2label=names))
+    replace(teacher, model=TeacherModel(encoder)).save(folder)
+    return replace(setting, teacher=str(folder))
 
 
 def part_of(dataset: str, rows: int, folder: Path) -> str:

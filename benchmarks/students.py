@@ -26,7 +26,8 @@ from kdops.training.losses import DistillationObjective
 
 FIRST, AGAIN = "kdops, signals made in the run", "kdops, signals on disk"
 TEXTBREWER = "TextBrewer GeneralDistiller"
-TEACHER_INSIDE, STORED = "Trainer, teacher in each step", "Trainer, stored logits"
+TEACHER_INSIDE = "Trainer, teacher in each step"
+STORED, UNTRIMMED = "Trainer, stored logits", "Trainer, stored logits, the teacher's vocabulary"
 
 _AVERAGING = 0.999
 
@@ -48,10 +49,15 @@ def contestants(setting: Setting, student: str, store: Path) -> list[Contestant]
 
 
 def given_logits(setting: Setting, student: str, store: Path) -> list[Contestant]:
-    """For one student: kdops and a `Trainer`, both of which find the teacher's logits in a store."""
+    """For one student: kdops and a `Trainer`, both of which find the teacher's logits in a store.
+
+    The last one trains the student with as many embeddings as the teacher has, which is what one does who does not
+    count the pieces of the training text.
+    """
     return [
         Contestant(AGAIN, partial(_kdops, setting, student, store)),
         Contestant(STORED, partial(_trainer, setting, student, store)),
+        Contestant(UNTRIMMED, partial(_trainer, setting, student, store, trimmed=False)),
     ]
 
 
@@ -144,7 +150,7 @@ def _optimizer(student: nn.Module, config: LoopConfig, rows: int) -> tuple[torch
 def _textbrewer(setting: Setting, name: str) -> Work:
     import textbrewer
 
-    room, config = Classroom(setting), _loop(setting, name)
+    room, config = Classroom(setting, plain_teacher=True), _loop(setting, name)
     student, best, folder = room.new_student(name), _best(room), tempfile.mkdtemp()
     rows = Rows(room, None)
     loader = DataLoader(rows, config.batch_size, shuffle=True, collate_fn=_collator(room, with_teacher=True))
@@ -194,8 +200,9 @@ class _DistillingTrainer(Trainer):
         return functional.mse_loss(logits, wanted)
 
 
-def _trainer(setting: Setting, name: str, store: Path | None) -> Work:
-    room, config = Classroom(setting), _loop(setting, name)
+def _trainer(setting: Setting, name: str, store: Path | None, *, trimmed: bool = True) -> Work:
+    # Signals of a store are made by kdops' own teacher.
+    room, config = Classroom(setting, plain_teacher=store is None, trimmed=trimmed), _loop(setting, name)
     student, best = room.new_student(name), _best(room)
     signals = room.signals(store) if store else None
     rows = Rows(room, None if signals is None else signals.gather(np.arange(len(signals))))

@@ -60,7 +60,7 @@ def _kdops(setting: Setting) -> Work:
 
 
 def _trainer(setting: Setting, *, bfloat16: bool) -> Work:
-    room = Classroom(setting)
+    room = Classroom(setting, plain_teacher=True)
     validation, teacher = _validation(room), room.teacher.model
     best = BestScore(lambda encoder: validation.scores(teacher)[room.corpus.main_metric])
     loop = TeacherConfig(epochs=_EPOCHS, batch_size=setting.batch_size, seed=setting.seed).loop(setting.teacher)
