@@ -13,6 +13,7 @@ from kdops.data.encoding import Encoded
 
 _POOL_BATCHES = 64
 _GROUPS, _FEW_POOLS = 4, 4
+_PASS_TOKENS = 64
 _CPU_TOKENS, _GPU_TOKENS = 2_048, 65_536
 
 
@@ -90,7 +91,8 @@ def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) 
     With many rows a step is one group. With few, the texts of one length are few too, the same ones meet in each epoch,
     and labels go with length: so a step is several groups of different lengths, which costs some time and teaches as
     well as rows drawn at random. On 1,000 reviews a BiLSTM came to a macro F1 of 0.70 in 15 epochs so, to 0.69 at
-    random, to 0.66 with one group a step. On 11,000 reviews it is within a point of random rows.
+    random, to 0.66 with one group a step. On 11,000 reviews it is within a point of random rows. Groups of nearly the same
+    length are one.
 
     The order depends on `seed` and `epoch` alone, so that training can go on in the middle of an epoch.
     """
@@ -104,7 +106,24 @@ def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) 
         in_order = pool[np.argsort(lengths[pool], kind="stable")]
         groups += [in_order[start : start + size] for start in range(0, len(pool), size)]
     random.shuffle(groups)
-    return [groups[start : start + groups_a_step] for start in range(0, len(groups), groups_a_step)]
+    steps = [groups[start : start + groups_a_step] for start in range(0, len(groups), groups_a_step)]
+    return [_joined(step, lengths) for step in steps]
+
+
+def _joined(groups: list[np.ndarray], lengths: np.ndarray) -> list[np.ndarray]:
+    """The groups from short to long, those in one that a few tokens of padding more would bring to one length.
+
+    On a CPU a pass of a model costs beside its tokens what 57 of them cost a teacher of 12 layers, and 250 a CNN.
+    """
+    first, *others = sorted(groups, key=lambda rows: int(lengths[rows].max()))
+    joined = [first]
+    for rows in others:
+        padding = len(joined[-1]) * (lengths[rows].max() - lengths[joined[-1]].max())
+        if padding <= _PASS_TOKENS:
+            joined[-1] = np.concatenate([joined[-1], rows])
+        else:
+            joined.append(rows)
+    return joined
 
 
 def by_length(lengths: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:

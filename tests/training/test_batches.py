@@ -115,6 +115,16 @@ def test_groups_hold_texts_of_similar_length_and_the_steps_of_few_rows_any(rows:
     assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.5
 
 
+def test_a_step_of_texts_of_about_one_length_is_one_batch() -> None:
+    random = np.random.default_rng(0)
+    alike, spread = random.integers(20, 23, 1_000), random.integers(1, 100, 1_000)
+    assert {len(groups) for groups in training_order(alike, 32, seed=1, epoch=1)} == {1}
+    steps = training_order(spread, 32, seed=1, epoch=1)
+    assert {1, 2, 3, 4} >= {len(groups) for groups in steps} > {3, 4}
+    padding = [(spread[rows].max() - spread[rows]).sum() for groups in steps for rows in groups]
+    assert max(padding) < 3 * 64 + 32
+
+
 def test_by_length_gives_every_row_once_longest_first() -> None:
     lengths = np.random.default_rng(1).integers(1, 129, 1_000)
     batches = list(by_length(lengths, torch.device("cpu")))
