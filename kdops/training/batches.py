@@ -91,8 +91,8 @@ def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) 
     With many rows a step is one group. With few, the texts of one length are few too, the same ones meet in each epoch,
     and labels go with length: so a step is several groups of different lengths, which costs some time and teaches as
     well as rows drawn at random. On 1,000 reviews a BiLSTM came to a macro F1 of 0.70 in 15 epochs so, to 0.69 at
-    random, to 0.66 with one group a step. On 11,000 reviews it is within a point of random rows. Groups of nearly the same
-    length are one.
+    random, to 0.66 with one group a step. On 11,000 reviews it is within a point of random rows. Groups of nearly the
+    same length are one.
 
     The order depends on `seed` and `epoch` alone, so that training can go on in the middle of an epoch.
     """
