@@ -4,7 +4,6 @@ Those are started by `accelerate launch`, each on a device of its own. The main 
 to train and do nothing else.
 """
 
-import ctypes
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,17 +67,6 @@ def fast_products(model: nn.Module) -> torch.autocast:
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
     wide = any(min(linear.weight.shape) >= _WIDE for linear in linears)
     return torch.autocast(device.type, torch.bfloat16, enabled=wide and product_type(device) is torch.bfloat16)
-
-
-def give_freed_memory_back() -> None:
-    """Return to the system what the allocator keeps; for loops over batches, every few dozen of them.
-
-    Each length of batch leaves holes that the next one does not fit. glibc alone kept 300 MB of them in a forward pass
-    over many texts, and 100 MB if this was called once a hundred batches and not once in sixteen.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)
 
 
 def from_main(make: Callable[[], Value]) -> Value:

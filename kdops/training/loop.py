@@ -19,11 +19,12 @@ from kdops.training import devices
 from kdops.training.averaging import AVERAGED_STEPS, average
 from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
 from kdops.training.losses import NO_LABEL, LossTerms, Objective
+from kdops.training.memory import FreedMemory
 
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
-_TRIM_STEPS = 32
+_TRIM_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ class _Loop:
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.products = devices.fast_products(model)
         self.average = average(model, config.averaging) if config.averaging else None
+        self.freed = FreedMemory()
         self.progress = _Progress()
 
     @property
@@ -195,7 +197,7 @@ class _Loop:
         if self.average and (self.progress.step % AVERAGED_STEPS == 0 or self.progress.step == self.steps_an_epoch):
             self.average.update_parameters(self.plain)
         if self.progress.step % _TRIM_STEPS == 0:
-            devices.give_freed_memory_back()
+            self.freed.give_back()
 
     def save(self, path: Path) -> None:
         state = {

@@ -25,8 +25,9 @@ from tqdm import tqdm
 
 from kdops.data.encoding import Encoded, Text
 from kdops.training.batches import TrainingSet, by_length, make_batch
-from kdops.training.devices import fast_products, give_freed_memory_back
+from kdops.training.devices import fast_products
 from kdops.training.losses import NO_LABEL
+from kdops.training.memory import give_freed_memory_back
 
 logger = logging.getLogger(__name__)
 
