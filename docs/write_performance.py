@@ -68,8 +68,8 @@ trial whose score stopped rising. `epochs` is how many were trained in all. A tr
 pruning saves the more, the more are allowed: of trials of ten epochs it took 66%, and 56 to 63% when it was replayed
 over the curves of 16 trials each of a BiLSTM, a CNN and a bert-tiny on 400 and 1,000 rows. Pruners that keep a third or
 a quarter take a few points less there, and lose the best trial more often. The median lost it in two fifths of those
-replays, 0.01 on average, and in none over trials of twenty epochs. Workers are processes of one thread each, whose start
-is in the time.""",
+replays, 0.01 on average, and in none over trials of twenty epochs. Workers are processes of one thread each, whose
+start is in the time.""",
     "startup": """## Start-up
 
 Wall time, on the sample data. Help imports neither torch nor MLflow. Most of what a run takes before its first epoch
