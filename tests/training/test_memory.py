@@ -1,15 +1,11 @@
 import sys
 
-import psutil
 import pytest
 
+from kdops.measure.probes import rss_mb
 from kdops.training.memory import FreedMemory
 
 BLOCK_BYTES = 40_000
-
-
-def rss_mb() -> float:
-    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 def with_holes(size_mb: float) -> list[bytearray]:
