@@ -31,12 +31,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install ## Distill a student on the packaged sample data, and say how to look at it
 	MLFLOW_EXPERIMENT_NAME=$${MLFLOW_EXPERIMENT_NAME:-kdops} $(BIN)/mlflow run . -e distill -P student=bilstm
 
+# One thread a process: more of them on busy cores slow PyTorch down by an order of magnitude.
+bench test test-fast: export OMP_NUM_THREADS = 1
+
 bench: install ## Measure kdops beside other ways, about a quarter of an hour; options: make bench BENCH=--help
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# One thread a process: more of them on busy cores slow PyTorch down by an order of magnitude.
 test test-fast: export HF_HUB_OFFLINE = 1
-test test-fast: export OMP_NUM_THREADS = 1
 
 test: lint ## Set up, then linters, type checker and every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

@@ -24,7 +24,6 @@ from kdops.training.memory import FreedMemory
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
-_TRIM_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -196,8 +195,7 @@ class _Loop:
         self.progress.step += 1
         if self.average and (self.progress.step % AVERAGED_STEPS == 0 or self.progress.step == self.steps_an_epoch):
             self.average.update_parameters(self.plain)
-        if self.progress.step % _TRIM_STEPS == 0:
-            self.freed.give_back()
+        self.freed.after_step()
 
     def save(self, path: Path) -> None:
         state = {

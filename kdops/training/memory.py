@@ -6,6 +6,7 @@ import math
 import psutil
 
 _GROWTH = 1.15
+_SETTLING_STEPS = 8
 
 
 def give_freed_memory_back() -> None:
@@ -22,8 +23,8 @@ def give_freed_memory_back() -> None:
 class FreedMemory:
     """Gives freed memory back once the process has grown by 15% beyond what it works with.
 
-    What it works with is the least that it held a few steps after giving back. Beside what it held at once, each step
-    would count as growth: a CNN then gave back in every eighth step and took a fifth more time, since what is given
+    What it works with is the least that it held eight steps after giving back. Beside what it held at once, each step
+    would count as growth: a CNN then gave back every dozen steps and took a fifth more time, since what is given
     back has to be got anew. The bound does not rise with the number of steps.
     """
 
@@ -31,13 +32,14 @@ class FreedMemory:
         give_freed_memory_back()
         self._process = psutil.Process()
         self._working_bytes = math.inf
-        self._gave_back = True
+        self._steps = 0
 
-    def give_back(self) -> None:
+    def after_step(self) -> None:
         """Look how much the process holds, and give back if that is too much; a few microseconds if not."""
         held_bytes = self._process.memory_info().rss
-        if self._gave_back:
-            self._working_bytes, self._gave_back = min(held_bytes, self._working_bytes), False
-        elif held_bytes > _GROWTH * self._working_bytes:
+        self._steps += 1
+        if self._steps == _SETTLING_STEPS:
+            self._working_bytes = min(held_bytes, self._working_bytes)
+        elif self._steps > _SETTLING_STEPS and held_bytes > _GROWTH * self._working_bytes:
             give_freed_memory_back()
-            self._gave_back = True
+            self._steps = 0

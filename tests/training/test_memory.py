@@ -17,10 +17,15 @@ def with_holes(size_mb: float) -> list[bytearray]:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the allocators of other systems keep less")
 
 
+def steps(freed: FreedMemory, count: int = 1) -> None:
+    for _ in range(count):
+        freed.after_step()
+
+
 @pytest.fixture
 def freed() -> FreedMemory:
     freed = FreedMemory()
-    freed.give_back()
+    steps(freed, 8)
     return freed
 
 
@@ -30,14 +35,13 @@ def test_freed_memory_goes_back_once_the_process_has_grown_by_15_percent(freed: 
 
     kept = with_holes(much_mb)
     assert rss_mb() > before_mb + 0.8 * much_mb
-    freed.give_back()
+    steps(freed)
     level_mb = rss_mb()
     assert level_mb < before_mb + 0.2 * much_mb
 
     kept += with_holes(little_mb)
-    for _ in range(2):
-        freed.give_back()
-        assert rss_mb() > level_mb + 0.3 * little_mb
+    steps(freed, 9)
+    assert rss_mb() > level_mb + 0.3 * little_mb
     assert len(kept) > 10
 
 
@@ -45,18 +49,21 @@ def test_memory_that_steps_use_again_is_kept() -> None:
     before_mb = rss_mb()
     freed = FreedMemory()
     kept = with_holes(0.5 * before_mb)
-    for _ in range(3):
-        freed.give_back()
-        assert rss_mb() > 1.4 * before_mb
+    steps(freed, 10)
+    assert rss_mb() > 1.4 * before_mb
     assert len(kept) > 10
 
 
 def test_the_bound_does_not_rise_with_each_time(freed: FreedMemory) -> None:
     before_mb = rss_mb()
-    for _ in range(4):
-        for looks in (1, 2):
-            kept = with_holes(0.5 * before_mb)
-            for _ in range(looks):
-                freed.give_back()
+    for _ in range(3):
+        kept = with_holes(0.5 * before_mb)
+        steps(freed)
         assert rss_mb() < 1.15 * before_mb
+        kept += with_holes(0.5 * before_mb)
+        steps(freed, 8)
+        assert rss_mb() > 1.4 * before_mb
+        steps(freed)
+        assert rss_mb() < 1.15 * before_mb
+        steps(freed, 8)
         assert len(kept) > 10
