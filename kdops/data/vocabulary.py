@@ -67,8 +67,8 @@ def trim(tokenizer: Tokenizer, used_ids: np.ndarray) -> Vocabulary:
     by_id = {index: piece for piece, index in tokenizer.get_vocab(with_added_tokens=True).items()}
     added = {token["content"] for token in spec["added_tokens"]}
     wanted = {by_id[int(index)] for index in np.unique(used_ids)} | added
-    kept = trimmers[model["type"]](model, wanted)
-    teacher_ids = np.array(sorted(index for index, piece in by_id.items() if piece in kept | added), dtype=np.int64)
+    kept = trimmers[model["type"]](model, wanted) | added
+    teacher_ids = np.array(sorted(index for index, piece in by_id.items() if piece in kept), dtype=np.int64)
     new_ids = {by_id[int(old)]: new for new, old in enumerate(teacher_ids)}
     _renumber(spec, new_ids)
     trimmed = Tokenizer.from_str(json.dumps(spec))
