@@ -82,7 +82,8 @@ layers: a large one would hide what happens around it. Encoding reads the texts 
 signals are written to disk in shards and read as memory maps, so RAM grows by a few bytes a token. The
 time around a trial is what Optuna's sampler and database take, on a SQLite file.
 What the allocator keeps of freed buffers is given back, in signals every sixteen batches, in training once the process
-has grown by a fifth since; before, 200,000 texts took 864 MB. A batch costs the same whatever the number of texts.
+has grown by 15% beyond what it works with; before, 200,000 texts took 864 MB. The peak depends on which holes batches
+leave and differs by 20 MB from run to run. A batch costs the same whatever the number of texts.
 Trials were timed on a busy machine at the lowest priority: the swings of their curve are the other work's.""",
     "scheduling": """## Scheduling
 
