@@ -19,7 +19,7 @@ from kdops.training import devices
 from kdops.training.averaging import AVERAGED_STEPS, average
 from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
 from kdops.training.losses import NO_LABEL, LossTerms, Objective
-from kdops.training.memory import FreedMemory
+from kdops.training.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class _Loop:
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.products = devices.fast_products(model)
         self.average = average(model, config.averaging) if config.averaging else None
-        self.freed = FreedMemory()
+        keep_freed_memory()
         self.progress = _Progress()
 
     @property
@@ -195,7 +195,6 @@ class _Loop:
         self.progress.step += 1
         if self.average and (self.progress.step % AVERAGED_STEPS == 0 or self.progress.step == self.steps_an_epoch):
             self.average.update_parameters(self.plain)
-        self.freed.after_step()
 
     def save(self, path: Path) -> None:
         state = {

@@ -1,12 +1,12 @@
-"""Memory that the allocator keeps of freed buffers, and when it is given back to the system."""
+"""Memory of freed buffers: when the allocator keeps it, and when it gives it back to the system. Linux with glibc."""
 
 import ctypes
-import math
 
-import psutil
-
-_GROWTH = 1.15
-_SETTLING_STEPS = 8
+# Parameters of mallopt(3).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 256 << 20
+# The most that glibc takes.
+_LARGEST_REUSED_BYTES = 32 << 20
 
 
 def give_freed_memory_back() -> None:
@@ -20,26 +20,14 @@ def give_freed_memory_back() -> None:
         trim(0)
 
 
-class FreedMemory:
-    """Gives freed memory back once the process has grown by 15% beyond what it works with.
+def keep_freed_memory() -> None:
+    """Give back what was freed so far, and from now on use freed buffers of up to 32 MB again; for training steps.
 
-    What it works with is the least that it held eight steps after giving back. Beside what it held at once, each step
-    would count as growth: a CNN then gave back every dozen steps and took a fifth more time, since what is given
-    back has to be got anew. The bound does not rise with the number of steps.
+    Each step frees what the next one needs again, a gradient of the whole embedding table above all. By itself glibc
+    returns that to the system, which hands it out anew page by page: an eighth to a sixth of a BiLSTM's step.
     """
-
-    def __init__(self) -> None:
-        give_freed_memory_back()
-        self._process = psutil.Process()
-        self._working_bytes = math.inf
-        self._steps = 0
-
-    def after_step(self) -> None:
-        """Look how much the process holds, and give back if that is too much; a few microseconds if not."""
-        held_bytes = self._process.memory_info().rss
-        self._steps += 1
-        if self._steps == _SETTLING_STEPS:
-            self._working_bytes = min(held_bytes, self._working_bytes)
-        elif self._steps > _SETTLING_STEPS and held_bytes > _GROWTH * self._working_bytes:
-            give_freed_memory_back()
-            self._steps = 0
+    give_freed_memory_back()
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option:
+        set_option(_TRIM_THRESHOLD, _KEPT_BYTES)
+        set_option(_MMAP_THRESHOLD, _LARGEST_REUSED_BYTES)

@@ -1,11 +1,15 @@
+import resource
+import subprocess
 import sys
 
 import pytest
 
 from kdops.measure.probes import rss_mb
-from kdops.training.memory import FreedMemory
+from kdops.training.memory import give_freed_memory_back
 
 BLOCK_BYTES = 40_000
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have other allocators")
 
 
 def with_holes(size_mb: float) -> list[bytearray]:
@@ -14,56 +18,37 @@ def with_holes(size_mb: float) -> list[bytearray]:
     return blocks[::100]
 
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the allocators of other systems keep less")
-
-
-def steps(freed: FreedMemory, count: int = 1) -> None:
-    for _ in range(count):
-        freed.after_step()
-
-
-@pytest.fixture
-def freed() -> FreedMemory:
-    freed = FreedMemory()
-    steps(freed, 8)
-    return freed
-
-
-def test_freed_memory_goes_back_once_the_process_has_grown_by_15_percent(freed: FreedMemory) -> None:
+def test_freed_memory_between_what_is_in_use_goes_back() -> None:
+    give_freed_memory_back()
     before_mb = rss_mb()
-    much_mb, little_mb = 0.5 * before_mb, 0.05 * before_mb
+    kept = with_holes(200)
+    assert rss_mb() > before_mb + 150
 
-    kept = with_holes(much_mb)
-    assert rss_mb() > before_mb + 0.8 * much_mb
-    steps(freed)
-    level_mb = rss_mb()
-    assert level_mb < before_mb + 0.2 * much_mb
+    give_freed_memory_back()
 
-    kept += with_holes(little_mb)
-    steps(freed, 9)
-    assert rss_mb() > level_mb + 0.3 * little_mb
-    assert len(kept) > 10
+    assert rss_mb() < before_mb + 50
+    assert len(kept) == 50
 
 
-def test_memory_that_steps_use_again_is_kept() -> None:
-    before_mb = rss_mb()
-    freed = FreedMemory()
-    kept = with_holes(0.5 * before_mb)
-    steps(freed, 10)
-    assert rss_mb() > 1.4 * before_mb
-    assert len(kept) > 10
+def pages_of_twenty_steps(first: str) -> int:
+    """Pages that the system hands out in twenty steps, each of which fills and frees 20 MB four times over."""
+    steps = f"""
+import resource
+from kdops.training.memory import keep_freed_memory
+{first}
+def step():
+    buffers = [bytearray(b"1") * 20_000_000 for _ in range(4)]
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    return int(subprocess.run([sys.executable, "-c", steps], check=True, capture_output=True, text=True).stdout)
 
 
-def test_the_bound_does_not_rise_with_each_time(freed: FreedMemory) -> None:
-    before_mb = rss_mb()
-    for _ in range(3):
-        kept = with_holes(0.5 * before_mb)
-        steps(freed)
-        assert rss_mb() < 1.15 * before_mb
-        kept += with_holes(0.5 * before_mb)
-        steps(freed, 8)
-        assert rss_mb() > 1.4 * before_mb
-        steps(freed)
-        assert rss_mb() < 1.15 * before_mb
-        steps(freed, 8)
-        assert len(kept) > 10
+def test_what_steps_free_is_used_again() -> None:
+    pages_of_a_step = 4 * 20_000_000 / resource.getpagesize()
+
+    assert pages_of_twenty_steps("") > 10 * pages_of_a_step
+    assert pages_of_twenty_steps("keep_freed_memory()") < pages_of_a_step
