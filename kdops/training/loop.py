@@ -107,6 +107,7 @@ class _Progress:
 class _Loop:
     def __init__(self, model: nn.Module, data: TrainingSet, config: LoopConfig, pad_id: int) -> None:
         self.data, self.config, self.pad_id = data, config, pad_id
+        self.longest = int(data.encoded.lengths.max())
         self.steps_an_epoch = -(-len(data) // config.batch_size)
         steps = self.steps_an_epoch * config.epochs
         devices.processes()
@@ -150,7 +151,7 @@ class _Loop:
     def _batches(self, groups: Sequence[np.ndarray]) -> list[Batch]:
         """The rows of a step: each group by itself on a CPU, which pays for padding, else all in one batch."""
         if self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1:
-            return [make_batch(self.data, rows, self.pad_id) for rows in groups]
+            return [make_batch(self.data, rows, self.pad_id, spare_up_to=self.longest) for rows in groups]
         return [self._share(np.concatenate(groups))]
 
     def _share(self, rows: np.ndarray) -> Batch:

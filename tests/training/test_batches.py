@@ -37,6 +37,18 @@ def test_rows_are_padded_at_the_end_to_the_longest_of_the_batch(encoded: Encoded
     assert batch.input_ids.dtype == batch.attention_mask.dtype == torch.int64
 
 
+@pytest.mark.parametrize(("longest", "padded"), [(1, 1), (16, 16), (17, 18), (33, 36), (65, 72), (97, 100), (128, 128)])
+def test_spare_padding_makes_lengths_few_and_no_row_longer_than_any(
+    longest: int, padded: int, make_encoded: Callable[..., Encoded]
+) -> None:
+    data = TrainingSet(make_encoded([[7] * longest, [8]]), np.arange(2))
+
+    batch = make_batch(data, np.array([1, 0]), pad_id=9, spare_up_to=max(100, longest))
+
+    assert batch.input_ids.tolist() == [[8] + [9] * (padded - 1), [7] * longest + [9] * (padded - longest)]
+    assert batch.attention_mask.sum(dim=1).tolist() == [1, longest]
+
+
 def test_units_labels_and_signals_stay_together(encoded: Encoded) -> None:
     data = TrainingSet(encoded, LABELS, RowNumbers(encoded))
     batch = make_batch(data, np.array([3, 1, 0]), pad_id=0)
