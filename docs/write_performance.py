@@ -37,15 +37,22 @@ For all contestants the student's vocabulary is trimmed to the pieces of the tra
 embedding updates would be most of each step of a BiLSTM or CNN.""",
     "stored": """## Training a student that is given stored logits
 
-The same contest over more rows, where the `Trainer` too finds the teacher's logits on disk. What is left of the
-difference is padding, since both train the same student with the same kernels: at random, 32 of these texts are padded
-to 2.2 times their tokens, which is about the most that batches of similar length can win here. What a step costs beside
-its tokens, a third to a fourth of kdops' own, is the same for both: optimizer, clipping, the embeddings' gradient and
-the calls of each layer. The last line is a student with as many embeddings as the teacher has, 41,275 and not 16,471.
-bfloat16 would make a BiLSTM's step a fifth faster, for 0.8 GB of kernels, and a CNN's no faster; so students below
-bert-mini do without it. A bert-mini was 1.4 and a bert-small 1.7 times as fast with it. Of fewer than 8,192 rows a step
-holds groups of several lengths; since groups of nearly one length are one batch, a BiLSTM and a bert-tiny took 7% less
-CPU time on 3,000 rows, and a CNN 4%.""",
+The same contest over more rows, where the `Trainer` too finds the teacher's logits on disk. The last line is what one
+writes without kdops: a student with as many embeddings as the teacher has, 41,275. The line above it is stricter: that
+`Trainer` also got the vocabulary that kdops trimmed, 16,471 pieces. What is left there of the difference is padding,
+since both train the same student with the same kernels: at random, 32 of these texts are padded to 2.2 times their
+tokens, which is about the most that batches of similar length can win here. What a step costs beside its tokens, a
+fifth to a third of kdops' own, is the same for both: optimizer, clipping, the embeddings' gradient and the calls of
+each layer.
+
+kdops has the allocator use again in a step what the last step freed, which took an eighth to a sixth off a BiLSTM's
+step and a tenth off a CNN's, and pads to 40 lengths and not to all 128, which costs no time that could be told and
+takes 70 to 130 MB less. Where the CPU multiplies in bfloat16, a BiLSTM's training does too, in a quarter less time (a
+`Trainer` has to be told to, and was not here: its score and ours say that it costs nothing). A bert-tiny would take a
+fifth less so, for 150 MB of kernels, and a CNN no less; those two do without it. A bert-mini was 1.4 and a bert-small
+1.7 times as fast with it. Of
+fewer than 8,192 rows a step holds groups of several lengths; since groups of nearly one length are one batch, a BiLSTM
+and a bert-tiny took 7% less CPU time on 3,000 rows, and a CNN 4%.""",
     "signals": """## Teacher signals
 
 Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The first teacher is a fine-tuned
@@ -69,7 +76,9 @@ pruning saves the more, the more are allowed: of trials of ten epochs it took 66
 over the curves of 16 trials each of a BiLSTM, a CNN and a bert-tiny on 400 and 1,000 rows. Pruners that keep a third or
 a quarter take a few points less there, and lose the best trial more often. The median lost it in two fifths of those
 replays, 0.01 on average, and in none over trials of twenty epochs. Workers are processes of one thread each, whose
-start is in the time.""",
+start of about 10 s is in the time: on half as many rows two did 1.67 times the trials of one, and pruning took 34% of
+the computing. The two searches without pruning differ in nothing but the order in which trials end, so their scores
+tell how much is chance.""",
     "startup": """## Start-up
 
 Wall time, on the sample data. Help imports neither torch nor MLflow. Most of what a run takes before its first epoch
@@ -81,10 +90,10 @@ Signals and one epoch of a BiLSTM for more and more unlabeled texts. The teacher
 layers: a large one would hide what happens around it. Encoding reads the texts one by one into arrays of integers,
 signals are written to disk in shards and read as memory maps, so RAM grows by a few bytes a token. The
 time around a trial is what Optuna's sampler and database take, on a SQLite file.
-What the allocator keeps of freed buffers is given back, in signals every sixteen batches, in training once the process
-has grown by 15% beyond what it works with; before, 200,000 texts took 864 MB. The peak depends on which holes batches
-leave and differs by 20 MB from run to run. A batch costs the same whatever the number of texts.
-Trials were timed on a busy machine at the lowest priority: the swings of their curve are the other work's.""",
+What the allocator keeps of freed buffers is given back every sixteen batches in signals and once before training, which
+uses it again step by step and pads to few lengths, so that buffers fit where others were; without all that, 200,000
+texts took 864 MB. The peak depends on which holes batches leave and differs by 20 MB from run to run; of its growth,
+32 MB are the texts' own arrays. A batch costs the same whatever the number of texts.""",
     "scheduling": """## Scheduling
 
 What [a cluster](cluster.md) costs beside the work itself: pieces of work that do nothing, handed to a worker process
