@@ -47,12 +47,12 @@ each layer.
 
 kdops has the allocator use again in a step what the last step freed, which took an eighth to a sixth off a BiLSTM's
 step and a tenth off a CNN's, and pads to 40 lengths and not to all 128, which costs no time that could be told and
-takes 70 to 130 MB less. Where the CPU multiplies in bfloat16, a BiLSTM's training does too, in a quarter less time (a
-`Trainer` has to be told to, and was not here: its score and ours say that it costs nothing). A bert-tiny would take a
-fifth less so, for 150 MB of kernels, and a CNN no less; those two do without it. A bert-mini was 1.4 and a bert-small
-1.7 times as fast with it. Of
-fewer than 8,192 rows a step holds groups of several lengths; since groups of nearly one length are one batch, a BiLSTM
-and a bert-tiny took 7% less CPU time on 3,000 rows, and a CNN 4%.""",
+takes 70 to 130 MB less. Where the CPU multiplies in bfloat16, a BiLSTM's training does too, in a quarter less time and
+some 80 MB more; over five seeds it came to 0.834 so and to 0.832 in float32. A `Trainer` has to be told to, and was not
+here. A bert-tiny would take a fifth less time, for 150 MB of kernels, and a CNN no less; those two do without it. A
+bert-mini was 1.4 and a bert-small 1.7 times as fast with it. Of fewer than 8,192 rows a step holds groups of several
+lengths; since groups of nearly one length are one batch, a BiLSTM and a bert-tiny took 7% less CPU time on 3,000 rows,
+and a CNN 4%.""",
     "signals": """## Teacher signals
 
 Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The first teacher is a fine-tuned
@@ -92,8 +92,9 @@ signals are written to disk in shards and read as memory maps, so RAM grows by a
 time around a trial is what Optuna's sampler and database take, on a SQLite file.
 What the allocator keeps of freed buffers is given back every sixteen batches in signals and once before training, which
 uses it again step by step and pads to few lengths, so that buffers fit where others were; without all that, 200,000
-texts took 864 MB. The peak depends on which holes batches leave and differs by 20 MB from run to run; of its growth,
-32 MB are the texts' own arrays. A batch costs the same whatever the number of texts.""",
+texts took 864 MB. Here the BiLSTM multiplies in bfloat16; in float32 it took 674 MB for 10,000 texts and 709 MB for
+200,000, and a third more time. The peak depends on which holes batches leave and differs by 20 MB from run to run; of
+its growth, 32 MB are the texts' own arrays. A batch costs the same whatever the number of texts.""",
     "scheduling": """## Scheduling
 
 What [a cluster](cluster.md) costs beside the work itself: pieces of work that do nothing, handed to a worker process
