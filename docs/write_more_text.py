@@ -31,8 +31,8 @@ results](results.md) texts without labels are those of the catalogue's other dat
 student keeps 95% of its teacher. Here the same students get sentences of news instead, a BiLSTM of smsa also both
 (`both.jsonl`, half of each). One seed, one trial, the study's setting; the student alone has at least as many training
 steps. A point or two is noise on test splits of 500 and 209 texts: the training of `both.jsonl`, repeated outside these
-runs, kept 95.3% where the table has 94.5%. The student of 60,000 sentences multiplied in bfloat16, which narrow models
-do no more.
+runs, kept 95.3% where the table has 94.5%. Only the student of 60,000 sentences multiplied in
+bfloat16.
 
 - **smsa.** Student and teacher agree on negative and positive texts; what the student misses is `neutral`, 18% of the
   test texts and 10% of train. Reviews and tweets hold few texts that only state facts, news is full of them, and its F1
