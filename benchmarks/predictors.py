@@ -24,7 +24,7 @@ WORDS = 20
 
 _TEXTS = 64
 _CALLS = 400
-_CALL_SECONDS = 5.0
+_CALL_SECONDS = 3.0
 _STUDENTS = ("bilstm", "cnn", "bert-tiny")
 _UNSCORED = "not scored"
 

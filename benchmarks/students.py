@@ -27,7 +27,8 @@ from kdops.training.losses import DistillationObjective
 FIRST, AGAIN = "kdops, signals made in the run", "kdops, signals on disk"
 TEXTBREWER = "TextBrewer GeneralDistiller"
 TEACHER_INSIDE = "Trainer, teacher in each step"
-STORED, UNTRIMMED = "Trainer, stored logits", "Trainer, stored logits, the teacher's vocabulary"
+STORED, STORED_BFLOAT16 = "Trainer, stored logits", "Trainer, stored logits, bf16=True"
+UNTRIMMED = "Trainer, stored logits, the teacher's vocabulary"
 
 _AVERAGING = 0.999
 
@@ -51,12 +52,13 @@ def contestants(setting: Setting, student: str, store: Path) -> list[Contestant]
 def given_logits(setting: Setting, student: str, store: Path) -> list[Contestant]:
     """For one student: kdops and a `Trainer`, both of which find the teacher's logits in a store.
 
-    The last one trains the student with as many embeddings as the teacher has, which is what one does who does not
-    count the pieces of the training text.
+    A `Trainer` multiplies in bfloat16 only if it is told to, as one of them is. The last one trains the student with as
+    many embeddings as the teacher has, which is what one does who does not count the pieces of the training text.
     """
     return [
         Contestant(AGAIN, partial(_kdops, setting, student, store)),
         Contestant(STORED, partial(_trainer, setting, student, store)),
+        Contestant(STORED_BFLOAT16, partial(_trainer, setting, student, store, bfloat16=True)),
         Contestant(UNTRIMMED, partial(_trainer, setting, student, store, trimmed=False)),
     ]
 
@@ -200,7 +202,7 @@ class _DistillingTrainer(Trainer):
         return functional.mse_loss(logits, wanted)
 
 
-def _trainer(setting: Setting, name: str, store: Path | None, *, trimmed: bool = True) -> Work:
+def _trainer(setting: Setting, name: str, store: Path | None, *, trimmed: bool = True, bfloat16: bool = False) -> Work:
     # Signals of a store are made by kdops' own teacher.
     room, config = Classroom(setting, plain_teacher=store is None, trimmed=trimmed), _loop(setting, name)
     student, best = room.new_student(name), _best(room)
@@ -214,7 +216,7 @@ def _trainer(setting: Setting, name: str, store: Path | None, *, trimmed: bool =
         data_collator=collator,
         optimizers=_optimizer(student, config, len(rows)),
         callbacks=[best],
-        args=arguments(config),
+        args=arguments(config, bfloat16=bfloat16),
     )
     if store:
         room.forget_teacher()

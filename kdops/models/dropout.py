@@ -32,4 +32,6 @@ def _kept(like: Tensor, p: float) -> Tensor:
     """1 / (1 - p) where an activation is kept, and 0 elsewhere."""
     draws = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     levels = draws.view(torch.int16)[: like.numel()].view(like.shape)
-    return (levels >= round(p * _LEVELS) - _LEVELS // 2).to(like.dtype).mul_(1 / (1 - p))
+    # Written as numbers: PyTorch makes booleans, and numbers of them, without vector instructions.
+    kept = torch.empty(like.shape, dtype=like.dtype)
+    return torch.ge(levels, round(p * _LEVELS) - _LEVELS // 2, out=kept).mul_(1 / (1 - p))

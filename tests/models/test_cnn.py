@@ -1,6 +1,10 @@
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from kdops.models.cnn import CNN
 from kdops.task import Task
@@ -61,3 +65,27 @@ def test_texts_may_be_of_any_length() -> None:
     model = model_of(Task.TEXT)
     ids = torch.randint(0, PIECES, (1, 3_000))
     assert model(ids, torch.ones_like(ids)).isfinite().all()
+
+
+class Types(TorchDispatchMode):
+    """Notes the types of the numbers that each function gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.types: dict[str, set[torch.dtype]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        tensors = [arg for arg in args if isinstance(arg, Tensor)]
+        self.types.setdefault(func.overloadpacket.__name__, set()).update(one.dtype for one in tensors)
+        return func(*args, **(kwargs or {}))
+
+
+def test_only_matrix_products_are_of_bfloat16() -> None:
+    model, ids = CNN(PIECES, 3, Task.TEXT), torch.tensor([[5, 6, 7]])
+    with Types() as seen, torch.autocast("cpu", torch.bfloat16):
+        model(ids, torch.ones_like(ids))
+    assert seen.types["convolution"] == {torch.float32}
+    assert seen.types["addmm"] == {torch.bfloat16}
+    assert seen.types["add"] == {torch.float32}
