@@ -44,7 +44,7 @@ class Part(StrEnum):
 def main(
     parts: Annotated[list[Part] | None, typer.Argument(help="Which; all by default.")] = None,
     dataset: Annotated[str, typer.Option(help="A data set for text classification.")] = "smsa",
-    rows: Annotated[int, typer.Option(help="Most training rows.")] = 24,
+    rows: Annotated[int, typer.Option(help="Most training rows.")] = 16,
     teacher: Annotated[
         str, typer.Option(help="A fine-tuned teacher's folder; or an encoder, which is fine-tuned on these rows first.")
     ] = "indobenchmark/indobert-base-p1",
@@ -53,11 +53,11 @@ def main(
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 5,
     rounds: Annotated[int, typer.Option(help="Turns of each contestant.")] = 2,
-    trials: Annotated[int, typer.Option(help="Trials of each study.")] = 16,
+    trials: Annotated[int, typer.Option(help="Trials of each study.")] = 8,
     texts: Annotated[
         Path | None, typer.Option(help="JSONL with a column text, for growth; else the data set's.")
     ] = None,
-    most_texts: Annotated[int, typer.Option(help="Texts that growth goes up to.")] = 10_000,
+    most_texts: Annotated[int, typer.Option(help="Texts that growth goes up to.")] = 5_000,
     bundles: Annotated[
         list[Path] | None, typer.Option(help="Bundles of the data set, for predictors; else of students trained now.")
     ] = None,

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.request import urlopen
 
+from benchmarks.setting import part_of
 from benchmarks.startup import ROOT
 from benchmarks.tables import table
 from kdops.data.encoding import encode
@@ -27,7 +28,8 @@ _PIECES = 200
 _TEXTS = 2_000
 _WORDS = 20
 _CLASSES = {Task.TEXT: 3, Task.TOKEN: 17}
-_GRID = {"datasets": "sample", "recipes": "kd", "seeds": 1, "workers": 1}
+_ROWS = 40
+_GRID = {"teacher": "scratch", "recipes": "kd", "seeds": 1, "workers": 1}
 _BUDGET = {"trials": 2, "epochs": 5, "teacher_epochs": 1}
 _REQUEST = re.compile(r'"[A-Z]+ /(?!health)\S* HTTP/')
 _START_S = 120
@@ -87,12 +89,12 @@ def asked_of_a_server() -> str:
     Of three exams, the first trains the teacher, the second has one more cell to do, and the third finds all finished.
     """
     folder = Path(tempfile.mkdtemp())
-    log = folder / "tracking.log"
+    log, dataset = folder / "tracking.log", part_of("sample", _ROWS, folder)
     asked = []
     with _tracking_server(folder, log) as uri:
         for students in ("bilstm", "bilstm,cnn", "bilstm,cnn"):
             before = _requests(log)
-            _examine(uri, folder, students)
+            _examine(uri, folder, {"datasets": dataset, "students": students})
             asked.append(_requests(log) - before)
     _, with_a_cell, without = asked
     cell = f"a cell of {_BUDGET['trials']} trials of {_BUDGET['epochs']} epochs, its student alone included"
@@ -100,9 +102,9 @@ def asked_of_a_server() -> str:
     return table([{"what": what, "requests to the tracking server": str(count)} for what, count in rows.items()])
 
 
-def _examine(uri: str, folder: Path, students: str) -> None:
+def _examine(uri: str, folder: Path, whom: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "entrypoints.exam"]
-    for name, value in {**_GRID, **_BUDGET, "students": students}.items():
+    for name, value in {**_GRID, **_BUDGET, **whom}.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     settings = {"MLFLOW_TRACKING_URI": uri, "KDOPS_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=folder, env=os.environ | settings, check=True, stdout=subprocess.DEVNULL)
