@@ -44,7 +44,7 @@ class Part(StrEnum):
 def main(
     parts: Annotated[list[Part] | None, typer.Argument(help="Which; all by default.")] = None,
     dataset: Annotated[str, typer.Option(help="A data set for text classification.")] = "smsa",
-    rows: Annotated[int, typer.Option(help="Most training rows.")] = 16,
+    rows: Annotated[int, typer.Option(help="Most training rows.")] = 24,
     teacher: Annotated[
         str, typer.Option(help="A fine-tuned teacher's folder; or an encoder, which is fine-tuned on these rows first.")
     ] = "indobenchmark/indobert-base-p1",
