@@ -34,7 +34,7 @@ demo: install ## Distill a student on the packaged sample data, and say how to l
 # One thread a process: more of them on busy cores slow PyTorch down by an order of magnitude.
 bench test test-fast: export OMP_NUM_THREADS = 1
 
-bench: install ## Measure kdops beside other ways; options: make bench BENCH=--help
+bench: install ## Measure kdops beside other ways, on little data in a quarter of an hour; options: make bench BENCH=--help
 	$(BIN)/python -m benchmarks $(BENCH)
 
 test test-fast: export HF_HUB_OFFLINE = 1
