@@ -31,16 +31,15 @@ for all, and a validation score after each epoch; encoding comes before the cloc
 so few rows and steps teach nobody anything yet, so that it says only that all do the same.
 
 What makes the difference: the teacher reads each text once and not once an epoch; texts are padded in groups of similar
-length, so that little is padding; the teacher multiplies in bfloat16 where the CPU has instructions for it; batches
-are sliced from flat arrays of integers, not collated from lists; dropout draws one random number for four activations.
-For all contestants the student's vocabulary is trimmed to the pieces of the training text, which spares them the
-updates of thousands of embeddings that no text uses. The table is older than students that multiply in bfloat16: here
-only kdops' teacher does.""",
+length, so that little is padding; batches are sliced from flat arrays of integers, not collated from lists; dropout
+draws one random number for four activations. For all contestants the student's vocabulary is trimmed to the pieces of
+the training text, which spares them the updates of thousands of embeddings that no text uses. Where the CPU multiplies
+in bfloat16, kdops' teacher and students do; the others do only if they are told to, and were not here.""",
     "stored": """## Training a student that is given stored logits
 
 The same contest over more rows, where the `Trainer` too finds the teacher's logits on disk. The last line is what one
-writes without kdops: a student with as many embeddings as the teacher has, 41,275. The lines above it are stricter:
-those two got the vocabulary that kdops trimmed, 16,471 pieces, and one of them was told to multiply in bfloat16, which
+writes without kdops: a student with as many embeddings as the teacher has, 41,275. The two lines above it are stricter:
+they got the vocabulary that kdops trimmed, 16,471 pieces, and one of them was told to multiply in bfloat16, which
 kdops does by itself where the CPU can. What is left of the difference to that one is padding, since both train the same
 student with the same kernels: at random, 32 of these texts are padded to 2.2 times their tokens, which is about the
 most that batches of similar length can win here. What a step costs beside its tokens, a fifth to a third of kdops' own,
