@@ -111,6 +111,9 @@ def picture(standings: Sequence[Standing], trials_s: Sequence[float]) -> Figure:
     times.legend()
     memory.plot(counts, [one.figure("peak_mb") for one in standings], marker="o", color="black")
     memory.set(xlabel="texts", ylabel="peak RAM of the process, MB", xscale="log", ylim=(0, None), title="RAM")
+    for axes in (times, memory):
+        axes.minorticks_off()
+        axes.set_xticks(counts, [f"{count:,.0f}" for count in counts])
     trials.plot(range(1, len(trials_s) + 1), trials_s, linewidth=0.8, color="black")
     trials.set(xlabel="trial", ylabel="time around its training, s", ylim=(0, None), title="Trials before this one")
     return figure

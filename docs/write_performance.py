@@ -13,7 +13,10 @@ Below each table stand the data, the machine and the versions. Contestants work 
 with one thread, whose libraries are imported before the clock starts; figures are medians of the rounds, with the
 fastest and the slowest. The machine had other work to do meanwhile, so ratios are of CPU time: that is the same whether
 a core is shared or not, wall time is not. RAM is what a process needs beyond its libraries, the data and the loading of
-the models included."""
+the models included.
+
+These tables are of more rows, texts and trials than `make bench` takes by itself, which came to its end in 13 minutes
+here and says less: on 24 rows, say, two workers take longer to start than all their trials do."""
 
 SECTIONS = {
     "teachers": """## Training a teacher

@@ -96,9 +96,7 @@ class _Depthwise(nn.Conv2d):
     """
 
     def __init__(self, channels: int, kernel_size: int) -> None:
-        super().__init__(
-            channels, channels, (1, kernel_size), padding=(0, kernel_size // 2), groups=channels, bias=False
-        )
+        super().__init__(channels, channels, (1, kernel_size), groups=channels, bias=False)
 
     def forward(self, input: Tensor) -> Tensor:
         padding = (0, self.kernel_size[1] // 2)
