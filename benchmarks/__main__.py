@@ -112,8 +112,9 @@ def _taught(data: str, teacher: str, place: Path) -> str:
             return teacher
     import mlflow
 
-    from kdops.steps.teacher import train_teacher
-    from kdops.steps.teacher_training import MODEL, TeacherConfig
+    from kdops.steps.teacher.config import TeacherConfig
+    from kdops.steps.teacher.result import MODEL
+    from kdops.steps.teacher.step import train_teacher
 
     mlflow.set_tracking_uri(f"sqlite:///{place / 'mlflow.db'}")
     train_teacher(TeacherConfig(dataset=data, teacher=teacher, epochs=_TEACHER_EPOCHS))
@@ -193,7 +194,7 @@ def _growth(source: Path, most: int, trials: int, out: Path) -> str:
     standings = contest(growth.by_texts(source, counts), 1)
     trials_s = growth.by_trials(8 * trials)
     growth.picture(standings, trials_s).savefig(out / "growth.png", dpi=110)
-    names = ("encoding", "signals", "training")
+    names = ("encoding", "logits", "training")
     rows = [
         {
             "texts": f"{one.figure('count'):,.0f}",

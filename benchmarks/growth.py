@@ -13,6 +13,7 @@ import optuna
 from matplotlib.figure import Figure
 
 from benchmarks.contest import Contestant, Figures, Standing, Work
+from benchmarks.setting import stored_logits
 from kdops.data.encoding import encode
 from kdops.data.pool import file_source
 from kdops.measure.probes import peak_rss_mb
@@ -22,7 +23,7 @@ from kdops.task import Task
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
-from kdops.training.signals import teacher_signals, text_keys
+from kdops.training.teacher_logits import text_keys
 from kdops.training.tuning import SearchSpace, open_study, run_trials
 
 _LABELS = ("a", "b", "c")
@@ -58,11 +59,11 @@ def _texts(source: Path, count: int) -> Work:
         encoded = encode(teacher.tokenizer, texts(), Task.TEXT, _LENGTH)
         keys = text_keys(texts())
         encoded_s = time.process_time() - started
-        signals = teacher_signals(store, teacher.model, encoded, keys, classes=len(_LABELS), pad_id=teacher.pad_id)
-        signals_s = time.process_time() - started - encoded_s
+        logits = stored_logits(store, teacher, encoded, keys, len(_LABELS))
+        logits_s = time.process_time() - started - encoded_s
         fit(
             student,
-            TrainingSet(encoded, np.full(count, NO_LABEL), signals),
+            TrainingSet(encoded, np.full(count, NO_LABEL), logits),
             DistillationObjective(),
             lambda model: {"none": 1.0},
             LoopConfig(epochs=1, learning_rate=1e-3),
@@ -71,8 +72,8 @@ def _texts(source: Path, count: int) -> Work:
             description="epoch",
             quiet=True,
         )
-        training_s = time.process_time() - started - encoded_s - signals_s
-        parts = {"encoding": encoded_s, "signals": signals_s, "training": training_s}
+        training_s = time.process_time() - started - encoded_s - logits_s
+        parts = {"encoding": encoded_s, "logits": logits_s, "training": training_s}
         tokens = float(encoded.lengths.sum())
         times = {name: 1e6 * seconds / tokens for name, seconds in parts.items()}
         return times | {"count": count, "peak_mb": peak_rss_mb()}
@@ -105,7 +106,7 @@ def picture(standings: Sequence[Standing], trials_s: Sequence[float]) -> Figure:
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     times, memory, trials = figure.subplots(1, 3)
     counts = [one.figure("count") for one in standings]
-    for name, mark in (("encoding", "o"), ("signals", "s"), ("training", "^")):
+    for name, mark in (("encoding", "o"), ("logits", "s"), ("training", "^")):
         times.plot(counts, [one.figure(name) for one in standings], marker=mark, label=name)
     times.set(xlabel="texts", ylabel="CPU time a token, µs", xscale="log", ylim=(0, None), title="Time")
     times.legend()

@@ -177,7 +177,7 @@ def quick_bundle(setting: Setting, student: str, place: Path) -> Path:
     )
     fit(
         model,
-        room.training(room.signals(place / "signals")),
+        room.training(room.logits(place / "logits")),
         DistillationObjective(),
         validation.scores,
         loop,

@@ -14,14 +14,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.request import urlopen
 
-from benchmarks.setting import part_of
+from benchmarks.setting import part_of, stored_logits
 from benchmarks.startup import ROOT
 from benchmarks.tables import table
 from kdops.data.encoding import encode
 from kdops.models.teacher import scratch_teacher
 from kdops.steps.exam.cluster import RayWorkers
 from kdops.task import Task
-from kdops.training.signals import teacher_signals, text_keys
+from kdops.training.teacher_logits import text_keys
 from kdops.training.workers import Workers
 
 _PIECES = 200
@@ -73,7 +73,7 @@ def _stored(task: Task, classes: int) -> Mapping[str, str]:
     teacher = scratch_teacher(texts, task, [str(number) for number in range(classes)])
     store = Path(tempfile.mkdtemp())
     encoded = encode(teacher.tokenizer, inputs, task, max_length=128)
-    teacher_signals(store, teacher.model, encoded, text_keys(inputs), classes=classes, pad_id=teacher.pad_id)
+    stored_logits(store, teacher, encoded, text_keys(inputs), classes)
     stored = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
     return {
         "task": str(task),

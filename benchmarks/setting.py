@@ -16,12 +16,11 @@ from kdops.data.vocabulary import Vocabulary, trim
 from kdops.models.kinds import KINDS
 from kdops.models.students import build_student
 from kdops.models.teacher import Teacher, TeacherModel, load_teacher
-from kdops.steps.evaluation import labeled
 from kdops.steps.setup import gold_classes
 from kdops.task import Task
 from kdops.training.batches import TrainingSet
-from kdops.training.scoring import LabeledTexts
-from kdops.training.signals import Signals, teacher_signals, text_keys
+from kdops.training.scoring import LabeledTexts, labeled_texts
+from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
 
 _TRAINING_ROWS_PER_OTHER = 4
 
@@ -96,7 +95,7 @@ class Classroom:
     @cached_property
     def validation(self) -> LabeledTexts:
         """What every contestant is scored on after each epoch."""
-        return labeled(self.corpus, "validation", self.vocabulary.tokenizer, self.pad_id, self.setting.max_length)
+        return labeled_texts(self.corpus, "validation", self.vocabulary.tokenizer, self.pad_id, self.setting.max_length)
 
     def new_student(self, name: str) -> nn.Module:
         """The student as every contestant begins with it."""
@@ -104,20 +103,14 @@ class Classroom:
         classes, dropout = len(self.corpus.labels), KINDS[name].first.dropout
         return build_student(name, self.vocabulary.size, classes, self.corpus.task, dropout=dropout)
 
-    def signals(self, store: Path) -> Signals:
+    def logits(self, store: Path) -> StoredLogits:
         """The teacher's logits, by way of a store; what it lacks is computed."""
-        return teacher_signals(
-            store,
-            self.teacher.model,
-            self.encoded,
-            text_keys(self.corpus.inputs("train")),
-            classes=len(self.corpus.labels),
-            pad_id=self.teacher.pad_id,
-        )
+        keys = text_keys(self.corpus.inputs("train"))
+        return stored_logits(store, self.teacher, self.encoded, keys, len(self.corpus.labels))
 
-    def training(self, signals: Signals) -> TrainingSet:
-        """Rows, labels and signals for kdops' own loop."""
-        return TrainingSet(self.students_encoded, self.labels, signals)
+    def training(self, logits: StoredLogits) -> TrainingSet:
+        """Rows, labels and teacher logits for kdops' own loop."""
+        return TrainingSet(self.students_encoded, self.labels, logits)
 
     def forget_teacher(self) -> None:
         """Free its weights, for contestants that need it no more."""
@@ -157,3 +150,10 @@ def part_of(dataset: str, rows: int, folder: Path) -> str:
         lines = [json.dumps({"text": texts[row], "label": gold[row]}, ensure_ascii=False) for row in order]
         (target / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(target)
+
+
+def stored_logits(store: Path, teacher: Teacher, encoded: Encoded, keys: np.ndarray, classes: int) -> StoredLogits:
+    """The logits of texts that are in the teacher's tokens already, by way of a store."""
+    return teacher_logits(
+        store, keys, classes, lambda rows: Question(teacher.model, encoded.take(rows), teacher.pad_id)
+    )

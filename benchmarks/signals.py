@@ -32,7 +32,7 @@ def _kdops(setting: Setting) -> Work:
     room, store = Classroom(setting), Path(tempfile.mkdtemp())
 
     def work() -> Figures:
-        return {"texts": room.signals(store).computed}
+        return {"texts": room.logits(store).computed}
 
     return work
 

@@ -79,10 +79,10 @@ def _kdops(setting: Setting, name: str, store: Path | None) -> Work:
     student, place = room.new_student(name), store or Path(tempfile.mkdtemp())
     validation = room.validation
     if store:
-        room.signals(store)
+        room.logits(store)
 
     def work() -> Figures:
-        training = room.training(room.signals(place))
+        training = room.training(room.logits(place))
         room.forget_teacher()
         result = fit(
             student,
@@ -206,8 +206,8 @@ def _trainer(setting: Setting, name: str, store: Path | None, *, trimmed: bool =
     # Signals of a store are made by kdops' own teacher.
     room, config = Classroom(setting, plain_teacher=store is None, trimmed=trimmed), _loop(setting, name)
     student, best = room.new_student(name), _best(room)
-    signals = room.signals(store) if store else None
-    rows = Rows(room, None if signals is None else signals.gather(np.arange(len(signals))))
+    logits = room.logits(store) if store else None
+    rows = Rows(room, None if logits is None else logits.gather(np.arange(len(logits))))
     collator = _collator(room, with_teacher=store is None)
     trainer = _DistillingTrainer(
         teacher=None if store else room.teacher.model,

@@ -12,12 +12,11 @@ from transformers import DataCollatorWithPadding, Trainer
 from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
 from benchmarks.trainers import BestScore, arguments
-from kdops.steps.evaluation import labeled
-from kdops.steps.teacher_training import TeacherConfig
+from kdops.steps.teacher.config import TeacherConfig
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import fit
 from kdops.training.losses import GoldObjective
-from kdops.training.scoring import LabeledTexts
+from kdops.training.scoring import LabeledTexts, labeled_texts
 
 KDOPS, TRAINER, TRAINER_BFLOAT16 = "kdops", "Trainer", "Trainer, bf16=True"
 _EPOCHS = 1
@@ -34,7 +33,7 @@ def contestants(setting: Setting) -> list[Contestant]:
 
 def _validation(room: Classroom) -> LabeledTexts:
     teacher = room.teacher
-    return labeled(room.corpus, "validation", teacher.tokenizer, teacher.pad_id, room.setting.max_length)
+    return labeled_texts(room.corpus, "validation", teacher.tokenizer, teacher.pad_id, room.setting.max_length)
 
 
 def _kdops(setting: Setting) -> Work:

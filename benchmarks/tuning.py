@@ -26,20 +26,37 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
     import mlflow
     import optuna
 
-    from kdops.steps.material import prepare
-    from kdops.steps.start import start_of
-    from kdops.steps.teacher import TrainedTeacher
-    from kdops.steps.trials import Budget, tuned_student
-    from kdops.tracking import runs
+    from kdops.models.teacher import teacher_identity
+    from kdops.steps.student.init import student_init
+    from kdops.steps.student.inputs import student_inputs
+    from kdops.steps.student.tuning import Budget, tuned_student
+    from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
     from kdops.tracking.names import Role
+    from kdops.tracking.recorder import MlflowRecorder
+    from kdops.training.loop import Fit
     from kdops.training.recipes import RECIPES
+    from kdops.training.scoring import ModelScores
+    from kdops.workspace import save_result
 
     room, folder = Classroom(setting), Path(tempfile.mkdtemp())
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
-    runs.connect()
-    teacher = TrainedTeacher(room.teacher, setting.teacher, "", "benchmark", {}, reused=True)
-    material = prepare(room.corpus, teacher, RECIPES["kd"], None, setting.max_length)
-    start = start_of(_STUDENT, material, from_teacher=False, seed=setting.seed, folder=folder)
+    recorder = MlflowRecorder()
+    recorder.connect()
+    room.teacher.save(folder / MODEL)
+    facts = TeacherFacts(
+        source=setting.teacher,
+        weights=teacher_identity(str(folder / MODEL)),
+        task=room.corpus.task,
+        labels=room.corpus.labels,
+        max_length=setting.max_length,
+        pad_id=room.teacher.pad_id,
+        scores=ModelScores({}, {}, (), ()),
+        fit=Fit(0.0, 1, ()),
+    )
+    save_result(folder, facts)
+    teacher = TrainedTeacher.load(folder, TeacherKeys("benchmark", "benchmark"), "", reused=True)
+    inputs = student_inputs(room.corpus, teacher, RECIPES["kd"], None, setting.max_length)
+    init = student_init(_STUDENT, inputs, from_teacher=False, seed=setting.seed, folder=folder)
     budget = Budget(
         student=_STUDENT,
         init="random",
@@ -55,8 +72,8 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
     )
 
     def work() -> Figures:
-        with runs.tracked(Role.STUDENT, "benchmark") as run:
-            _, best = tuned_student(start, budget, "benchmark", folder, run.run_id)
+        with recorder.opened(Role.STUDENT, "benchmark") as record:
+            _, best = tuned_student(init, budget, "benchmark", folder, recorder, record.run_id)
         study = optuna.load_study(study_name="benchmark", storage=budget.storage)
         epochs = sum(len(trial.intermediate_values) for trial in study.trials)
         return {"score": float(best.values[0]), "epochs": epochs}

@@ -34,8 +34,8 @@ def distill(
 ) -> None:
     """Find or train the teacher, tune the student, measure both, and register the student as challenger."""
     parameters = locals()
-    from kdops.steps.distill import DistillConfig
-    from kdops.steps.distill import distill as run_distill
+    from kdops.steps.distill.config import DistillConfig
+    from kdops.steps.distill.step import distill as run_distill
 
     print(run_distill(cli.settings(DistillConfig, **parameters)))
 

@@ -70,7 +70,7 @@ def exam(
 ) -> None:
     """Distill every student by every recipe on every data set, and say which is best; what is finished is reused."""
     parameters = locals()
-    from kdops.steps.distill import DistillConfig
+    from kdops.steps.distill.config import DistillConfig
     from kdops.steps.exam.grid import ExamConfig
     from kdops.steps.exam.step import Examined
     from kdops.steps.exam.step import exam as run_exam

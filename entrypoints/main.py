@@ -24,8 +24,9 @@ def distill_and_promote(
 ) -> None:
     """Distill with the defaults, then promote the student if it is no worse than the champion."""
     parameters = locals()
-    from kdops.steps.distill import DistillConfig, distill
-    from kdops.steps.promote import PromoteConfig, promote
+    from kdops.steps.distill.config import DistillConfig
+    from kdops.steps.distill.step import distill
+    from kdops.steps.promote.step import PromoteConfig, promote
     from kdops.steps.setup import DataConfig
 
     config = cli.settings(DistillConfig, **parameters)

@@ -27,8 +27,8 @@ def promote(
 ) -> None:
     """Promote the best registered version within the limits to champion, or go back to the previous one."""
     parameters = locals()
-    from kdops.steps.promote import PromoteConfig
-    from kdops.steps.promote import promote as run_promote
+    from kdops.steps.promote.step import PromoteConfig
+    from kdops.steps.promote.step import promote as run_promote
 
     print(run_promote(cli.settings(PromoteConfig, **parameters)))
 

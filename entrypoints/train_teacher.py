@@ -26,8 +26,8 @@ def train_teacher(
     Texts without labels are read by a teacher from scratch only, which takes its vocabulary from them.
     """
     parameters = locals()
-    from kdops.steps.teacher import train_teacher as run_train_teacher
-    from kdops.steps.teacher_training import TeacherConfig
+    from kdops.steps.teacher.config import TeacherConfig
+    from kdops.steps.teacher.step import train_teacher as run_train_teacher
 
     trained = run_train_teacher(cli.settings(TeacherConfig, **parameters))
     if trained:

@@ -67,6 +67,22 @@ class Encoded:
             used[self.ids[start : start + _CHUNK_TOKENS]] = True
         return np.flatnonzero(used)
 
+    def take(self, rows: np.ndarray) -> "Encoded":
+        """Some of the rows, in the given order; `rows` is int64."""
+
+        def spread(starts: np.ndarray) -> np.ndarray:
+            ranges = [np.arange(starts[row], starts[row + 1]) for row in rows]
+            return np.concatenate(ranges) if ranges else np.empty(0, dtype=np.int64)
+
+        units = spread(self.unit_starts)
+        return Encoded(
+            self.ids[spread(self.row_starts)],
+            _starts(self.lengths[rows]),
+            self.unit_positions[units],
+            self.unit_words[units],
+            _starts(self.unit_counts[rows]),
+        )
+
     def unit_labels(self, labels: Sequence[int] | Sequence[Sequence[int]]) -> np.ndarray:
         """One label a unit, int64 (units,), from one label a text or one a word, for as many rows as have labels."""
         rows = zip(self.unit_starts[:-1], self.unit_starts[1:], labels, strict=False)

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from kdops.data.catalog import RemoteFile
 from kdops.errors import UserError
-from kdops.home import home
+from kdops.workspace import home
 
 HOST = "https://raw.githubusercontent.com"
 MIRROR_VARIABLE = "KDOPS_DATA_MIRROR"

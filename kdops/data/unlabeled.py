@@ -21,8 +21,8 @@ from kdops.data.corpus import Corpus
 from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.home import home
 from kdops.task import Task
+from kdops.workspace import home
 
 logger = logging.getLogger(__name__)
 

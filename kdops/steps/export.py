@@ -14,12 +14,12 @@ from kdops.deploy.parity import GateError, Parity
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.steps.evaluation import prefixed
 from kdops.steps.setup import DataConfig, identifying_tags
-from kdops.steps.student import BUNDLE
-from kdops.steps.teacher_bundle import teacher_bundle_of
+from kdops.steps.student.finish import BUNDLE
+from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role
+from kdops.tracking.recorder import MlflowRecorder
 
 
 class ExportConfig(BaseModel):
@@ -82,11 +82,11 @@ def export(config: ExportConfig) -> Exported:
         with TemporaryDirectory() as temporary:
             fetched = Path(temporary) / FP32
             if role == Role.TEACHER:
-                fetched = teacher_bundle_of(config.run_id, corpus)
+                fetched = teacher_bundle_of(config.run_id, corpus, MlflowRecorder()).path
             else:
-                artifacts.fetch_folder(config.run_id, BUNDLE, fetched)
+                artifacts.fetch(config.run_id, BUNDLE, fetched)
             exported = _write(fetched, config.output, corpus)
-        run.metrics(prefixed(names.INT8_PREFIX, exported.int8.numbers()))
+        run.metrics(names.prefixed(names.INT8_PREFIX, exported.int8.numbers()))
         run.tags({names.INT8: "passed" if exported.int8.passed else "failed"})
     return exported
 

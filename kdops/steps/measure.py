@@ -15,20 +15,21 @@ from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32
 from kdops.deploy.predictor import BundleError, BundleInfo, read_info
 from kdops.errors import UserError
-from kdops.home import home
 from kdops.measure.cost import Cost
 from kdops.measure.sweeps import Sweeps, sweep_side_by_side
 from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
-from kdops.steps.evaluation import cost_metrics, prefixed
-from kdops.steps.figures import growth
+from kdops.steps.distill.precision import bundle_folder
+from kdops.steps.distill.result import COSTS
 from kdops.steps.setup import DataConfig, identifying_tags
-from kdops.steps.student import BUNDLE
-from kdops.steps.summary import COSTS
+from kdops.steps.student.finish import BUNDLE
 from kdops.steps.tables import aligned
-from kdops.steps.teacher_bundle import teacher_bundle_of
+from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, registry, runs
+from kdops.tracking.figures import growth
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
+from kdops.tracking.recorder import MlflowRecorder, cost_metrics
+from kdops.workspace import home
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ def _subject(address: str) -> Subject:
 
 
 def _of_run(run_id: str) -> tuple[str, Path]:
-    """The run that made a student, by that or one that reused it, and the bundle that it keeps.
+    """The run that made a student, by that or one that reused it, and the bundle that it deploys.
 
     Raises:
         UserError: if it made none.
@@ -169,23 +170,14 @@ def _of_run(run_id: str) -> tuple[str, Path]:
             f"run {run_id} made a teacher, which is measured beside its students: name one of them, or a folder that "
             "export wrote of the teacher"
         )
-    folder = artifacts.fetch_folder(run_id, BUNDLE, home() / "measured" / run_id / BUNDLE)
-    if tags.get(names.PRECISION, FP32) != FP32:
-        logger.warning(
-            "run %s keeps its student in %s, and that is measured; it was deployed in %s, which is version %s of %s",
-            run_id,
-            FP32,
-            tags[names.PRECISION],
-            tags.get(names.VERSION, "?"),
-            names.registered_model_name(tags[names.DATASET]),
-        )
-    return run_id, folder
+    folder = bundle_folder(home() / "measured" / run_id, tags.get(names.PRECISION, FP32))
+    return run_id, artifacts.fetch(run_id, folder.name, folder)
 
 
 def _teachers(subjects: Sequence[Subject], corpus: Corpus) -> tuple[Subject, ...]:
     """The teachers of the subjects, as far as the store knows them, once each."""
     teacher_runs = dict.fromkeys(subject.teacher_run for subject in subjects if subject.teacher_run)
-    folders = {run_id: teacher_bundle_of(run_id, corpus) for run_id in teacher_runs}
+    folders = {run_id: teacher_bundle_of(run_id, corpus, MlflowRecorder()).path for run_id in teacher_runs}
     return tuple(Subject(run_id, folder, read_info(folder)) for run_id, folder in folders.items())
 
 
@@ -262,7 +254,7 @@ def _log_subject(
 ) -> None:
     """A run for each, so that the UI compares them; a student's has its teacher's costs too, where that is measured."""
     cost = measured.cost
-    costs = cost_metrics(cost, teacher) if teacher else prefixed(names.COST_PREFIX, cost.metrics())
+    costs = cost_metrics(cost, teacher) if teacher else names.prefixed(names.COST_PREFIX, cost.metrics())
     info = subject.info
     tags = identifying_tags(corpus, info.student, info.recipe)
     tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}

@@ -34,8 +34,8 @@ def written(run_id: str, what: str) -> Iterator[None]:
         raise OSError(f"cannot write {what} to {place}: {reason}") from error
 
 
-def fetch_folder(run_id: str, artifact_path: str, target: Path) -> Path:
-    """Copy a logged folder to this machine: all of it or nothing.
+def fetch(run_id: str, artifact_path: str, target: Path) -> Path:
+    """Copy a logged file or folder to this machine: all of it or nothing.
 
     Args:
         run_id: The run that logged it.
@@ -46,13 +46,13 @@ def fetch_folder(run_id: str, artifact_path: str, target: Path) -> Path:
         The target.
 
     Raises:
-        UserError: The run has no such folder, or no longer.
+        UserError: The run has no such file or folder, or no longer.
     """
     return download(f"runs:/{run_id}/{artifact_path}", target)
 
 
 def download(uri: str, target: Path) -> Path:
-    """Copy an artifact folder to `target`, all of it or nothing, unless it is there already; see `fetch_folder`."""
+    """Copy an artifact to `target`, all of it or nothing, unless it is there already; see `fetch`."""
     import mlflow.artifacts
     from mlflow.exceptions import MlflowException
 

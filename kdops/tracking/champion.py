@@ -15,9 +15,9 @@ from filelock import FileLock
 
 from kdops import process
 from kdops.errors import UserError
-from kdops.home import home
 from kdops.tracking import names, registry, runs, store
 from kdops.tracking.registry import Version
+from kdops.workspace import home
 
 _CLAIM = "claim."
 _TOKEN = "kdops.token"

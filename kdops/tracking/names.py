@@ -1,6 +1,7 @@
 """The names of everything kdops writes to MLflow: roles, statuses, tags, metrics, aliases, registered models."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -36,9 +37,6 @@ PRECISION = "kdops.precision"
 MAIN_METRIC = "kdops.main_metric"
 FINGERPRINT = "kdops.fingerprint"
 TEACHER_RUN = "kdops.teacher_run"
-# What stands for a teacher's weights, and for its tokenizer, without loading it.
-WEIGHTS = "kdops.weights"
-TOKENIZER = "kdops.tokenizer"
 BASELINE_RUN = "kdops.baseline_run"
 VERSION = "kdops.version"
 MODEL = "kdops.model"
@@ -78,6 +76,8 @@ INT8_PREFIX = "int8."
 PHASE_PREFIX = "phase."
 COST_PREFIX = "cost."
 TEACHER_COST_PREFIX = "teacher.cost."
+TEACHER_PARITY_PREFIX = "teacher.parity."
+BASELINE_COST_PREFIX = "baseline.cost."
 RATIO_PREFIX = "ratio."
 SPREAD_PREFIX = "spread."
 OTHER_CORES = "measure.other_cores"
@@ -123,6 +123,11 @@ DEFAULT_EXPERIMENT = "kdops"
 def registered_model_name(dataset: str) -> str:
     """The registered model of a dataset; characters that MLflow refuses in names become hyphens."""
     return "kdops-" + re.sub(r"[^\w.-]+", "-", dataset).strip("-")
+
+
+def prefixed(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
+    """The same values under names that begin with a prefix."""
+    return {prefix + name: value for name, value in values.items()}
 
 
 def variant_cost_prefix(precision: str) -> str:

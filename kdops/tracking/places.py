@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from kdops.home import home
 from kdops.tracking import names, store
 from kdops.tracking.mlflow_run import check_storage
 from kdops.tracking.results import data_of
 from kdops.tracking.views import view_key
+from kdops.workspace import home
 
 
 def study_storage(named: str | None = None) -> str:

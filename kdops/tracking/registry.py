@@ -8,10 +8,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kdops.deploy.predictor import INFO_FILE
 from kdops.errors import UserError
-from kdops.home import home
 from kdops.task import Task
 from kdops.tracking import artifacts, host, names, runs, store
+from kdops.workspace import home
 
 if TYPE_CHECKING:
     import mlflow.entities.model_registry as entities
@@ -96,7 +97,7 @@ def register(
     client, model = store.client(), names.registered_model_name(corpus_name)
     written = {key: str(value) for key, value in tags.items()}
     version = None if force else _same_work(corpus_name, written)
-    if version:
+    if version and _stands(version):
         _log.info("the same work is registered already, as version %d of %s", version.number, model)
     else:
         with artifacts.written(run.run_id, _MODEL):
@@ -107,6 +108,39 @@ def register(
     if version.number > (alias_of(model, names.CHALLENGER) or 0):
         client.set_registered_model_alias(model, names.CHALLENGER, str(version.number))
     return version.number
+
+
+def version_of(run_id: str, corpus_name: str) -> int | None:
+    """The version that a finished run says it registered, if it still stands with its files; None: it does not."""
+    from mlflow.exceptions import MlflowException
+
+    number = runs.get_tags(run_id).get(names.VERSION)
+    if number is None:
+        return None
+    model = names.registered_model_name(corpus_name)
+    try:
+        version = _version(store.client().get_model_version(model, number))
+    except MlflowException as error:
+        _log.warning("version %s of %s is not there any more (%s)", number, model, store.one_line(error))
+        return None
+    return version.number if _stands(version) else None
+
+
+def _stands(version: Version) -> bool:
+    """Whether the files of a version are still there."""
+    import mlflow.artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        carried = _model_info(version.uri).flavors["python_function"]["artifacts"][_BUNDLE]["path"]
+        files = mlflow.artifacts.list_artifacts(artifact_uri=f"{version.uri}/{carried}")
+    except (MlflowException, UserError, OSError, KeyError) as error:
+        _log.warning("the files of version %d of %s are gone: %s", version.number, version.model, store.one_line(error))
+        return False
+    if not any(file.path.endswith(INFO_FILE) for file in files):
+        _log.warning("the files of version %d of %s are gone", version.number, version.model)
+        return False
+    return True
 
 
 def _same_work(corpus_name: str, tags: Mapping[str, str]) -> Version | None:
@@ -227,7 +261,7 @@ def download_bundle(model_uri: str) -> Path:
         model_uri: As MLflow writes it: `models:/kdops-sample@champion`, `models:/kdops-sample/3`, `models:/m-<id>`.
 
     Returns:
-        The bundle's folder, below `kdops.home.home()`; not to be changed.
+        The bundle's folder, below `kdops.workspace.home()`; not to be changed.
 
     Raises:
         UserError: There is no such model, or it carries no bundle.

@@ -38,6 +38,8 @@ _METRICS = {
     "kd_gain": names.KD_GAIN,
     "unlabeled_texts": "unlabeled_texts",
     **{cost: names.COST_PREFIX + cost for cost in COSTS},
+    **{f"teacher_{cost}": names.TEACHER_COST_PREFIX + cost for cost in COSTS},
+    **{f"baseline_{cost}": names.BASELINE_COST_PREFIX + cost for cost in COSTS},
     **{f"times_{ratio}": names.RATIO_PREFIX + ratio for ratio in RATIOS},
 }
 _FACTS = ("run_id", "experiment_id", "started", "user", "data", "seed", "validation", "test", "minutes", "params")
@@ -248,9 +250,18 @@ def _related(students: pd.DataFrame, others: pd.DataFrame, notes: Mapping[str, s
         others[others.index.isin(set(students[column]))].loc[lambda rows: ~rows.index.duplicated()]
         for column in ("teacher_run", "baseline_run")
     )
+    teachers = _with_costs(teachers, students, "teacher")
+    baselines = _with_costs(baselines, students, "baseline")
     alone = students["baseline_run"].map(baselines["test"])
     kept = {name: note for name, note in notes.items() if name in set(students["dataset"])}
     return Results(students.assign(alone=alone), teachers, baselines, kept)
+
+
+def _with_costs(rows: pd.DataFrame, students: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Teachers or baselines with their costs: the median of what was measured with each of their students."""
+    measured = students.groupby(f"{kind}_run")[[f"{kind}_{cost}" for cost in COSTS]].median()
+    costs = {cost: measured[f"{kind}_{cost}"].reindex(rows.index).fillna(rows[cost]) for cost in COSTS}
+    return rows.assign(**costs)
 
 
 def _search(role: Role, dataset: str | None) -> "list[Run]":

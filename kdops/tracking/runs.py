@@ -68,6 +68,11 @@ class Run:
         with artifacts.written(self.run_id, artifact_path):
             store.client().log_artifacts(self.run_id, str(path), artifact_path)
 
+    def file(self, path: Path) -> None:
+        """Log a file under its own name."""
+        with artifacts.written(self.run_id, path.name):
+            store.client().log_artifact(self.run_id, str(path))
+
     def figure(self, figure: "Figure", name: str) -> None:
         """Log a figure as an image; `name` ends in its format, as in `curves.png`."""
         with artifacts.written(self.run_id, name):
@@ -142,6 +147,7 @@ def tracked(
     tags: Mapping[str, object] | None = None,
     config: Mapping[str, object] | None = None,
     parent_run_id: str | None = None,
+    kind: type[Run] = Run,
 ) -> Iterator[Run]:
     """Open a run around a piece of work.
 
@@ -156,6 +162,7 @@ def tracked(
         tags: More tags.
         config: The configuration, logged as parameters `cfg.<key>`: the plain names belong to `mlflow run`.
         parent_run_id: The parent in another process, for workers.
+        kind: What the block gets: `Run`, or a class that adds to it.
 
     Raises:
         Stopped: The tracking server went away; what is finished is kept.
@@ -168,7 +175,7 @@ def tracked(
     if fingerprint:
         described[names.FINGERPRINT] = fingerprint
     with store.answering():
-        run = Run(_start(name, parent_run_id, host.facts() | described | dict(tags or {})))
+        run = kind(_start(name, parent_run_id, host.facts() | described | dict(tags or {})))
     try:
         run.params({names.CONFIG_PREFIX + key: value for key, value in (config or {}).items()})
         with store.answering():

@@ -1,1 +1,1 @@
-"""Losses, teacher signals, the one training loop, and tuning."""
+"""Losses, teacher logits, the one training loop, and tuning."""

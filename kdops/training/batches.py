@@ -1,4 +1,4 @@
-"""Encoded texts, labels and signals, sliced into padded batches of texts of similar length."""
+"""Encoded texts, labels and teacher logits, sliced into padded batches of texts of similar length."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,19 +17,20 @@ _PASS_TOKENS = 64
 _CPU_TOKENS, _GPU_TOKENS = 2_048, 65_536
 
 
-class SignalRows(Protocol):
-    """Anything that gives the teacher's logits of some rows, float32 (units of those rows, classes)."""
+class TeacherLogits(Protocol):
+    """Whatever gives class scores for the units of a training set: a trained encoder, a mean of several, a file."""
 
-    def gather(self, rows: np.ndarray) -> np.ndarray: ...  # noqa: D102
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """The logits of the units of some rows, float32 (units, classes); NaN where the teacher said nothing."""
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What is trained on: rows, a label a unit, and the teacher's logits where there is a teacher."""
+    """What is trained on: rows, a label for each unit, and the teacher's logits where there is a teacher."""
 
     encoded: Encoded
     labels: np.ndarray
-    signals: SignalRows | None = None
+    teacher_logits: TeacherLogits | None = None
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -45,7 +46,7 @@ class Batch:
         unit_rows: row of each unit, int64 (units,).
         unit_positions: position of each unit in its row, int64 (units,).
         labels: int64 (units,).
-        signals: float32 (units, classes), or None.
+        teacher_logits: float32 (units, classes), NaN where the teacher said nothing; or None.
     """
 
     input_ids: Tensor
@@ -53,7 +54,7 @@ class Batch:
     unit_rows: Tensor
     unit_positions: Tensor
     labels: Tensor
-    signals: Tensor | None
+    teacher_logits: Tensor | None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -91,7 +92,7 @@ def make_batch(data: TrainingSet, rows: np.ndarray, pad_id: int, *, spare_up_to:
         unit_rows=torch.from_numpy(np.repeat(np.arange(len(rows)), counts)),
         unit_positions=torch.from_numpy(encoded.unit_positions[units].astype(np.int64)),
         labels=torch.from_numpy(data.labels[units]),
-        signals=None if data.signals is None else torch.from_numpy(data.signals.gather(rows)),
+        teacher_logits=None if data.teacher_logits is None else torch.from_numpy(data.teacher_logits.gather(rows)),
     )
 
 

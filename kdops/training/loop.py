@@ -184,8 +184,8 @@ class _Loop:
         with self.products:
             logits = [batch.of_units(self.model(batch.input_ids, batch.attention_mask)) for batch in batches]
         labels = torch.cat([batch.labels for batch in batches])
-        signals = [batch.signals for batch in batches if batch.signals is not None]
-        terms = objective(torch.cat(logits).float(), labels, torch.cat(signals) if signals else None)
+        theirs = [batch.teacher_logits for batch in batches if batch.teacher_logits is not None]
+        terms = objective(torch.cat(logits).float(), labels, torch.cat(theirs) if theirs else None)
         terms = self._weighted(terms, labels)
         self.accelerator.backward(terms.loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_gradient_norm)

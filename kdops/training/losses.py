@@ -24,28 +24,28 @@ def gold_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return total / (labels != NO_LABEL).sum().clamp_min(1)
 
 
-def kl_loss(logits: Tensor, signals: Tensor, temperature: float) -> Tensor:
-    """T^2 * KL(softmax(signals / T) || softmax(logits / T)), mean over units (Hinton et al. 2015, arXiv:1503.02531).
+def kl_loss(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """T^2 * KL(softmax(teacher / T) || softmax(logits / T)), mean over units (Hinton et al. 2015, arXiv:1503.02531).
 
     The factor T^2 keeps the size of the gradient the same at any temperature. A batch without units has loss 0.
 
     Args:
         logits: the student's, (units, classes).
-        signals: the teacher's logits, (units, classes).
+        teacher_logits: (units, classes).
         temperature: T, above 0.
     """
     student = functional.log_softmax(logits / temperature, dim=-1)
-    teacher = functional.log_softmax(signals / temperature, dim=-1)
+    teacher = functional.log_softmax(teacher_logits / temperature, dim=-1)
     total = functional.kl_div(student, teacher, reduction="sum", log_target=True)
     return temperature**2 * total / max(len(logits), 1)
 
 
-def mse_loss(logits: Tensor, signals: Tensor) -> Tensor:
+def mse_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
     """Mean squared difference of student and teacher logits, both (units, classes) (Ba and Caruana 2014).
 
     A batch without units has loss 0.
     """
-    return functional.mse_loss(logits, signals, reduction="sum") / max(logits.numel(), 1)
+    return functional.mse_loss(logits, teacher_logits, reduction="sum") / max(logits.numel(), 1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class LossTerms:
 class GoldObjective:
     """Gold labels only: how a teacher, and a student without distillation, is trained."""
 
-    def __call__(self, logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
+    def __call__(self, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None) -> LossTerms:
         """The loss of one batch; see `gold_loss` for the shapes."""
         gold = gold_loss(logits, labels)
         return LossTerms(gold, gold)
@@ -78,11 +78,16 @@ class DistillationObjective:
     gold_weight: float = 0.0
     temperature: float = 1.0
 
-    def __call__(self, logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
-        """The loss of one batch: logits and signals (units, classes), labels (units,)."""
-        assert signals is not None
+    def __call__(self, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None) -> LossTerms:
+        """The loss of one batch: logits and teacher logits (units, classes), labels (units,).
+
+        Units that the teacher said nothing about, whose logits are NaN, take no part in the distillation loss.
+        """
+        assert teacher_logits is not None
         gold = gold_loss(logits, labels)
-        soft = kl_loss(logits, signals, self.temperature) if self.soft == "kl" else mse_loss(logits, signals)
+        known = ~teacher_logits[:, 0].isnan()
+        ours, theirs = (logits, teacher_logits) if known.all() else (logits[known], teacher_logits[known])
+        soft = kl_loss(ours, theirs, self.temperature) if self.soft == "kl" else mse_loss(ours, theirs)
         return LossTerms(torch.lerp(soft, gold, self.gold_weight), gold, soft)
 
 

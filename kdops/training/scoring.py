@@ -1,19 +1,56 @@
 """A model's predictions and scores on labeled texts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 
-from kdops.data.encoding import Encoded
-from kdops.metrics import score
+from kdops.data.corpus import Corpus
+from kdops.data.encoding import Encoded, encode
+from kdops.metrics import Gold, score
 from kdops.task import Task
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.losses import NO_LABEL
 
 OUTSIDE = "O"
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """What a finished model scores; nobody looks at the test split but through this, once.
+
+    Attributes:
+        validation: every metric of the task by name.
+        test: the same.
+        validation_labels: what it predicts for validation: a label for each text, or the tags of each sentence.
+        test_labels: the same for test.
+    """
+
+    validation: Mapping[str, float]
+    test: Mapping[str, float]
+    validation_labels: tuple[str, ...] | tuple[tuple[str, ...], ...]
+    test_labels: tuple[str, ...] | tuple[tuple[str, ...], ...]
+
+
+def score_predictions(corpus: Corpus, validation: Gold, test: Gold) -> ModelScores:
+    """The scores of the labels that a model predicts for validation and for test."""
+    return ModelScores(
+        validation=score(corpus.task, corpus.labels, corpus.gold("validation"), validation),
+        test=score(corpus.task, corpus.labels, corpus.gold("test"), test),
+        validation_labels=_frozen(validation),
+        test_labels=_frozen(test),
+    )
+
+
+def _frozen(labels: Gold) -> tuple[str, ...] | tuple[tuple[str, ...], ...]:
+    return cast(
+        "tuple[str, ...] | tuple[tuple[str, ...], ...]",
+        tuple(label if isinstance(label, str) else tuple(label) for label in labels),
+    )
 
 
 @dataclass(frozen=True)
@@ -62,3 +99,9 @@ class LabeledTexts:
             units = [np.arange(self.encoded.unit_starts[row], self.encoded.unit_starts[row + 1]) for row in rows]
             classes[np.concatenate(units)] = best.cpu().numpy()
         return classes
+
+
+def labeled_texts(corpus: Corpus, split: str, tokenizer: Tokenizer, pad_id: int, max_length: int) -> LabeledTexts:
+    """A split in a model's tokens, with its gold labels, for scoring that model."""
+    encoded = encode(tokenizer, corpus.inputs(split), corpus.task, max_length)
+    return LabeledTexts(encoded, corpus.gold(split), corpus.task, corpus.labels, pad_id)

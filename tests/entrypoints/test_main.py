@@ -4,7 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 import entrypoints.main
-from kdops.steps import distill, promote
+from kdops.steps.distill import step as distill
+from kdops.steps.promote import step as promote
 
 
 def test_both_steps_read_the_data_in_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from kdops.training.signals import teacher_signals, text_keys
 
 from kdops.data.encoding import encode
 from kdops.models.teacher import load_teacher
 from kdops.steps.setup import DataConfig, checked_corpus
-from kdops.training.signals import teacher_signals, text_keys
 
 pytestmark = pytest.mark.slow
 TEXTS, MAX_LENGTH = 32, 96

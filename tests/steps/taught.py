@@ -8,9 +8,12 @@ import torch
 
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.unlabeled import Unlabeled, load_unlabeled
-from kdops.models.teacher import scratch_teacher
-from kdops.steps.teacher import TrainedTeacher
+from kdops.models.teacher import scratch_teacher, teacher_identity
+from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.task import Task
+from kdops.training.loop import Fit
+from kdops.training.scoring import score_predictions
+from kdops.workspace import save_result
 
 WORDS = ("kamar", "bersih", "nasi", "enak", "harga", "murah", "tempat", "ramah", "pintu", "rusak")
 
@@ -43,4 +46,17 @@ def make_taught(folder: Path, task: Task) -> Taught:
     assert unlabeled is not None
     torch.manual_seed(0)
     teacher = scratch_teacher([text for texts in parts.values() for text in texts], task, corpus.labels)
-    return Taught(folder, corpus, unlabeled, TrainedTeacher(teacher, "scratch", "0123", "feed", {}, reused=False))
+    to = folder / "teacher"
+    teacher.save(to / MODEL)
+    facts = TeacherFacts(
+        source="scratch",
+        weights=teacher_identity(str(to / MODEL)),
+        task=task,
+        labels=corpus.labels,
+        max_length=32,
+        pad_id=teacher.pad_id,
+        scores=score_predictions(corpus, corpus.gold("validation"), corpus.gold("test")),
+        fit=Fit(1.0, 1, ()),
+    )
+    save_result(to, facts)
+    return Taught(folder, corpus, unlabeled, TrainedTeacher.load(to, TeacherKeys("feed", "beef"), "", reused=False))

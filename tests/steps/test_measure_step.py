@@ -1,9 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bundles import COST
+from distillations import PARITY
 from taught import Taught
 
 from entrypoints import cli
@@ -11,6 +12,7 @@ from kdops.errors import UserError
 from kdops.measure.turns import Measured, SideBySide
 from kdops.steps import measure as step
 from kdops.steps.measure import MeasureConfig, measure
+from kdops.steps.teacher.bundle import TeacherBundle
 from kdops.tracking import names, runs, store
 from kdops.tracking.names import Role
 
@@ -41,20 +43,27 @@ def test_a_student_is_logged_beside_its_teacher(
     config: MeasureConfig,
     make_bundle: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     runs.connect()
     with runs.tracked(Role.STUDENT, "bilstm", tags={names.TEACHER_RUN: "feed", names.DATASET: "reviews"}) as run:
-        run.folder(Path(config.model), "bundle")
+        run.folder(Path(config.model), "bundle-int8")
         run.tags({names.PRECISION: "int8", names.VERSION: 7})
     teacher = make_bundle("teacher")
     costs = [COST, replace(COST, latency_p50_ms=60, ram_peak_mb=800, storage_mb=440, cpu_ms_per_text=50)]
     together = SideBySide(tuple(Measured((cost,) * 3) for cost in costs), other_cores=0)
-    monkeypatch.setattr(step, "teacher_bundle_of", lambda run_id, corpus: {"feed": teacher}[run_id])
-    monkeypatch.setattr(step, "measure_side_by_side", lambda *args, **kwargs: together)
+    monkeypatch.setattr(
+        step, "teacher_bundle_of", lambda run_id, corpus, recorder: {"feed": TeacherBundle(teacher, PARITY)}[run_id]
+    )
+    measured: list[Path] = []
+
+    def side_by_side(folders: Sequence[Path], *args: object, **kwargs: object) -> SideBySide:
+        measured.extend(folders)
+        return together
+
+    monkeypatch.setattr(step, "measure_side_by_side", side_by_side)
     measure(config.model_copy(update={"model": f"runs:/{run.run_id}/bundle"}))
-    assert "keeps its student in fp32, and that is measured; it was deployed in int8" in caplog.text
-    assert "version 7 of kdops-reviews" in caplog.text
+    # What the run deploys.
+    assert [folder.name for folder in measured] == ["bundle-int8", teacher.name]
     found = store.search("tags.`kdops.role` = 'measure'")
     logged = {one.data.tags.get(names.MODEL): one.data.metrics for one in found}
     student, taught = logged[f"runs:/{run.run_id}/bundle"], logged["feed"]

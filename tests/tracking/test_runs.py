@@ -218,12 +218,12 @@ def test_folders_come_back_as_they_were(tmp_path: Path) -> None:
     with runs.tracked(Role.TEACHER, "teacher") as run:
         run.folder(source, "teacher")
     target = tmp_path / "fetched" / "teacher"
-    assert artifacts.fetch_folder(run.run_id, "teacher", target) == target
+    assert artifacts.fetch(run.run_id, "teacher", target) == target
     assert (target / "inner" / "weights.bin").read_bytes() == b"123"
     assert list(target.parent.iterdir()) == [target]
 
     (target / "kept").touch()
-    artifacts.fetch_folder(run.run_id, "teacher", target)
+    artifacts.fetch(run.run_id, "teacher", target)
     assert (target / "kept").exists()
 
 
@@ -232,7 +232,7 @@ def test_a_folder_that_is_not_there_leaves_nothing_behind(tmp_path: Path) -> Non
         pass
     target = tmp_path / "fetched" / "teacher"
     with pytest.raises(UserError, match=f"cannot fetch runs:/{run.run_id}/teacher"):
-        artifacts.fetch_folder(run.run_id, "teacher", target)
+        artifacts.fetch(run.run_id, "teacher", target)
     assert list(target.parent.iterdir()) == []
 
 

@@ -55,8 +55,8 @@ def test_units_labels_and_signals_stay_together(encoded: Encoded) -> None:
     assert batch.unit_rows.tolist() == [0, 0, 0, 2, 2]
     assert batch.unit_positions.tolist() == [0, 1, 3, 0, 2]
     assert batch.labels.tolist() == [4, 5, 6, 1, 2]
-    assert batch.signals is not None
-    assert batch.signals[:, 0].tolist() == [3, 4, 5, 0, 1]
+    assert batch.teacher_logits is not None
+    assert batch.teacher_logits[:, 0].tolist() == [3, 4, 5, 0, 1]
 
 
 def test_a_batch_may_have_no_units(encoded: Encoded) -> None:
@@ -82,7 +82,7 @@ def test_of_units_takes_logits_of_whole_texts_as_they_are(make_encoded: Callable
 def test_moving_a_batch_keeps_everything(encoded: Encoded) -> None:
     batch = make_batch(TrainingSet(encoded, LABELS), np.array([0, 2]), pad_id=0)
     moved = batch.to(torch.device("meta"))
-    assert moved.signals is None
+    assert moved.teacher_logits is None
     assert {name: value.shape for name, value in vars(moved).items() if value is not None} == {
         name: value.shape for name, value in vars(batch).items() if value is not None
     }

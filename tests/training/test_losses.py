@@ -185,3 +185,18 @@ def test_gradients_agree_with_finite_differences(
     objective: GoldObjective | DistillationObjective, logits: Tensor, labels: Tensor, signals: Tensor
 ) -> None:
     assert torch.autograd.gradcheck(lambda rows: objective(rows, labels, signals).loss, logits)
+
+
+@pytest.mark.parametrize("soft", ["kl", "mse"])
+def test_units_that_the_teacher_said_nothing_about_learn_from_their_labels_alone(
+    logits: Tensor, labels: Tensor, signals: Tensor, soft: SoftLoss
+) -> None:
+    objective = DistillationObjective(soft, 0.5, 2.0)
+    silent = signals.clone()
+    silent[1] = torch.nan
+    terms, among_known = objective(logits, labels, silent), objective(logits[[0, 2]], labels[[0, 2]], signals[[0, 2]])
+    assert terms.soft is not None
+    assert among_known.soft is not None
+    assert terms.soft.item() == pytest.approx(among_known.soft.item(), abs=1e-12)
+    assert terms.gold.item() == pytest.approx(CROSS_ENTROPY, abs=1e-12)
+    assert gradient(terms.loss, logits).isfinite().all()

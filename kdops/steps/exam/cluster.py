@@ -11,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from kdops.errors import UserError
-from kdops.home import home
 from kdops.training.workers import ONE_THREAD
+from kdops.workspace import home
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

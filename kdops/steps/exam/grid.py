@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from kdops.models.kinds import STUDENTS
-from kdops.steps.distill import DistillConfig
+from kdops.steps.distill.config import DistillConfig
 from kdops.steps.setup import Names
 from kdops.training.recipes import RECIPES
 

@@ -12,13 +12,14 @@ from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.kinds import STUDENTS
 from kdops.models.teacher import SCRATCH
-from kdops.steps.distill import DistillConfig, check_choices, check_source
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.step import check_choices, check_source, work_of
 from kdops.steps.exam.cluster import check_cluster
 from kdops.steps.exam.estimate import Estimator, in_words, side_by_side
 from kdops.steps.exam.grid import RAY, Cell, ExamConfig, in_turns
 from kdops.steps.setup import checked_corpus
 from kdops.steps.tables import aligned
-from kdops.steps.teacher import KnownTeacher, find_teacher
+from kdops.steps.teacher.step import teacher_keys
 from kdops.tracking.names import Role
 from kdops.tracking.results import read_finished
 from kdops.training.recipes import EMBEDDINGS, RECIPES
@@ -96,15 +97,16 @@ def make_plan(config: ExamConfig, workers: int) -> Plan:
         UserError: a line for each thing that is wrong, all of them.
     """
     found = _checked(config)
-    finished = read_finished(Role.STUDENT)
+    finished, teachers = read_finished(Role.STUDENT), read_finished(Role.TEACHER)
+    trained = {one.fingerprint for one in teachers}
     done = {one.fingerprint: one.run_id for one in reversed(finished)}
     states: dict[Cell, str | None] = {}
     taught: set[tuple[str, int]] = set()
     groups = []
     for dataset, (corpus, unlabeled) in found.items():
         for seed in range(1, config.seeds + 1):
-            teacher = find_teacher(corpus, unlabeled, config.cell(dataset, STUDENTS[0], "kd", seed).teacher_config)
-            if teacher:
+            keys = teacher_keys(corpus, unlabeled, config.cell(dataset, STUDENTS[0], "kd", seed).teacher_config)
+            if keys.work in trained:
                 taught.add((corpus.name, seed))
             group = [
                 _cell(config, dataset, corpus, student, recipe, seed)
@@ -112,10 +114,10 @@ def make_plan(config: ExamConfig, workers: int) -> Plan:
                 for recipe in config.recipes
                 for student in config.students
             ]
-            states |= {cell: _finished(cell, corpus, unlabeled, teacher, done) for cell in group}
+            states |= {cell: done.get(work_of(cell.config, corpus, keys, unlabeled)) for cell in group}
             groups.append(group)
     sources = {corpus.name: config.each.source(corpus) for corpus, _ in found.values()}
-    estimator = Estimator(finished, read_finished(Role.TEACHER), taught, sources, states)
+    estimator = Estimator(finished, teachers, taught, sources, states)
     return Plan([Planned(cell, states[cell], estimator.seconds(cell)) for cell in in_turns(groups)], workers)
 
 
@@ -131,16 +133,6 @@ def _one_place(named: str | None) -> str | None:
     """The same for all paths of one file or folder; names that are no paths as they are."""
     path = None if named is None or named in _NO_PLACES else Path(named).expanduser()
     return str(path.resolve()) if path and path.exists() else named
-
-
-def _finished(
-    cell: Cell,
-    corpus: Corpus,
-    unlabeled: Unlabeled | None,
-    teacher: KnownTeacher | None,
-    done: dict[str, str],
-) -> str | None:
-    return done.get(cell.config.work(corpus, teacher, unlabeled)) if teacher else None
 
 
 def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:

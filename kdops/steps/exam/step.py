@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 from joblib import cpu_count
 
-from kdops.home import home
 from kdops.report.choice import best_rows
 from kdops.report.exam import (
     compare_students,
@@ -31,6 +30,7 @@ from kdops.tracking.names import Role, Status
 from kdops.tracking.places import how_to_look
 from kdops.tracking.results import Results, read_results, unfinished_cells
 from kdops.training.workers import Workers
+from kdops.workspace import home
 
 logger = logging.getLogger(__name__)
 

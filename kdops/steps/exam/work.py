@@ -13,20 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from kdops.errors import Stopped
-from kdops.home import home
 from kdops.process import heartbeat
-from kdops.steps.distill import distill
+from kdops.steps.distill.step import distill
 from kdops.steps.exam.grid import Cell
 from kdops.tracking import store
+from kdops.workspace import EXAM_CELLS, Piece
 
 logger = logging.getLogger(__name__)
 
 _MOST_STARTS = 2
 _LOOK_S = 1.0
-_LOCKS = "exam"
 
 
 @dataclass(frozen=True)
@@ -194,10 +193,8 @@ def run_cell(cell: Cell, exam_run: str, log: Path, level: int, waits: bool) -> O
         level: how much kdops says.
         waits: whether to wait for another exam that works on the cell; else the outcome is `busy`.
     """
-    locks = home() / _LOCKS
     try:
-        locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{cell.key}.lock", timeout=-1 if waits else 0), _saying_all_to(log, level):
+        with Piece(EXAM_CELLS, cell.key).locked(wait=waits), _saying_all_to(log, level):
             return _distilled(cell, exam_run)
     except Timeout:
         return Outcome(cell, busy=True)
@@ -218,7 +215,7 @@ def _distilled(cell: Cell, exam_run: str) -> Outcome:
         with suppress(OSError):
             traceback.print_exc()
         return Outcome(cell, error=store.one_line(error))
-    said = f"test {done.main_metric} {done.student[f'test.{done.main_metric}']:.4f}"
+    said = f"test {done.result.main_metric} {done.student[f'test.{done.result.main_metric}']:.4f}"
     return Outcome(cell, run_id=done.run_id, said=f"{said} (found finished)" if done.reused else said)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kdops.steps.distill import DistillConfig
+from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.estimate import Estimator, in_words, side_by_side
 from kdops.steps.exam.grid import Cell
 from kdops.tracking.results import FinishedWork

@@ -4,7 +4,7 @@ from entrypoints import cli
 from kdops.data.catalog import CATALOG
 from kdops.errors import UserError
 from kdops.models.kinds import STUDENTS
-from kdops.steps.distill import DistillConfig
+from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.grid import Cell, ExamConfig, in_turns
 from kdops.training.recipes import RECIPES
 

@@ -6,15 +6,14 @@ import pytest
 from kdops.data.corpus import load_corpus
 from kdops.data.unlabeled import load_unlabeled
 from kdops.errors import UserError
-from kdops.steps.distill import DistillConfig
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.step import work_of
 from kdops.steps.exam import plan as planning
 from kdops.steps.exam.grid import Cell, ExamConfig
 from kdops.steps.exam.plan import Plan, make_plan
-from kdops.steps.teacher import KnownTeacher
+from kdops.steps.teacher.step import teacher_keys
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
-
-TEACHER = KnownTeacher("0123", "feed", "beef")
 
 
 def write(folder: Path, good: str = "enak") -> Path:
@@ -33,7 +32,8 @@ def config(*datasets: Path | str, **more: object) -> ExamConfig:
 def finish(cell: Cell) -> str:
     """A finished run that did a cell's work."""
     corpus = load_corpus(cell.config.dataset)
-    work = cell.config.work(corpus, TEACHER, load_unlabeled(corpus, None))
+    unlabeled = load_unlabeled(corpus, None)
+    work = work_of(cell.config, corpus, teacher_keys(corpus, unlabeled, cell.config.teacher_config), unlabeled)
     with runs.tracked(Role.STUDENT, str(cell), fingerprint=work, tags={names.DATASET: cell.dataset}) as run:
         pass
     return run.run_id
@@ -47,10 +47,9 @@ def states(plan: Plan) -> dict[tuple[str, str, str, int], bool]:
 
 
 @pytest.fixture
-def taught(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every data set has a finished teacher."""
+def store(tracking_uri: str) -> None:
+    """An empty tracking store."""
     runs.connect()
-    monkeypatch.setattr(planning, "find_teacher", lambda *_: TEACHER)
 
 
 def test_nothing_is_finished_before_there_is_a_teacher(tracking_uri: str, tmp_path: Path) -> None:
@@ -62,7 +61,7 @@ def test_nothing_is_finished_before_there_is_a_teacher(tracking_uri: str, tmp_pa
     assert plan.summary == "12 cells: 0 finished, 12 to do; time: unknown, nothing like them was measured yet"
 
 
-@pytest.mark.usefixtures("taught")
+@pytest.mark.usefixtures("store")
 def test_what_changes_in_one_data_set_is_done_again_for_exactly_its_cells(tmp_path: Path) -> None:
     both = config(write(tmp_path / "one"), write(tmp_path / "two"))
     before = make_plan(both, workers=1)
@@ -81,7 +80,7 @@ def test_what_changes_in_one_data_set_is_done_again_for_exactly_its_cells(tmp_pa
     }
 
 
-@pytest.mark.usefixtures("taught")
+@pytest.mark.usefixtures("store")
 def test_other_parameters_are_other_cells(tmp_path: Path) -> None:
     asked = config(write(tmp_path / "one"), students=("cnn",), recipes=("kd",), seeds=1)
     finish(make_plan(asked, workers=1).cells[0].cell)
@@ -129,7 +128,7 @@ def test_two_data_sets_of_one_name(tracking_uri: str, tmp_path: Path) -> None:
         make_plan(config(write(tmp_path / "one"), write(tmp_path / "other" / "one")), workers=1)
 
 
-@pytest.mark.usefixtures("taught")
+@pytest.mark.usefixtures("store")
 def test_another_path_of_the_same_data_is_the_same_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write(tmp_path / "rev")
     texts = folder / "more.jsonl"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kdops.steps.distill import DistillConfig
+from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.grid import Cell
 from kdops.steps.exam.plan import Plan, Planned
 from kdops.steps.exam.progress import Progress

@@ -1,24 +1,26 @@
 import logging
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
+from distillations import distilled
 
 from kdops import process
 from kdops.errors import Stopped
-from kdops.home import home
-from kdops.steps.distill import DistillConfig
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.result import Distilled
 from kdops.steps.exam import work
 from kdops.steps.exam.grid import Cell
 from kdops.steps.exam.work import Outcome, Workshop
-from kdops.steps.summary import Distilled
 from kdops.training.workers import Workers
+from kdops.workspace import EXAM_CELLS, Piece, home
 
 run_cell = work.run_cell
 
@@ -49,8 +51,7 @@ def made(config: DistillConfig, *, exam_run: str) -> Distilled:
     if config.student == HANGS.student and not first.exists():
         first.touch()
         time.sleep(60)
-    scores = {"test.f1_macro": 0.5}
-    return Distilled("emot", "f1_macro", f"{exam_run}-{config.student}", {}, {}, scores, 1, "fp32", reused=False)
+    return distilled(run_id=f"{exam_run}-{config.student}", test=0.5)
 
 
 def run_made(*given: object) -> Outcome:
@@ -87,14 +88,15 @@ def test_what_another_exam_works_on_comes_last_and_a_server_that_went_away_ends_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "kdops")
-    (home() / "exam").mkdir(parents=True)
     done = []
-    with Workers(1) as processes, FileLock(home() / "exam" / f"{GOOD.key}.lock") as another_exam:
+    another_exam = ExitStack()
+    another_exam.enter_context(Piece(EXAM_CELLS, GOOD.key).locked())
+    with Workers(1) as processes, another_exam:
         shop = Workshop("exam", tmp_path / "logs", processes, hung_after_s=60)
         for outcome in shop.outcomes(CELLS):
             done.append(outcome.cell)
             if len(done) == len(CELLS) - 1:
-                another_exam.release()
+                another_exam.close()
         assert done == [*CELLS[1:], GOOD]
         assert f"waiting for what another exam works on: {GOOD}" in caplog.text
         with pytest.raises(Stopped, match="the server went away"):
@@ -105,9 +107,8 @@ def test_no_lock_or_no_log_is_that_cells_failure(tmp_path: Path) -> None:
     """Both are found out before this process would be given over to the cell."""
     outcome = run_cell(GOOD, "exam", tmp_path, logging.INFO, False)
     assert (outcome.cell, outcome.error.partition(":")[0]) == (GOOD, "IsADirectoryError")
-    (home() / "exam" / f"{GOOD.key}.lock").unlink(missing_ok=True)
-    (home() / "exam").rmdir()
-    (home() / "exam").touch()
+    shutil.rmtree(home() / "exam-cells")
+    (home() / "exam-cells").touch()
     outcome = run_cell(GOOD, "exam", tmp_path / "log", logging.INFO, False)
     assert (outcome.cell, outcome.error.partition(":")[0]) == (GOOD, "FileExistsError")
 

@@ -1,0 +1,106 @@
+"""What a registered version says about itself in the registry's UI, in Markdown."""
+
+from collections.abc import Mapping
+
+from kdops.data.corpus import Corpus
+from kdops.deploy.predictor import BundleInfo
+from kdops.metrics import paired_bootstrap
+from kdops.steps.distill.result import DistilledStudent
+from kdops.tracking import host, names
+from kdops.training.recipes import RECIPES
+
+_LONGEST_CITATION = 300
+_MOST_NOTES = 5
+_MOST_LABELS = 20
+
+
+def version_card(corpus: Corpus, result: DistilledStudent, info: BundleInfo, *, threads: int) -> str:
+    """The description of a registered version: data, licence, teacher, recipe, scores with spread, costs, limits.
+
+    Args:
+        corpus: what it was trained on.
+        result: what is known of it.
+        info: what its bundle says about itself.
+        threads: CPU threads that costs were measured with.
+    """
+    made = "trained without distillation"
+    if RECIPES[info.recipe].distills:
+        made = f"distilled by `{info.recipe}` from `{info.teacher}`"
+    cpu = f"{threads} CPU {'thread' if threads == 1 else 'threads'}, {host.kind(host.facts())}"
+    sections = {
+        "Data": _data(corpus),
+        "Teacher and recipe": _recipe(corpus, info, result),
+        "Scores": _scores(corpus, result),
+        f"Costs ({info.precision}, {cpu})": _costs(result.metrics()),
+        "Limits": _limits(corpus, info),
+    }
+    head = f"**{info.student}** {made} on `{corpus.name}` ({corpus.licence})"
+    return "\n\n".join([head, *("\n".join([f"## {title}\n", *lines]) for title, lines in sections.items())])
+
+
+def _data(corpus: Corpus) -> list[str]:
+    rows = ", ".join(f"{split} {len(rows)}" for split, rows in corpus.splits.items())
+    citation = [f"- cite: {corpus.citation[:_LONGEST_CITATION]}"] if corpus.citation else []
+    return [
+        f"- `{corpus.name}`, {corpus.task}, {len(corpus.labels)} labels; rows: {rows}; content {corpus.fingerprint}",
+        f"- licence: {corpus.licence}",
+        *citation,
+    ]
+
+
+def _recipe(corpus: Corpus, info: BundleInfo, result: DistilledStudent) -> list[str]:
+    recipe, main = RECIPES[info.recipe], corpus.main_metric
+    learns = "the teacher's logits, and gold labels as tuning chose" if recipe.distills else "gold labels alone"
+    more = ", on the labeled texts and on texts without labels" if recipe.unlabeled else ""
+    return [
+        f"- teacher: `{info.teacher}`, fine-tuned on the same data, test {main} {result.teacher.scores.test[main]:.4f}",
+        f"- recipe `{info.recipe}`: learns from {learns}{more}; embeddings start: {recipe.embeddings}",
+    ]
+
+
+def _scores(corpus: Corpus, result: DistilledStudent) -> list[str]:
+    main = corpus.main_metric
+    lines = [f"| split | texts | {main} | 95 % between |", "|---|---:|---:|---:|"]
+    splits = (
+        ("validation", result.scores.validation, result.scores.validation_labels),
+        ("test", result.scores.test, result.scores.test_labels),
+    )
+    for split, scores, predicted in splits:
+        gold = corpus.gold(split)
+        # Against the gold labels themselves, which score 1 however the rows are drawn.
+        interval = paired_bootstrap(corpus.task, corpus.labels, gold, predicted, gold)
+        between = f"{1 + interval.low:.4f} and {1 + interval.high:.4f}"
+        lines.append(f"| {split} | {len(gold)} | {scores[main]:.4f} | {between} |")
+    lines += ["", f"It keeps {result.f1_retained:.1%} of the teacher's {main} on the test split."]
+    if result.kd_gain is not None:
+        lines[-1] += f" Distillation brought {result.kd_gain:+.2f} points over the same student without it."
+    return lines
+
+
+def _costs(metrics: Mapping[str, float]) -> list[str]:
+    shown = (
+        ("latency p50", "cost.latency_p50_ms", "latency", "ms", ".3f"),
+        ("latency p95", names.LATENCY_P95_MS, "", "ms", ".3f"),
+        ("CPU a text", "cost.cpu_ms_per_text", "cpu", "ms", ".3f"),
+        ("RAM peak", names.RAM_PEAK_MB, "ram", "MB", ".0f"),
+        ("storage", names.STORAGE_MB, "storage", "MB", ".1f"),
+    )
+    lines = ["| | student | teacher / student |", "|---|---:|---:|"]
+    for title, name, ratio, unit, form in shown:
+        times = metrics.get(names.RATIO_PREFIX + ratio)
+        lines.append(f"| {title} | {metrics[name]:{form}} {unit} | {'' if times is None else f'{times:.1f} x'} |")
+    return lines
+
+
+def _limits(corpus: Corpus, info: BundleInfo) -> list[str]:
+    notes = [f"- {note}" for note in corpus.notes[:_MOST_NOTES]]
+    left = len(corpus.notes) - len(notes)
+    labels = ", ".join(corpus.labels[:_MOST_LABELS]) + (" ..." if len(corpus.labels) > _MOST_LABELS else "")
+    return [
+        f"- reads at most {info.max_length} pieces of a text and says so when it cut one",
+        f"- knows these labels only: {labels}",
+        "- tuned and selected on the validation split, so that score flatters it; one training run, one seed",
+        "- measured on this data set's own test split; other texts may score otherwise",
+        *notes,
+        *([f"- {left} more notes: `list_datasets` tells them"] if left > 0 else []),
+    ]

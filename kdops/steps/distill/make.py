@@ -1,0 +1,189 @@
+"""Make a distilled student: teacher, logits, tuning, export, baseline, costs, scores; all of it as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+
+from kdops.data.corpus import Corpus
+from kdops.data.unlabeled import Unlabeled
+from kdops.deploy.bundle import FP32
+from kdops.deploy.scoring import bundle_scores
+from kdops.measure.turns import measure_side_by_side
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.phases import Phases
+from kdops.steps.distill.precision import bundle_folder, chosen_precision, exported
+from kdops.steps.distill.result import Baseline, ComparedTeacher, DistilledStudent
+from kdops.steps.setup import CheckedCorpus, identifying_tags
+from kdops.steps.student.finish import BUNDLE, StudentFacts, finish_student, student_fingerprint
+from kdops.steps.student.inputs import student_inputs
+from kdops.steps.student.tuning import Budget
+from kdops.steps.teacher.bundle import teacher_bundle
+from kdops.steps.teacher.result import TrainedTeacher
+from kdops.steps.teacher.step import teacher_for
+from kdops.tracking import names
+from kdops.tracking.names import Role
+from kdops.tracking.recorder import Recorder, Recording, score_metrics
+from kdops.training.recipes import VANILLA, Recipe
+from kdops.workspace import BASELINES, RESULT_FILE, Piece, load_result, save_result
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The runs that a student's own run names."""
+
+    teacher_run: str
+    baseline_run: str
+
+
+@dataclass(frozen=True)
+class FoundBaseline:
+    """A baseline on this machine, and the run that made it."""
+
+    folder: Path
+    baseline: Baseline
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a distillation starts from.
+
+    Attributes:
+        config: the parameters.
+        checked: the data.
+        unlabeled: texts without labels, where the recipe or the teacher has a use for them.
+        recorder: where runs go.
+    """
+
+    config: DistillConfig
+    checked: CheckedCorpus
+    unlabeled: Unlabeled | None
+    recorder: Recorder
+
+    @property
+    def corpus(self) -> Corpus:
+        """The data set."""
+        return self.checked.corpus
+
+
+def make_student(job: Job, record: Recording, folder: Path) -> None:
+    """Make what the parameters ask for and leave it in a folder: bundles, and a `DistilledStudent` as its result.
+
+    Raises:
+        UserError: if int8 is asked for and does not pass its gate.
+        RuntimeError: if a bundle does not pass its parity gate.
+    """
+    config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases()
+    with phases.timed("teacher"):
+        teacher = teacher_for(job.checked, job.unlabeled, config.teacher_config, job.recorder)
+    facts = _student(job, record, teacher, recipe, config.budget, folder, phases, "student")
+    bundles = exported(folder, corpus, config.precision)
+    baseline = _baseline(job, teacher, phases) if recipe.distills else None
+    with phases.timed("measure"):
+        theirs = teacher_bundle(teacher, corpus)
+        alone = baseline.folder / BUNDLE if baseline else bundle_folder(folder, FP32)
+        measured = measure_side_by_side(
+            [theirs.path, alone, *bundles.bundles.values()], corpus.inputs("validation"), threads=config.threads
+        )
+        teacher_cost, baseline_cost, *costs = measured.costs
+        by_precision = dict(zip(bundles.bundles, costs, strict=True))
+        precision = chosen_precision(by_precision, config.precision)
+        scores = bundle_scores(corpus, bundles.bundles[precision])
+    result = DistilledStudent(
+        main_metric=corpus.main_metric,
+        facts=facts,
+        precision=precision,
+        scores=scores,
+        costs=by_precision,
+        int8_parity=bundles.int8,
+        teacher=ComparedTeacher(teacher.facts.source, teacher.facts.scores, teacher_cost, theirs.parity),
+        baseline=baseline.baseline if baseline else None,
+        baseline_cost=baseline_cost,
+        seconds=phases.seconds,
+    )
+    save_result(folder, result)
+
+
+def lineage_of(job: Job, record: Recording) -> Lineage:
+    """The runs of the teacher and the baseline, which are there; they are recorded where that was not done yet."""
+    done = replace(job, config=job.config.model_copy(update={"force": False}))
+    teacher = teacher_for(done.checked, done.unlabeled, done.config.teacher_config, done.recorder)
+    baseline = _baseline(done, teacher, Phases()) if done.config.rung.distills else None
+    return Lineage(teacher.run_id, baseline.run_id if baseline else record.run_id)
+
+
+def baseline_budget(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled | None) -> Budget:
+    """The budget of the student without distillation: as many trials, each of at least as many training steps."""
+    labeled = len(corpus.splits["train"])
+    more = len(unlabeled or []) if config.rung.unlabeled else 0
+    return config.budget.over_fewer_rows(ceil((labeled + more) / labeled))
+
+
+def student_tags(facts: StudentFacts, teacher_run: str) -> Mapping[str, object]:
+    """The tags of a run that made a student."""
+    return {
+        names.STUDENT: facts.student,
+        names.RECIPE: facts.recipe,
+        names.TEACHER_RUN: teacher_run,
+        names.BEST_TRIAL: facts.best_trial,
+        names.STUDY: facts.study,
+    }
+
+
+def _student(
+    job: Job,
+    record: Recording,
+    teacher: TrainedTeacher,
+    recipe: Recipe,
+    budget: Budget,
+    folder: Path,
+    phases: Phases,
+    phase: str,
+) -> StudentFacts:
+    with phases.timed(f"{phase}_logits" if recipe.distills else f"{phase}_encoding"):
+        inputs = student_inputs(job.corpus, teacher, recipe, job.unlabeled, job.config.max_length)
+    with phases.timed(f"{phase}_tuning"):
+        return finish_student(inputs, budget, folder, job.recorder, record.run_id)
+
+
+def _baseline(job: Job, teacher: TrainedTeacher, phases: Phases) -> FoundBaseline:
+    """The same student without distillation; students of several recipes that are distilled at one time share it."""
+    config, corpus, recorder = job.config, job.corpus, job.recorder
+    budget = baseline_budget(config, corpus, job.unlabeled)
+    work = student_fingerprint(corpus, teacher.keys, VANILLA, job.unlabeled, budget, config.max_length)
+    piece = Piece(BASELINES, work)
+    with piece.locked():
+        run_id = None if config.force else recorder.finished(Role.BASELINE, work)
+
+        def fetch(to: Path) -> bool:
+            return run_id is not None and all(recorder.fetch(run_id, name, to / name) for name in (BUNDLE, RESULT_FILE))
+
+        folder = None if config.force else piece.find(fetch)
+        if folder and run_id:
+            return FoundBaseline(folder, load_result(folder, Baseline), run_id)
+        name = f"{config.student} without distillation {corpus.name}"
+        tags = identifying_tags(corpus, config.student, VANILLA.name)
+        described = budget.described | {"recipe": VANILLA.name}
+        with recorder.opened(Role.BASELINE, name, fingerprint=work, tags=tags, config=described) as record:
+            if folder is None:
+
+                def make(to: Path) -> None:
+                    facts = _student(job, record, teacher, VANILLA, budget, to, phases, "baseline")
+                    save_result(to, Baseline(facts, bundle_scores(corpus, to / BUNDLE)))
+
+                folder = piece.make(make)
+            baseline = load_result(folder, Baseline)
+            _record_baseline(record, corpus, folder, baseline, teacher.run_id)
+        return FoundBaseline(folder, baseline, record.run_id)
+
+
+def _record_baseline(record: Recording, corpus: Corpus, folder: Path, baseline: Baseline, teacher_run: str) -> None:
+    record.dataset(corpus)
+    record.tags({**student_tags(baseline.facts, teacher_run), names.PRECISION: FP32})
+    record.params({names.BEST_PREFIX + name: value for name, value in baseline.facts.best_parameters.items()})
+    record.metrics(baseline.facts.metrics() | score_metrics(baseline.scores))
+    record.parity(baseline.facts.parity)
+    record.scores(corpus, baseline.scores)
+    record.folder(folder / BUNDLE, BUNDLE)
+    record.file(folder / RESULT_FILE)

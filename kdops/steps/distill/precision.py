@@ -1,0 +1,69 @@
+"""The precision that a student is deployed in: fp32, or int8 where it is good enough and faster."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kdops.data.corpus import Corpus
+from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
+from kdops.deploy.parity import GateError, Parity
+from kdops.errors import UserError
+from kdops.measure.cost import Cost
+from kdops.steps.student.finish import BUNDLE
+
+logger = logging.getLogger(__name__)
+
+Precision = Literal["fp32", "int8", "auto"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The bundles of a student that passed the gate of their precision.
+
+    Attributes:
+        bundles: by precision.
+        int8: how far the int8 bundle is from the fp32 one; None: nobody wanted one.
+    """
+
+    bundles: Mapping[str, Path]
+    int8: Parity | None
+
+
+def bundle_folder(folder: Path, precision: str) -> Path:
+    """Where the bundle of a precision lies in a student's folder."""
+    return folder / (BUNDLE if precision == FP32 else f"{BUNDLE}-{precision}")
+
+
+def exported(folder: Path, corpus: Corpus, wanted: Precision) -> Exported:
+    """The fp32 bundle in a folder, and unless fp32 is wanted its int8 form beside it if that is good enough.
+
+    Raises:
+        UserError: if int8 is wanted and does not pass its gate.
+    """
+    bundles = {FP32: bundle_folder(folder, FP32)}
+    if wanted == FP32:
+        return Exported(bundles, None)
+    int8 = bundle_folder(folder, INT8)
+    try:
+        parity = write_int8_bundle(int8, bundles[FP32], corpus.inputs("validation"), corpus.gold("validation"))
+    except GateError as error:
+        if wanted == INT8:
+            raise UserError(f"precision=int8: {error}; precision=auto takes fp32 then") from error
+        logger.warning("%s; it is deployed in fp32", error)
+        return Exported(bundles, error.parity)
+    return Exported(bundles | {INT8: int8}, parity)
+
+
+def chosen_precision(costs: Mapping[str, Cost], wanted: Precision) -> str:
+    """The precision that is wanted, by `auto` the one of the lowest median latency.
+
+    Args:
+        costs: of each precision that passed its gate, measured side by side.
+        wanted: what the user asked for.
+    """
+    able = [precision for precision in costs if wanted in ("auto", precision)]
+    chosen = min(able, key=lambda precision: costs[precision].latency_p50_ms)
+    logger.info("student: deployed in %s, %.3f ms p50", chosen, costs[chosen].latency_p50_ms)
+    return chosen

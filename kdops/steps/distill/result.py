@@ -1,0 +1,218 @@
+"""What a distillation came to: as values, and in words and figures for people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdops.deploy.bundle import FP32, INT8
+from kdops.deploy.parity import Parity
+from kdops.measure.cost import Cost
+from kdops.steps.distill.precision import bundle_folder
+from kdops.steps.student.finish import StudentFacts
+from kdops.steps.tables import aligned
+from kdops.tracking import names
+from kdops.tracking.places import how_to_look
+from kdops.tracking.recorder import cost_metrics, score_metrics
+from kdops.training.scoring import ModelScores
+
+COSTS = (
+    ("latency p50, ms", "latency_p50_ms", "latency", ".3f"),
+    ("latency p95, ms", "latency_p95_ms", None, ".3f"),
+    ("CPU a text, ms", "cpu_ms_per_text", "cpu", ".3f"),
+    ("RAM peak, MB", "ram_peak_mb", "ram", ".0f"),
+    ("storage, MB", "storage_mb", "storage", ".1f"),
+    ("parameters, M", "parameters", None, ".2f"),
+)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A student without distillation: the same one on gold labels at the same budget.
+
+    Attributes:
+        facts: what is known of it.
+        scores: of its fp32 bundle.
+    """
+
+    facts: StudentFacts
+    scores: ModelScores
+
+
+@dataclass(frozen=True)
+class ComparedTeacher:
+    """The teacher as a student is compared with it.
+
+    Attributes:
+        source: what it started from.
+        scores: its own.
+        cost: measured in turns with the student.
+        parity: how far its bundle is from it.
+    """
+
+    source: str
+    scores: ModelScores
+    cost: Cost
+    parity: Parity
+
+
+@dataclass(frozen=True)
+class DistilledStudent:
+    """Everything that a distillation computed, beside the bundles.
+
+    Attributes:
+        main_metric: what scores are compared by.
+        facts: of the student.
+        precision: that it is deployed in.
+        scores: of its deployed bundle.
+        costs: by each precision that passed its gate.
+        int8_parity: how far int8 is from fp32; None where nobody wanted it.
+        teacher: the teacher.
+        baseline: the same student without distillation; None where this student is that.
+        baseline_cost: measured in turns with the others.
+        seconds: how long each phase took.
+    """
+
+    main_metric: str
+    facts: StudentFacts
+    precision: str
+    scores: ModelScores
+    costs: Mapping[str, Cost]
+    int8_parity: Parity | None
+    teacher: ComparedTeacher
+    baseline: Baseline | None
+    baseline_cost: Cost
+    seconds: Mapping[str, float]
+
+    @property
+    def cost(self) -> Cost:
+        """What the deployed bundle costs."""
+        return self.costs[self.precision]
+
+    @property
+    def f1_retained(self) -> float:
+        """Share of the teacher's test score that it keeps."""
+        taught = self.teacher.scores.test[self.main_metric]
+        return self.scores.test[self.main_metric] / taught if taught else 0.0
+
+    @property
+    def kd_gain(self) -> float | None:
+        """Points of test score above the baseline; None where there is none."""
+        if self.baseline is None:
+            return None
+        return 100 * (self.scores.test[self.main_metric] - self.baseline.scores.test[self.main_metric])
+
+    def metrics(self) -> dict[str, float]:
+        """All of it as numbers, by the names that they are logged by."""
+        gain = {} if self.kd_gain is None else {names.KD_GAIN: self.kd_gain}
+        baseline = (
+            {} if self.baseline is None else names.prefixed(names.BASELINE_COST_PREFIX, self.baseline_cost.metrics())
+        )
+        by_precision = [
+            names.prefixed(names.variant_cost_prefix(precision), cost.metrics())
+            for precision, cost in self.costs.items()
+        ]
+        return {
+            **score_metrics(self.scores),
+            names.F1_RETAINED: self.f1_retained,
+            **gain,
+            **cost_metrics(self.cost, self.teacher.cost),
+            **baseline,
+            **{name: value for costs in by_precision for name, value in costs.items()},
+            **names.prefixed(names.PARITY_PREFIX, self.facts.parity.numbers()),
+            **names.prefixed(names.INT8_PREFIX, self.int8_parity.numbers() if self.int8_parity else {}),
+            **names.prefixed(names.TEACHER_PARITY_PREFIX, self.teacher.parity.numbers()),
+            **self.facts.metrics(),
+            **names.prefixed(names.PHASE_PREFIX, self.seconds),
+        }
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A finished distillation on this machine.
+
+    Attributes:
+        dataset: the data set's name.
+        folder: of the workspace; it holds the bundles.
+        result: everything that was computed.
+        run_id: the student's run; empty where nothing is recorded.
+        version: the registered version; None where nothing is recorded.
+        reused: whether all of it was there already.
+    """
+
+    dataset: str
+    folder: Path
+    result: DistilledStudent
+    run_id: str
+    version: int | None
+    reused: bool
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle that is deployed."""
+        return bundle_folder(self.folder, self.result.precision)
+
+    @property
+    def scores(self) -> ModelScores:
+        """Those of the deployed bundle."""
+        return self.result.scores
+
+    @property
+    def costs(self) -> Cost:
+        """What the deployed bundle costs."""
+        return self.result.cost
+
+    @property
+    def teacher(self) -> Mapping[str, float]:
+        """The teacher's scores and costs by the names that they are logged by."""
+        teacher = self.result.teacher
+        return score_metrics(teacher.scores) | names.prefixed(names.COST_PREFIX, teacher.cost.metrics())
+
+    @property
+    def baseline(self) -> Mapping[str, float]:
+        """The baseline's; of a student that is its own baseline, its own."""
+        scores = self.result.baseline.scores if self.result.baseline else self.result.scores
+        return score_metrics(scores) | names.prefixed(names.COST_PREFIX, self.result.baseline_cost.metrics())
+
+    @property
+    def student(self) -> Mapping[str, float]:
+        """All of the student's metrics."""
+        return self.result.metrics()
+
+    def __str__(self) -> str:
+        lines = ["", self.table(), ""]
+        if self.version is not None:
+            model = names.registered_model_name(self.dataset)
+            lines.append(f"registered: {model} version {self.version}, alias {names.CHALLENGER}")
+        lines += [f"precision: {self._precision()}", f"bundle: {self.bundle}"]
+        if self.run_id:
+            lines.append(f"run: {self.run_id}{' (reused)' if self.reused else ''}")
+            lines.append(f"look at the runs: {how_to_look(self.run_id)}")
+        return "\n".join(lines)
+
+    def _precision(self) -> str:
+        costs = [
+            f"{precision} {self.result.costs[precision].latency_p50_ms:.3f} ms p50"
+            for precision in (FP32, INT8)
+            if precision in self.result.costs
+        ]
+        if self.result.int8_parity:
+            costs.append(f"int8 gives {self.result.int8_parity.label_agreement:.2%} of fp32's labels")
+        return f"{self.result.precision} ({', '.join(costs)})"
+
+    def table(self) -> str:
+        """Teacher, baseline and student side by side, and how many times cheaper the student is."""
+        main = names.TEST_PREFIX + self.result.main_metric
+        columns = (self.teacher, self.baseline, self.student)
+        rows = [
+            ("", "teacher", "student alone", "student", "teacher / student"),
+            (f"test {self.result.main_metric}", *(f"{column[main]:.4f}" for column in columns), ""),
+        ]
+        for title, cost, ratio, form in COSTS:
+            unit = 1e6 if cost == "parameters" else 1
+            values = (f"{column[names.COST_PREFIX + cost] / unit:{form}}" for column in columns)
+            times = f"{self.student[names.RATIO_PREFIX + ratio]:.1f} x" if ratio else ""
+            rows.append((title, *values, times))
+        kept = f"The student keeps {self.result.f1_retained:.1%} of the teacher's {self.result.main_metric}"
+        gain = self.result.kd_gain
+        brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"
+        return f"{aligned(rows)}\n\n{kept}{brought}."

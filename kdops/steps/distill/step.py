@@ -1,0 +1,172 @@
+"""The main job: a teacher, a tuned student beside its baseline, measured, recorded, registered."""
+
+import logging
+from pathlib import Path
+
+from kdops.data.corpus import Corpus
+from kdops.data.unlabeled import Unlabeled
+from kdops.deploy.predictor import read_info
+from kdops.fingerprint import fingerprint
+from kdops.models.bert import check_teacher_layers
+from kdops.models.students import check_student
+from kdops.models.teacher import SCRATCH, check_teacher
+from kdops.models.vectors import check_vector_file
+from kdops.steps.distill.card import version_card
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.make import Job, lineage_of, make_student, student_tags
+from kdops.steps.distill.precision import bundle_folder
+from kdops.steps.distill.result import Distilled, DistilledStudent
+from kdops.steps.report import report_for
+from kdops.steps.setup import checked_corpus, identifying_tags
+from kdops.steps.student.finish import student_fingerprint
+from kdops.steps.teacher.result import TeacherKeys
+from kdops.steps.teacher.step import teacher_keys
+from kdops.tracking import names
+from kdops.tracking.names import Role
+from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
+from kdops.training.devices import check_alone
+from kdops.training.storage import open_storage
+from kdops.workspace import RESULT_FILE, STUDENTS, Piece, load_result
+
+logger = logging.getLogger(__name__)
+
+_VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFIX, names.RATIO_PREFIX)
+
+
+def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run: str | None = None) -> Distilled:
+    """Distill a teacher into a student and register it; what is finished is found and reused unless `force`.
+
+    Args:
+        config: the parameters.
+        recorder: where runs and the registered version go; None: to MLflow.
+        exam_run: the run that this one belongs to, which makes the report of both.
+
+    Raises:
+        UserError: for anything wrong with the parameters, the data, the teacher, the Optuna storage or the tracking
+            server, before any training; or if int8 is asked for and does not pass its gate.
+        RuntimeError: if a bundle does not pass its parity gate; it is not registered.
+    """
+    check_alone("distill")
+    recorder = recorder or MlflowRecorder()
+    recorder.connect()
+    job = _checked(config, recorder)
+    corpus, recipe = job.corpus, config.rung
+    described = config.model_dump() | {"dataset": corpus.name, "embeddings": recipe.embeddings}
+    described |= {"teacher": config.source(corpus), names.DATA: config.dataset}
+    tags = identifying_tags(corpus, config.student, recipe.name)
+    name = f"{config.student} {recipe.name} {corpus.name}"
+    with recorder.opened(Role.STUDENT, name, tags=tags, config=described, parent_run_id=exam_run) as record:
+        record.data(corpus, job.checked.counts | _unlabeled_counts(job))
+        done = _found_or_made(job, record)
+        if recorder.reports and not (done.reused or exam_run):
+            report_for(record, corpus.name)
+        return done
+
+
+def work_of(config: DistillConfig, corpus: Corpus, teacher: TeacherKeys, unlabeled: Unlabeled | None) -> str:
+    """The fingerprint of all that `distill` does, which a finished run of it carries."""
+    student = student_fingerprint(corpus, teacher, config.rung, unlabeled, config.budget, config.max_length)
+    return fingerprint(student, *config.deployment)
+
+
+def _checked(config: DistillConfig, recorder: Recorder) -> Job:
+    """Everything that the parameters name, looked at before any training."""
+    check_choices(config)
+    checked = checked_corpus(config)
+    corpus, recipe = checked.corpus, config.rung
+    source = config.source(corpus)
+    check_source(config, source)
+    open_storage(config.budget.storage)
+    unlabeled = config.unlabeled_texts(corpus, wanted=recipe.unlabeled or source == SCRATCH)
+    if recipe.unlabeled and unlabeled is None:
+        logger.warning(
+            "no unlabeled text lies beside %s: recipe %s goes on without; give some with unlabeled=<file.jsonl>, "
+            "unlabeled=catalogue or unlabeled=augmented",
+            corpus.name,
+            recipe.name,
+        )
+    return Job(config, checked, unlabeled, recorder)
+
+
+def check_choices(config: DistillConfig) -> None:
+    """Find out whether the student can be made as asked, which needs no data.
+
+    Raises:
+        UserError: if it cannot.
+    """
+    check_student(config.student, config.max_length, from_teacher=config.init == "teacher")
+    if config.rung.vector_file:
+        check_vector_file(config.rung.vector_file)
+
+
+def check_source(config: DistillConfig, source: str) -> None:
+    """Find out whether the teacher can be had, and the student start from it if that is asked.
+
+    Raises:
+        UserError: if not.
+    """
+    check_teacher(source)
+    if config.init == "teacher":
+        check_teacher_layers(source)
+
+
+def _unlabeled_counts(job: Job) -> dict[str, float]:
+    return job.unlabeled.metrics if job.unlabeled and job.config.rung.unlabeled else {}
+
+
+def _found_or_made(job: Job, record: Recording) -> Distilled:
+    config, corpus, recorder = job.config, job.corpus, job.recorder
+    keys = teacher_keys(corpus, job.unlabeled, config.teacher_config)
+    work = work_of(config, corpus, keys, job.unlabeled)
+    piece = Piece(STUDENTS, work)
+    with piece.locked():
+        run_id = None if config.force else recorder.finished(Role.STUDENT, work)
+        folder = None if config.force else piece.find(lambda to: run_id is not None and _fetch(recorder, run_id, to))
+        version = recorder.version_of(run_id, corpus.name) if folder and run_id else None
+        if folder and run_id and version is not None:
+            logger.info("student: reusing run %s", run_id)
+            result = load_result(folder, DistilledStudent)
+            record.tags({names.REUSED_RUN: run_id})
+            record.metrics(result.metrics())
+            return Distilled(corpus.name, folder, result, run_id, version, reused=True)
+        if folder is None:
+            folder = piece.make(lambda to: make_student(job, record, to))
+        return _recorded(job, record, folder, work)
+
+
+def _fetch(recorder: Recorder, run_id: str, folder: Path) -> bool:
+    if not recorder.fetch(run_id, RESULT_FILE, folder / RESULT_FILE):
+        return False
+    bundles = (bundle_folder(folder, precision) for precision in load_result(folder, DistilledStudent).costs)
+    return all(recorder.fetch(run_id, bundle.name, bundle) for bundle in bundles)
+
+
+def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled:
+    """Write what is there to the student's run and to the registry."""
+    corpus, result = job.corpus, load_result(folder, DistilledStudent)
+    lineage = lineage_of(job, record)
+    tags = {**student_tags(result.facts, lineage.teacher_run), names.PRECISION: result.precision}
+    record.tags({**tags, names.BASELINE_RUN: lineage.baseline_run})
+    record.params({names.BEST_PREFIX + name: value for name, value in result.facts.best_parameters.items()})
+    metrics = result.metrics()
+    record.metrics(metrics)
+    record.scores(corpus, result.scores)
+    record.parity(result.facts.parity)
+    if result.int8_parity:
+        record.int8_parity(result.int8_parity)
+    for exported in (bundle_folder(folder, precision) for precision in result.costs):
+        record.folder(exported, exported.name)
+    record.file(folder / RESULT_FILE)
+    described = {name: f"{value:.6g}" for name, value in metrics.items() if name.startswith(_VERSION_METRICS)}
+    bundle = bundle_folder(folder, result.precision)
+    version = job.recorder.register(
+        record,
+        bundle,
+        corpus.name,
+        tags={**identifying_tags(corpus), **tags, names.FINGERPRINT: work, **described},
+        description=version_card(corpus, result, read_info(bundle), threads=job.config.threads),
+        force=job.config.force,
+    )
+    # Last, since they say that all of it is done.
+    record.tags({names.FINGERPRINT: work} | ({} if version is None else {names.VERSION: version}))
+    return Distilled(corpus.name, folder, result, record.run_id, version, reused=False)

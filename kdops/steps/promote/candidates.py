@@ -1,0 +1,170 @@
+"""The candidates of a promotion: each registered version with its costs here, its predictions and its limits."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from kdops.data.corpus import Corpus
+from kdops.deploy.predictor import Predictor
+from kdops.deploy.scoring import predicted_labels
+from kdops.errors import UserError
+from kdops.fingerprint import fingerprint
+from kdops.measure import cost
+from kdops.measure.turns import measure_side_by_side
+from kdops.metrics import Gold, score
+from kdops.tracking import host, names, registry, runs, store
+from kdops.tracking.names import Role
+from kdops.tracking.registry import Version
+
+_log = logging.getLogger(__name__)
+
+SPLIT = "validation"
+COSTS = (names.LATENCY_P95_MS, names.RAM_PEAK_MB, names.STORAGE_MB)
+"""What decides between equals, in this order."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a metric must hold."""
+
+    metric: str
+    bound: float
+    at_least: bool
+
+    def holds(self, value: float | None) -> bool:
+        """Whether a value is within the limit; what was never measured is not."""
+        if value is None:
+            return False
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def said_of(self, value: float | None) -> str:
+        """The value beside the limit, in words."""
+        shown = "not measured" if value is None else f"{value:.4g}"
+        return f"{self.metric} {shown}, must be {'at least' if self.at_least else 'at most'} {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One version, and what is known of it here and now.
+
+    Attributes:
+        version: The version.
+        metrics: What its run measured; costs only if they were measured on this kind of host.
+        serves: Whether it is the champion.
+        refusal: Why it cannot be used at all, None when it can.
+        content: Stands for the files of its bundle; empty when that cannot be loaded.
+        predicted: Its labels for the validation data.
+        score: The main metric of these.
+    """
+
+    version: Version
+    metrics: dict[str, float]
+    serves: bool
+    refusal: str | None = None
+    content: str = ""
+    predicted: Gold = field(default_factory=list)
+    score: float | None = None
+
+    @property
+    def number(self) -> int:
+        """The number of the version."""
+        return self.version.number
+
+    @property
+    def has_costs(self) -> bool:
+        """Whether everything that decides between equals is known."""
+        return all(name in self.metrics for name in COSTS)
+
+    def failing(self, limits: Sequence[Limit]) -> list[Limit]:
+        """The limits that it does not hold."""
+        return [limit for limit in limits if not limit.holds(self.metrics.get(limit.metric))]
+
+    def beyond(self, limits: Sequence[Limit]) -> list[Limit]:
+        """The limits that a measured value breaks; what was not measured breaks none."""
+        return [limit for limit in self.failing(limits) if limit.metric in self.metrics]
+
+
+def candidates(corpus: Corpus, *, champion: int | None, threads: int) -> list[Candidate]:
+    """Look at all versions of a dataset's model: what is known of them, and what they say to the validation data."""
+    return [
+        _look_at(version, corpus, version.number == champion, threads) for version in registry.versions(corpus.name)
+    ]
+
+
+def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list[Candidate]:
+    """Measure, in turns, the costs of those whose costs on this kind of host are not known; they are kept as runs.
+
+    Raises:
+        MeasurementError: A measuring process failed.
+    """
+    here, known = host.kind(host.facts()), {}
+    missing = []
+    for one in found:
+        if one.content and not one.has_costs:
+            run_id = runs.find_finished(Role.MEASURE, _work(one, corpus, here, threads))
+            if run_id:
+                known[one.number] = runs.get_metrics(run_id)
+            else:
+                missing.append(one)
+    if missing:
+        numbers = ", ".join(str(one.number) for one in missing)
+        _log.info("measuring the costs of versions %s, which are not known of this kind of host", numbers)
+        folders = [registry.download_bundle(one.version.uri) for one in missing]
+        costs = measure_side_by_side(folders, corpus.inputs(SPLIT), threads=threads).costs
+        for one, measured in zip(missing, costs, strict=True):
+            values = names.prefixed(names.COST_PREFIX, measured.metrics())
+            known[one.number] = values
+            tags = {names.DATASET: corpus.name, names.TASK: corpus.task, names.VERSION: one.number}
+            with runs.tracked(
+                Role.MEASURE,
+                f"measure {one.version.model} version {one.number}",
+                fingerprint=_work(one, corpus, here, threads),
+                tags=tags,
+                config={"threads": threads},
+            ) as run:
+                run.metrics(values)
+    return [replace(one, metrics=one.metrics | known.get(one.number, {})) for one in found]
+
+
+def cheapest(equals: Sequence[Candidate]) -> Candidate:
+    """Of candidates with known costs the cheapest by latency, then memory, then storage; the champion if it is one."""
+    left = cost.cheapest([[one.metrics[name] for name in COSTS] for one in equals])
+    return max((equals[place] for place in left), key=lambda one: (one.serves, one.score, one.number))
+
+
+def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Candidate:
+    record = registry.record(version)
+    measured_here = record.host == host.kind(host.facts()) and record.threads == threads
+    # Times and memory are a matter of the host; scores and bytes are not.
+    portable = {
+        name: value
+        for name, value in record.metrics.items()
+        if measured_here or not name.startswith(names.COST_PREFIX) or name == names.STORAGE_MB
+    }
+    found = Candidate(version, portable, serves)
+    if version.tags.get(names.WITHDRAWN) and not serves:
+        return replace(found, refusal=f"taken back {version.tags[names.WITHDRAWN]}")
+    try:
+        content, predicted = _predict(version, corpus)
+    except Exception as error:  # whatever is wrong with it, it must not serve
+        _log.debug("version %d cannot be used", version.number, exc_info=True)
+        return replace(found, refusal=f"its bundle cannot be used: {store.one_line(error)}")
+    value = score(corpus.task, corpus.labels, corpus.gold(SPLIT), predicted)[corpus.main_metric]
+    return replace(found, content=content, predicted=predicted, score=value)
+
+
+def _predict(version: Version, corpus: Corpus) -> tuple[str, Gold]:
+    """What a version's files are, and the labels that it gives to the validation data."""
+    predictor = Predictor.load(registry.download_bundle(version.uri))
+    info = predictor.info
+    if info.task != corpus.task or set(info.labels) != set(corpus.labels):
+        raise UserError(
+            f"it predicts {', '.join(info.labels)} ({info.task}), but {corpus.name} has now "
+            f"{', '.join(corpus.labels)} ({corpus.task})"
+        )
+    return fingerprint(info.files), predicted_labels(predictor, corpus.inputs(SPLIT))
+
+
+def _work(one: Candidate, corpus: Corpus, here: str | None, threads: int) -> str:
+    """Names a measurement: these files, asked these texts, on this kind of host."""
+    return fingerprint("measure", one.content, corpus.fingerprint, here, threads)

@@ -1,0 +1,76 @@
+"""What a version's card in the registry says of its promotions, in Markdown."""
+
+import re
+from collections.abc import Mapping
+
+from kdops.tracking import names
+from kdops.tracking.registry import LONGEST_DESCRIPTION
+
+_CHAMPION = "\n\n## Champion\n\n"
+_FORMER_CHAMPION = "\n\n## Former champion\n\n"
+_NOTE = re.compile(f"{_CHAMPION}|{_FORMER_CHAMPION}")
+_SHORTENED = "\n..."
+_UNITS = {names.LATENCY_P95_MS: "ms", names.RAM_PEAK_MB: "MB", names.STORAGE_MB: "MB"}
+
+
+def with_promotion(
+    card: str, tags: Mapping[str, object], numbers: Mapping[str, float], lost: Mapping[str, float]
+) -> str:
+    """A card that says, below everything else, since when, by whom and why its version is the champion.
+
+    Args:
+        card: The description so far; what it says of an earlier promotion is replaced, and what of it leaves no room
+            for the note in MLflow's database is cut.
+        tags: The tags of the promotion.
+        numbers: The version's own figures.
+        lost: Those of the champion that it replaced.
+    """
+    over = tags[names.PROMOTED_OVER]
+    lines = [f"Since {tags[names.PROMOTED_AT]}, {_promoted(tags)}"]
+    if lost:
+        lines += ["", f"| | this version | version {over} |", "|---|---:|---:|"]
+        lines += [f"| {name} | {_cell(name, numbers)} | {_cell(name, lost)} |" for name in {**numbers, **lost}]
+    return _with_note(card, _CHAMPION + "\n".join(lines))
+
+
+def with_replacement(card: str, tags: Mapping[str, object], successor: int, promotion: Mapping[str, object]) -> str:
+    """A card that says, in place of that its version is the champion, until when it was and what serves instead.
+
+    Args:
+        card: The description so far.
+        tags: The version's own tags; without those of a promotion somebody made it champion by other means.
+        successor: The number of the version that replaced it.
+        promotion: The tags of that promotion.
+    """
+    since = f"From {tags[names.PROMOTED_AT]} until " if names.PROMOTED_AT in tags else "Until "
+    how = f", {_promoted(tags)}" if names.PROMOTED_AT in tags else ""
+    replaced = f"Replaced by version {successor}, {_promoted(promotion, over=False)}"
+    return _with_note(card, f"{_FORMER_CHAMPION}{since}{promotion[names.PROMOTED_AT]}{how}\n\n{replaced}")
+
+
+def without_promotion(card: str) -> str:
+    """A card without what it says of a promotion."""
+    return _NOTE.split(card)[0]
+
+
+def says_champion(card: str) -> bool:
+    """Whether a card says that its version is the champion."""
+    return _CHAMPION in card
+
+
+def _promoted(tags: Mapping[str, object], *, over: bool = True) -> str:
+    number = tags[names.PROMOTED_OVER]
+    replaced = f" over version {number}" if over and number != "none" else ""
+    return f"promoted by {tags[names.PROMOTED_BY]}{replaced}: {tags[names.PROMOTION_REASON]}"
+
+
+def _with_note(card: str, note: str) -> str:
+    """A card with a note below it; where both are too long for MLflow's database the card gives way."""
+    card, room = without_promotion(card), LONGEST_DESCRIPTION - len(note)
+    if len(card) > room:
+        card = card[: max(0, room - len(_SHORTENED))] + _SHORTENED
+    return card + note
+
+
+def _cell(name: str, values: Mapping[str, float]) -> str:
+    return f"{values[name]:.4g} {_UNITS.get(name, '')}".strip() if name in values else "-"

@@ -1,0 +1,185 @@
+"""Which candidate of a promotion wins: the best on the validation data, or of its equals the cheapest."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from kdops.data.corpus import Corpus
+from kdops.errors import UserError
+from kdops.metrics import BootstrapResult, paired_bootstrap
+from kdops.steps.promote.candidates import COSTS, SPLIT, Candidate, Limit, cheapest, with_costs
+from kdops.steps.tables import aligned
+from kdops.tracking import names
+from kdops.tracking.registry import Version
+
+_COLUMNS = (
+    (names.F1_RETAINED, "F1 retained", ".3f"),
+    (names.LATENCY_P95_MS, "p95, ms", ".3f"),
+    (names.RAM_PEAK_MB, "RAM, MB", ".0f"),
+    (names.STORAGE_MB, "storage, MB", ".1f"),
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, and why.
+
+    Attributes:
+        approved: The proposed version should serve in the champion's place.
+        promoted: It does now: the alias was moved. Never in a dry run.
+        proposed: The best version, which may be the champion; None when none holds the limits.
+        champion: The version that served before, None when there was none.
+        reason: One sentence.
+        candidates: All versions that were looked at; none when going back.
+        limits: The limits that were on.
+        main_metric: What scores are compared by.
+    """
+
+    approved: bool
+    promoted: bool
+    proposed: Version | None
+    champion: Version | None
+    reason: str
+    candidates: tuple[Candidate, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    main_metric: str = ""
+
+    def __str__(self) -> str:
+        verdict = "promoted" if self.promoted else "would be promoted" if self.approved else "not promoted"
+        said = f"version {self.proposed.number} {verdict}" if self.proposed else "nothing promoted"
+        return "\n".join([*([self.table(), ""] if self.candidates else []), f"{said}: {self.reason}"])
+
+    def table(self) -> str:
+        """Each candidate with its figures, a mark on those that break a limit, and its verdict."""
+        head = ["version", "student", "recipe", f"{SPLIT} {self.main_metric}", *(title for _, title, _ in _COLUMNS)]
+        rows = [[*head, "verdict"], *map(self._row, self.candidates)]
+        # The verdict is the only text of any length, so it stands to the left of its column.
+        width = max(len(row[-1]) for row in rows)
+        return "\n".join(
+            line.rstrip() for line in aligned([[*row[:-1], row[-1].ljust(width)] for row in rows]).split("\n")
+        )
+
+    def _row(self, one: Candidate) -> list[str]:
+        bounds = {limit.metric: limit for limit in self.limits}
+        cells = []
+        for name, _, form in _COLUMNS:
+            value = one.metrics.get(name)
+            mark = "" if name not in bounds else " ok" if bounds[name].holds(value) else " NO"
+            cells.append(("-" if value is None else f"{value:{form}}") + mark)
+        tags = one.version.tags
+        score = "-" if one.score is None else f"{one.score:.4f}"
+        described = [tags.get(names.STUDENT, "-"), tags.get(names.RECIPE, "-"), score, *cells]
+        return [str(one.number), *described, self._verdict(one)]
+
+    def _verdict(self, one: Candidate) -> str:
+        failing = [limit.said_of(one.metrics.get(limit.metric)) for limit in one.failing(self.limits)]
+        wins = self.proposed is not None and one.number == self.proposed.number
+        words = ["champion"] if one.serves else []
+        words += [one.refusal] if one.refusal else failing or (["best"] if wins else ["passes"])
+        return "; ".join(words)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a contest ends.
+
+    Attributes:
+        winner: The candidate that is proposed, which may be the champion; None when none holds the limits.
+        approved: It should serve in the champion's place.
+        reason: One sentence.
+    """
+
+    winner: Candidate | None
+    approved: bool
+    reason: str
+
+
+class Contest:
+    """The candidates, compared with one another; costs that turn out to be needed are measured on the way."""
+
+    def __init__(self, corpus: Corpus, found: Iterable[Candidate], limits: Sequence[Limit], threads: int) -> None:
+        self.corpus, self.limits, self.threads = corpus, limits, threads
+        self._found = {one.number: one for one in found}
+        if any(limit.metric in COSTS for limit in limits):
+            self._measure(self.candidates)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All of them, by number, as they are known by now."""
+        return tuple(self._found.values())
+
+    def refuse(self, one: Candidate, reason: str) -> None:
+        """Leave a candidate out of the running."""
+        self._found[one.number] = replace(one, refusal=reason)
+
+    def outcome(self) -> Outcome:
+        """Of the best and its equals the cheapest that may replace the champion; where none may, the cheapest of all.
+
+        To be equal to the best is not to be better than the champion: of three, the middle one may be equal to both of
+        the others, while these are not equal.
+
+        Raises:
+            UserError: There is a champion that cannot be compared with.
+        """
+        equals = self._equals()
+        if not equals:
+            return Outcome(None, False, "no version can be used and holds all limits")
+        verdicts = {one.number: self._against_champion(one) for one in equals}
+        able = [one for one in equals if verdicts[one.number][0]] or equals
+        winner = able[0] if len(able) == 1 else cheapest(able)
+        return Outcome(winner, *verdicts[winner.number])
+
+    def _equals(self) -> list[Candidate]:
+        """Of those that can be used and hold all limits the best, and those that are not clearly worse."""
+        passing = [one for one in self.candidates if not one.refusal and not one.failing(self.limits)]
+        if not passing:
+            return []
+        best = max(passing, key=lambda one: (one.score, one.number))
+        tied = [one for one in passing if one is best or self._compare(best, one).low <= 0]
+        return tied if len(tied) == 1 else self._measure(tied)
+
+    def _against_champion(self, winner: Candidate) -> tuple[bool, str]:
+        """Whether a candidate should serve in the champion's place, and why."""
+        champion = next((one for one in self.candidates if one.serves), None)
+        if winner.serves:
+            return False, "it is the champion already and nothing else is better, there is nothing to do"
+        if champion is None:
+            return True, f"all limits hold and there was no champion; {self._standing(winner)}"
+        beyond = champion.beyond(self.limits)
+        if beyond:
+            said = "; ".join(limit.said_of(champion.metrics[limit.metric]) for limit in beyond)
+            return True, f"all limits hold, which champion version {champion.number} does not: {said}"
+        if champion.refusal:
+            raise UserError(
+                f"champion version {champion.number} of {champion.version.model} cannot be compared with: "
+                f"{champion.refusal} (remove the alias {names.CHAMPION!r} from it to promote without a comparison)"
+            )
+        result = self._compare(winner, champion)
+        numbers = (
+            f"{SPLIT} {self.corpus.main_metric} {result.difference:+.4f} "
+            f"(95 % between {result.low:+.4f} and {result.high:+.4f}) against champion version {champion.number}"
+        )
+        if result.low > 0:
+            return True, f"better: {numbers}"
+        if result.high < 0:
+            return False, f"worse: {numbers}"
+        pair = self._measure([winner, champion])
+        cheaper = not cheapest(pair).serves
+        costs = ", ".join(f"{name} {pair[0].metrics[name]:.4g} against {pair[1].metrics[name]:.4g}" for name in COSTS)
+        return cheaper, f"no clear difference: {numbers}; {'cheaper' if cheaper else 'not cheaper'}: {costs}"
+
+    def _measure(self, some: Sequence[Candidate]) -> list[Candidate]:
+        measured = with_costs(some, self.corpus, self.threads)
+        self._found |= {one.number: one for one in measured}
+        return measured
+
+    def _compare(self, first: Candidate, second: Candidate) -> BootstrapResult:
+        corpus = self.corpus
+        return paired_bootstrap(corpus.task, corpus.labels, corpus.gold(SPLIT), first.predicted, second.predicted)
+
+    def _standing(self, winner: Candidate) -> str:
+        rank = (
+            "the only version"
+            if len(self._found) == 1
+            else f"of {len(self._found)} versions the best, or its cheapest equal"
+        )
+        return f"{rank}, {SPLIT} {self.corpus.main_metric} {winner.score:.4f}"

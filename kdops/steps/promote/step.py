@@ -1,0 +1,198 @@
+"""`promote`: of all registered versions of a dataset, lets the best within the limits serve; or goes back."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pydantic import Field
+
+from kdops.errors import UserError
+from kdops.steps.promote.candidates import COSTS, Limit, candidates
+from kdops.steps.promote.cards import says_champion, with_promotion, with_replacement, without_promotion
+from kdops.steps.promote.contest import Contest, Decision
+from kdops.steps.setup import DataConfig
+from kdops.tracking import champion as serving
+from kdops.tracking import names, registry, runs
+from kdops.tracking.champion import Words
+from kdops.tracking.names import Role
+from kdops.tracking.registry import Version
+
+_PROMOTION_TAGS = (
+    names.PROMOTED_OVER,
+    names.PROMOTED_AT,
+    names.PROMOTED_BY,
+    names.PROMOTION_REASON,
+    names.PROMOTION_RUN,
+)
+
+
+class PromoteConfig(DataConfig):
+    """What to promote and within which limits; a limit that is None is off."""
+
+    min_f1_retained: float | None = Field(default=None, gt=0, le=2)
+    max_latency_p95_ms: float | None = Field(default=None, gt=0)
+    max_ram_mb: float | None = Field(default=None, gt=0)
+    max_storage_mb: float | None = Field(default=None, gt=0)
+    threads: int = Field(default=1, ge=1)
+    reason: str | None = None
+    rollback: bool = False
+    dry_run: bool = False
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits that are on."""
+        bounds = [
+            (names.F1_RETAINED, self.min_f1_retained, True),
+            (names.LATENCY_P95_MS, self.max_latency_p95_ms, False),
+            (names.RAM_PEAK_MB, self.max_ram_mb, False),
+            (names.STORAGE_MB, self.max_storage_mb, False),
+        ]
+        return tuple(Limit(metric, bound, at_least) for metric, bound, at_least in bounds if bound is not None)
+
+
+def promote(config: PromoteConfig) -> Decision:
+    """Decide which version of a dataset's model serves, and unless in a dry run make it so.
+
+    Going back takes the registry alone: the data need not be there any more.
+
+    Raises:
+        UserError: No such dataset, nothing registered for it, a champion that cannot be compared with, nothing to go
+            back to, or somebody else moved the champion meanwhile.
+    """
+    runs.connect()
+    with runs.tracked(Role.PROMOTE, f"promote {config.dataset}", config=config.model_dump()) as run:
+        name = config.corpus_name
+        run.tags({names.DATASET: name})
+        before = registry.find_version(name, names.CHAMPION)
+        decision = _back(name, before) if config.rollback else _decide(config, before, run)
+        if config.reason:
+            decision = replace(decision, reason=f"{decision.reason}; {config.reason}")
+        if decision.approved and not config.dry_run:
+            _carry_out(decision, name, run, rollback=config.rollback)
+            decision = replace(decision, promoted=True)
+        run.text(f"{decision}\n", "decision.txt")
+        run.tags(
+            {
+                names.PROMOTED: str(decision.promoted).lower(),
+                names.PROMOTION_REASON: decision.reason,
+                names.PROPOSED_VERSION: decision.proposed.number if decision.proposed else "none",
+                names.CHAMPION_VERSION: before.number if before else "none",
+            }
+        )
+    return decision
+
+
+def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Decision:
+    corpus = config.corpus()
+    run.tags({names.TASK: corpus.task})
+    found = candidates(corpus, champion=before.number if before else None, threads=config.threads)
+    if not found:
+        raise UserError(
+            f"nothing to promote: {names.registered_model_name(corpus.name)} has no version; "
+            f"`distill` with dataset={config.dataset} registers one"
+        )
+    contest = Contest(corpus, found, config.limits, config.threads)
+    outcome = contest.outcome()
+    while outcome.winner and outcome.approved:
+        try:
+            registry.try_out(outcome.winner.version)
+            break
+        except UserError as error:
+            contest.refuse(outcome.winner, str(error))
+            outcome = contest.outcome()
+    return Decision(
+        approved=outcome.approved,
+        promoted=False,
+        proposed=outcome.winner.version if outcome.winner else None,
+        champion=before,
+        reason=outcome.reason,
+        candidates=contest.candidates,
+        limits=config.limits,
+        main_metric=corpus.main_metric,
+    )
+
+
+def _back(corpus_name: str, before: Version | None) -> Decision:
+    """Going back to the previous champion, if it still serves."""
+    model = names.registered_model_name(corpus_name)
+    previous = registry.find_version(corpus_name, names.PREVIOUS_CHAMPION)
+    if before is None or previous is None:
+        lacking = names.CHAMPION if before is None else names.PREVIOUS_CHAMPION
+        raise UserError(f"nothing to go back to: {model} has no version with the alias {lacking!r}")
+    if previous.number == before.number:
+        raise UserError(f"nothing to go back to: version {before.number} of {model} is the previous champion too")
+    registry.try_out(previous)
+    return Decision(
+        approved=True,
+        promoted=False,
+        proposed=previous,
+        champion=before,
+        reason=f"rollback from version {before.number}",
+        main_metric=previous.tags.get(names.MAIN_METRIC, ""),
+    )
+
+
+def _carry_out(decision: Decision, corpus_name: str, run: runs.Run, *, rollback: bool) -> None:
+    """Move the alias, and say on both versions when, by whom and why; the winner keeps the loser's numbers."""
+    to, before = decision.proposed, decision.champion
+    assert to is not None
+    lost = _numbers(decision, before) if before else {}
+    promotion: dict[str, object] = {
+        names.PROMOTED_OVER: before.number if before else "none",
+        names.PROMOTED_AT: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        names.PROMOTED_BY: runs.user(),
+        names.PROMOTION_REASON: decision.reason,
+        names.PROMOTION_RUN: run.run_id,
+        **{names.REPLACED_PREFIX + name: f"{value:.6g}" for name, value in lost.items()},
+    }
+    # Whatever it says of an earlier time as champion, or of how that ended.
+    stale = {**_no_promotion(to), names.REPLACED_BY: None, names.WITHDRAWN: None}
+    description = with_promotion(to.description, promotion, _numbers(decision, to), lost)
+    others = _mistaken(decision, corpus_name)
+    if before:
+        others.append(_farewell(before, to, promotion, rollback=rollback))
+    serving.move(to, expected=before, tags=stale | promotion, description=description, others=others)
+
+
+def _farewell(before: Version, to: Version, promotion: Mapping[str, object], *, rollback: bool) -> Words:
+    """What a champion says once it is replaced."""
+    withdrawn = None
+    if rollback:
+        # So that the next promotion does not choose it again, for the scores that it was chosen for before.
+        at, by, reason = (promotion[name] for name in (names.PROMOTED_AT, names.PROMOTED_BY, names.PROMOTION_REASON))
+        withdrawn = f"{at} by {by}: {reason}"
+    card = with_replacement(before.description, before.tags, to.number, promotion)
+    return Words(before, {names.REPLACED_BY: to.number, names.WITHDRAWN: withdrawn}, card)
+
+
+def _mistaken(decision: Decision, corpus_name: str) -> list[Words]:
+    """What those say from now on that call themselves champion and are not.
+
+    A promotion that was cut off before it moved the alias leaves such a version, or somebody who moves it by hand.
+    """
+    right = [version.number for version in (decision.proposed, decision.champion) if version]
+    return [
+        Words(
+            version,
+            # One that was replaced has been the champion, and may say so.
+            {} if names.REPLACED_BY in version.tags else _no_promotion(version),
+            without_promotion(version.description),
+        )
+        for version in registry.versions(corpus_name)
+        if version.number not in right and says_champion(version.description)
+    ]
+
+
+def _no_promotion(version: Version) -> dict[str, object]:
+    """What takes away the tags of a promotion."""
+    return {name: None for name in version.tags if name in _PROMOTION_TAGS or name.startswith(names.REPLACED_PREFIX)}
+
+
+def _numbers(decision: Decision, version: Version) -> dict[str, float]:
+    """The figures of a version that decide: as this decision saw them, else as they were registered."""
+    seen: Mapping[str, float] = registry.record(version).metrics
+    for one in decision.candidates:
+        if one.number == version.number:
+            seen = {**seen, **one.metrics}
+    scores = (names.VALIDATION_PREFIX + decision.main_metric, names.TEST_PREFIX + decision.main_metric)
+    return {name: seen[name] for name in (*scores, names.F1_RETAINED, *COSTS) if name in seen}

@@ -1,0 +1,170 @@
+"""Tune a student, export the best trial, prove the export: with distillation and without, all the same."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+
+from kdops.data.corpus import Corpus
+from kdops.data.unlabeled import Unlabeled
+from kdops.deploy.bundle import FP32, write_bundle
+from kdops.deploy.parity import Parity, check_parity
+from kdops.deploy.predictor import BundleInfo, Predictor
+from kdops.fingerprint import fingerprint
+from kdops.models.students import parameter_counts
+from kdops.steps.student.init import student_init
+from kdops.steps.student.inputs import StudentInputs, inputs_fingerprint
+from kdops.steps.student.tuning import Budget, tuned_student
+from kdops.steps.teacher.result import TeacherKeys
+from kdops.tracking.recorder import Recorder
+from kdops.training.recipes import Recipe
+from kdops.workspace import STUDIES, Piece
+
+BUNDLE = "bundle"
+"""The folder of a student's fp32 bundle, in the workspace and in its run."""
+
+_NOT_COMPUTED = ("trials", "storage", "workers", "force")
+"""What of a budget does not change what a trial of it computes."""
+
+
+@dataclass(frozen=True)
+class StudentFacts:
+    """What is known of a tuned student whose fp32 bundle says what it says.
+
+    Attributes:
+        student: which one.
+        recipe: what it learned from.
+        study: its Optuna study.
+        best_trial: the number of the trial that it is.
+        best_value: the validation score of that trial.
+        best_parameters: what that trial chose, by name.
+        parameters: weights in all.
+        parameters_without_embeddings: those outside the table of token embeddings.
+        vocabulary_size: tokens that it knows.
+        unlabeled_texts: texts without labels that it learned from.
+        logits_computed: texts that went through the teacher for it; the others were known.
+        embedding_coverage: share of the tokens that the user's vector file holds; None without such a file.
+        parity: how far its bundle is from it.
+    """
+
+    student: str
+    recipe: str
+    study: str
+    best_trial: int
+    best_value: float
+    best_parameters: Mapping[str, float | str]
+    parameters: int
+    parameters_without_embeddings: int
+    vocabulary_size: int
+    unlabeled_texts: int
+    logits_computed: int
+    embedding_coverage: float | None
+    parity: Parity
+
+    def metrics(self) -> dict[str, float]:
+        """Its sizes, by the names that they are logged by."""
+        sizes: dict[str, float] = {
+            "parameters": self.parameters,
+            "parameters_without_embeddings": self.parameters_without_embeddings,
+            "vocabulary_size": self.vocabulary_size,
+            "unlabeled_texts": self.unlabeled_texts,
+            "teacher_logits_computed": self.logits_computed,
+        }
+        coverage = self.embedding_coverage
+        return sizes if coverage is None else sizes | {"embedding_coverage": coverage}
+
+
+def student_fingerprint(
+    corpus: Corpus,
+    teacher: TeacherKeys,
+    recipe: Recipe,
+    unlabeled: Unlabeled | None,
+    budget: Budget,
+    max_length: int,
+) -> str:
+    """What names a tuned student, whether it is there or not."""
+    inputs = inputs_fingerprint(corpus, teacher, recipe, unlabeled, max_length)
+    return fingerprint(study_fingerprint(inputs, teacher, budget), budget.trials)
+
+
+def study_fingerprint(inputs: str, teacher: TeacherKeys, budget: Budget) -> str:
+    """What names a study: all but the number of trials, which may grow, and where and by how many it is done.
+
+    Args:
+        inputs: the fingerprint of the student's inputs.
+        teacher: what stands for the teacher.
+        budget: what may be spent.
+    """
+    kept = {key: value for key, value in asdict(budget).items() if key not in _NOT_COMPUTED}
+    if budget.init == "teacher":
+        # Without distillation its weights are no part of the inputs.
+        kept["init"] = teacher.work
+    return fingerprint(STUDIES.version, inputs, kept)
+
+
+def finish_student(
+    inputs: StudentInputs, budget: Budget, folder: Path, recorder: Recorder, run_id: str
+) -> StudentFacts:
+    """Tune a student, and write its fp32 bundle once that is known to say what the student says.
+
+    Args:
+        inputs: what it is made from.
+        budget: what may be spent.
+        folder: gets the bundle.
+        recorder: where the runs of its trials go.
+        run_id: the open run that these belong to.
+
+    Raises:
+        RuntimeError: if the exported graph does not say what the trained student says.
+    """
+    name = f"{inputs.corpus.name}-{budget.student}-{inputs.recipe.name}-"
+    name += study_fingerprint(inputs.fingerprint, inputs.teacher.keys, budget)
+    with Piece(STUDIES, name).locked() as study:
+        study.mkdir(exist_ok=True)
+        from_teacher = budget.init == "teacher"
+        init = student_init(budget.student, inputs, from_teacher=from_teacher, seed=budget.seed, folder=study)
+        student, best = tuned_student(init, budget, name, study, recorder, run_id)
+    info = _info(inputs, budget, best, name)
+    bundle = write_bundle(folder / BUNDLE, model=student, tokenizer=inputs.vocabulary.tokenizer, info=info)
+    corpus = inputs.corpus
+    parity = check_parity(student, Predictor.load(bundle), corpus.inputs("validation"), corpus.gold("validation"))
+    if not parity.passed:
+        raise RuntimeError(f"the ONNX bundle does not match the trained student and is not registered: {parity.reason}")
+    total, outside = parameter_counts(student)
+    assert best.value is not None
+    return StudentFacts(
+        student=budget.student,
+        recipe=inputs.recipe.name,
+        study=name,
+        best_trial=best.number,
+        best_value=best.value,
+        best_parameters=best.params,
+        parameters=total,
+        parameters_without_embeddings=outside,
+        vocabulary_size=inputs.vocabulary.size,
+        unlabeled_texts=inputs.unlabeled_texts,
+        logits_computed=inputs.logits_computed,
+        embedding_coverage=init.coverage,
+        parity=parity,
+    )
+
+
+def _info(inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: str) -> BundleInfo:
+    corpus = inputs.corpus
+    assert best.value is not None
+    return BundleInfo(
+        task=corpus.task,
+        labels=corpus.labels,
+        max_length=inputs.max_length,
+        pad_id=inputs.pad_id,
+        student=budget.student,
+        dataset=corpus.name,
+        licence=corpus.licence,
+        teacher=inputs.teacher.facts.source,
+        recipe=inputs.recipe.name,
+        precision=FP32,
+        main_metric=corpus.main_metric,
+        main_metric_value=best.value,
+        fingerprint=study_name.rpartition("-")[2],
+    )

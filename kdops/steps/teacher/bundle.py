@@ -1,0 +1,88 @@
+"""The teacher in the form that students are compared with: an ONNX bundle, made once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kdops.data.corpus import Corpus
+from kdops.deploy.bundle import FP32, write_bundle
+from kdops.deploy.parity import Parity, check_parity
+from kdops.deploy.predictor import FORMAT_VERSION, BundleInfo, Predictor
+from kdops.errors import UserError
+from kdops.models.teacher import Teacher, load_teacher
+from kdops.steps.teacher.result import TeacherFacts, TrainedTeacher
+from kdops.steps.teacher.step import ARTIFACT
+from kdops.tracking.recorder import Recorder
+from kdops.workspace import RESULT_FILE, TEACHER_BUNDLES, Piece, find_or_make, load_result, save_result
+
+_BUNDLE = "bundle"
+
+
+@dataclass(frozen=True)
+class TeacherBundle:
+    """A teacher's fp32 bundle on this machine, and how far it is from the teacher."""
+
+    path: Path
+    parity: Parity
+
+
+def teacher_bundle(teacher: TrainedTeacher, corpus: Corpus) -> TeacherBundle:
+    """The bundle of a trained teacher.
+
+    Raises:
+        RuntimeError: if it does not say what the teacher says.
+    """
+    return _bundle(teacher.facts, lambda: teacher.model, corpus)
+
+
+def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> TeacherBundle:
+    """The bundle of the teacher that a finished run made.
+
+    Raises:
+        UserError: if that run keeps no teacher.
+    """
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if not recorder.fetch(run_id, RESULT_FILE, folder / RESULT_FILE):
+            raise UserError(f"run {run_id} keeps no teacher")
+        facts = load_result(folder, TeacherFacts)
+
+        def load() -> Teacher:
+            if not recorder.fetch(run_id, ARTIFACT, folder / ARTIFACT):
+                raise UserError(f"run {run_id} keeps no teacher")
+            return load_teacher(str(folder / ARTIFACT), facts.task, facts.labels)
+
+        return _bundle(facts, load, corpus)
+
+
+def _bundle(facts: TeacherFacts, load: Callable[[], Teacher], corpus: Corpus) -> TeacherBundle:
+    # One of an older format is made again: it may be slower than it need be.
+    piece = Piece(TEACHER_BUNDLES, f"{facts.weights}-{facts.max_length}-f{FORMAT_VERSION}")
+    folder = find_or_make(piece, lambda to: _write(to, facts, load(), corpus))
+    return TeacherBundle(folder / _BUNDLE, load_result(folder, Parity))
+
+
+def _write(folder: Path, facts: TeacherFacts, teacher: Teacher, corpus: Corpus) -> None:
+    info = BundleInfo(
+        task=corpus.task,
+        labels=corpus.labels,
+        max_length=facts.max_length,
+        pad_id=teacher.pad_id,
+        student="teacher",
+        dataset=corpus.name,
+        licence=corpus.licence,
+        teacher=facts.source,
+        recipe="fine-tuned",
+        precision=FP32,
+        main_metric=corpus.main_metric,
+        main_metric_value=facts.scores.validation[corpus.main_metric],
+        fingerprint=facts.weights,
+    )
+    write_bundle(folder / _BUNDLE, model=teacher.model, tokenizer=teacher.tokenizer, info=info)
+    inputs, gold = corpus.inputs("validation"), corpus.gold("validation")
+    # With a BERT-base about two minutes on one core, once a teacher: little beside its training and its logits.
+    parity = check_parity(teacher.model, Predictor.load(folder / _BUNDLE), inputs, gold)
+    if not parity.passed:
+        raise RuntimeError(f"the teacher's ONNX bundle does not match the teacher: {parity.reason}")
+    save_result(folder, parity)

@@ -1,0 +1,98 @@
+"""What training a teacher gives."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from kdops.models.teacher import SCRATCH, Teacher, load_teacher, load_tokenizer, teacher_identity
+from kdops.task import Task
+from kdops.tracking.recorder import score_metrics
+from kdops.training.loop import Fit
+from kdops.training.scoring import ModelScores
+from kdops.workspace import load_result
+
+MODEL = "model"
+"""The folder of a trained teacher's weights and tokenizer, in Hugging Face form."""
+
+
+@dataclass(frozen=True)
+class TeacherKeys:
+    """What stands for a teacher in the keys of its students' work, whether it is trained yet or not.
+
+    Attributes:
+        work: for the trained teacher.
+        tokenizer: for its tokenizer alone.
+    """
+
+    work: str
+    tokenizer: str
+
+    @classmethod
+    def of(cls, work: str, source: str) -> "TeacherKeys":
+        """The keys of a teacher that starts from `source`; one from scratch has a tokenizer of its own."""
+        return cls(work, work if source == SCRATCH else teacher_identity(source))
+
+
+@dataclass(frozen=True)
+class TeacherFacts:
+    """All that is kept of a trained teacher beside its files.
+
+    Attributes:
+        source: what it started from.
+        weights: stands for its weights and tokenizer.
+        task: what it predicts.
+        labels: in the order of its classes.
+        max_length: tokens that it was trained to read.
+        pad_id: its padding token.
+        scores: of the validation and the test split.
+        fit: how training went.
+    """
+
+    source: str
+    weights: str
+    task: Task
+    labels: tuple[str, ...]
+    max_length: int
+    pad_id: int
+    scores: ModelScores
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class TrainedTeacher:
+    """A trained teacher on this machine; its weights are loaded when somebody asks for them.
+
+    Attributes:
+        folder: where its files are.
+        keys: what stands for it.
+        facts: what is known of it.
+        run_id: the run that trained it; empty where nothing is recorded.
+        reused: whether it was there already.
+    """
+
+    folder: Path
+    keys: TeacherKeys
+    facts: TeacherFacts
+    run_id: str
+    reused: bool
+
+    @classmethod
+    def load(cls, folder: Path, keys: TeacherKeys, run_id: str, *, reused: bool) -> "TrainedTeacher":
+        """The teacher whose files are in a folder of the workspace."""
+        return cls(folder, keys, load_result(folder, TeacherFacts), run_id, reused)
+
+    @cached_property
+    def model(self) -> Teacher:
+        """Its weights and its tokenizer, on the CPU."""
+        return load_teacher(str(self.folder / MODEL), self.facts.task, self.facts.labels)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer, without its weights."""
+        return load_tokenizer(self.folder / MODEL)
+
+    def __str__(self) -> str:
+        lines = [f"{name:24} {value:.4f}" for name, value in sorted(score_metrics(self.facts.scores).items())]
+        return "\n".join([*lines, f"run: {self.run_id}{' (reused)' if self.reused else ''}"])

@@ -1,0 +1,149 @@
+"""Fine-tune a teacher for a data set, or find the one that was."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+
+from kdops.data.corpus import Corpus
+from kdops.data.unlabeled import Unlabeled
+from kdops.fingerprint import fingerprint
+from kdops.models.teacher import SCRATCH, check_teacher, teacher_identity
+from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags
+from kdops.steps.teacher.config import TeacherConfig
+from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
+from kdops.steps.teacher.training import Order, help_training, train
+from kdops.tracking import names
+from kdops.tracking.names import Role
+from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording, score_metrics
+from kdops.training import devices
+from kdops.workspace import RESULT_FILE, TEACHERS, Piece, load_result
+
+logger = logging.getLogger(__name__)
+
+ARTIFACT = "teacher"
+"""The folder of a teacher's run that holds its weights and tokenizer."""
+
+CallHelpers = Callable[[Order], None]
+
+
+def _alone(order: Order) -> None:
+    """There are no other processes to call."""
+
+
+def train_teacher(config: TeacherConfig, recorder: Recorder | None = None) -> TrainedTeacher | None:
+    """Fine-tune a teacher and record it; one that is finished is found and reused unless `force`.
+
+    Of several processes that `accelerate launch` started, the main one does that; the others give None when they have
+    helped it to train.
+
+    Args:
+        config: the parameters.
+        recorder: where its run goes; None: to MLflow.
+
+    Raises:
+        UserError: for anything wrong with the data, the teacher or the tracking server, before any training.
+    """
+    with devices.together() as state:
+        if not state.is_main_process:
+            order = devices.wait_for_call()
+            if isinstance(order, Order):
+                help_training(order)
+            return None
+        with devices.helpers() as call:
+            return _train_or_find(config, recorder or MlflowRecorder(), call)
+
+
+def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: CallHelpers) -> TrainedTeacher:
+    recorder.connect()
+    checked = checked_corpus(config)
+    corpus = checked.corpus
+    source = config.source(corpus)
+    check_teacher(source)
+    unlabeled = config.unlabeled_texts(corpus, wanted=source == SCRATCH)
+    teacher = teacher_for(checked, unlabeled, config, recorder, call_helpers)
+    if teacher.reused:
+        name = f"teacher {corpus.name} (reused)"
+        with recorder.opened(Role.TEACHER, name, tags=identifying_tags(corpus)) as record:
+            record.tags({names.REUSED_RUN: teacher.run_id})
+            record.metrics(score_metrics(teacher.facts.scores))
+    return teacher
+
+
+def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig) -> TeacherKeys:
+    """What stands for the teacher of these parameters, trained or not.
+
+    Args:
+        corpus: the data.
+        unlabeled: texts without labels, which only a teacher from scratch reads.
+        config: how it is trained.
+    """
+    source = config.source(corpus)
+    read = unlabeled.fingerprint if unlabeled and source == SCRATCH else ""
+    loop = asdict(config.loop(source))
+    work = fingerprint(corpus.fingerprint, teacher_identity(source), read, loop, config.max_length)
+    return TeacherKeys.of(work, source)
+
+
+def teacher_for(
+    checked: CheckedCorpus,
+    unlabeled: Unlabeled | None,
+    config: TeacherConfig,
+    recorder: Recorder,
+    call_helpers: CallHelpers = _alone,
+) -> TrainedTeacher:
+    """The teacher of a data set: found, or trained in a run of its own.
+
+    Args:
+        checked: the data.
+        unlabeled: texts without labels; only a teacher from scratch reads them, for its vocabulary.
+        config: how to train.
+        recorder: where its run goes, if it has none there yet.
+        call_helpers: tells the other processes what to train, where there are any.
+    """
+    corpus = checked.corpus
+    keys = teacher_keys(corpus, unlabeled, config)
+    piece = Piece(TEACHERS, keys.work)
+    with piece.locked():
+        run_id = None if config.force else recorder.finished(Role.TEACHER, keys.work)
+
+        def fetch(folder: Path) -> bool:
+            return run_id is not None and _fetch(recorder, run_id, folder)
+
+        folder = None if config.force else piece.find(fetch)
+        reused = folder is not None
+        if folder is None or run_id is None:
+            with _run_of(recorder, checked, config, keys.work) as record:
+                if folder is None:
+                    folder = piece.make(lambda to: train(record, corpus, unlabeled, config, to, piece, call_helpers))
+                _record(record, checked, folder)
+                run_id = record.run_id
+        else:
+            logger.info("teacher: reusing run %s", run_id)
+    return TrainedTeacher.load(folder, keys, run_id, reused=reused)
+
+
+def _run_of(
+    recorder: Recorder, checked: CheckedCorpus, config: TeacherConfig, work: str
+) -> AbstractContextManager[Recording]:
+    corpus = checked.corpus
+    described = config.model_dump() | {"dataset": corpus.name, names.DATA: config.dataset}
+    described["teacher"] = config.source(corpus)
+    tags = identifying_tags(corpus)
+    return recorder.opened(Role.TEACHER, f"teacher {corpus.name}", fingerprint=work, tags=tags, config=described)
+
+
+def _record(record: Recording, checked: CheckedCorpus, folder: Path) -> None:
+    facts, corpus = load_result(folder, TeacherFacts), checked.corpus
+    record.data(corpus, checked.counts)
+    record.fit(facts.fit, corpus.main_metric)
+    record.scores(corpus, facts.scores)
+    record.folder(folder / MODEL, ARTIFACT)
+    record.file(folder / RESULT_FILE)
+
+
+def _fetch(recorder: Recorder, run_id: str, folder: Path) -> bool:
+    return recorder.fetch(run_id, ARTIFACT, folder / MODEL) and recorder.fetch(
+        run_id, RESULT_FILE, folder / RESULT_FILE
+    )

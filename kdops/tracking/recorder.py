@@ -1,0 +1,279 @@
+"""The recorder: the one writer of runs. Steps hand it what they computed; nothing of that is read back from MLflow."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from kdops.errors import UserError
+from kdops.tracking import artifacts, names, registry, runs, store
+from kdops.tracking.names import Role
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from kdops.data.corpus import Corpus
+    from kdops.deploy.parity import Parity
+    from kdops.measure.cost import Cost
+    from kdops.training.loop import Epoch, Fit
+    from kdops.training.scoring import ModelScores
+
+
+logger = logging.getLogger(__name__)
+
+
+class Recording(runs.Run):
+    """An open run that takes results."""
+
+    def data(self, corpus: "Corpus", counts: Mapping[str, float]) -> None:
+        """The data set that the work reads, and what its checks counted."""
+        self.dataset(corpus)
+        self.metrics(counts)
+
+    def epoch(self, epoch: "Epoch") -> None:
+        """An epoch's losses and validation scores, as the next point of each curve."""
+        losses = names.prefixed(names.EPOCH_LOSS_PREFIX, epoch.losses)
+        self.metrics(losses | names.prefixed(names.EPOCH_SCORE_PREFIX, epoch.scores), epoch.number)
+
+    def fit(self, fit: "Fit", main_metric: str) -> None:
+        """How training went: the best epoch, and the curves as a picture."""
+        from kdops.tracking.figures import curves
+
+        self.metrics({"best_epoch": fit.best_epoch})
+        self.figure(curves(fit.history, main_metric), "curves.png")
+
+    def scores(self, corpus: "Corpus", scores: "ModelScores") -> None:
+        """The final scores, how well each class was told from the others on test, and what was predicted there."""
+        from kdops.metrics import by_class, confusion
+        from kdops.tracking.figures import confusion_matrix
+
+        self.metrics(score_metrics(scores))
+        asked = (corpus.task, corpus.labels, corpus.gold("test"), scores.test_labels)
+        counts = confusion(*asked)
+        self.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
+        told = {"labels": list(corpus.labels), "confusion": counts.tolist(), "classes": by_class(*asked)}
+        self.text(json.dumps(told, ensure_ascii=False), names.BY_CLASS)
+        rows = zip(corpus.gold("test"), scores.test_labels, strict=True)
+        lines = (json.dumps({"gold": gold, "predicted": said}, ensure_ascii=False) for gold, said in rows)
+        self.text("\n".join(lines), names.PREDICTIONS)
+
+    def parity(self, parity: "Parity") -> None:
+        """How far the fp32 bundle is from the trained model."""
+        self.metrics(names.prefixed(names.PARITY_PREFIX, parity.numbers()))
+        self.tags({names.PARITY: "passed" if parity.passed else "failed"})
+
+    def int8_parity(self, parity: "Parity") -> None:
+        """How far the int8 bundle is from the fp32 one."""
+        self.metrics(names.prefixed(names.INT8_PREFIX, parity.numbers()))
+        self.tags({names.INT8: "passed" if parity.passed else "failed"})
+
+
+class Recorder(Protocol):
+    """Where the runs of a step go."""
+
+    def connect(self) -> None:
+        """Make sure that runs can be written.
+
+        Raises:
+            UserError: they cannot.
+        """
+
+    def close_orphans(self) -> None:
+        """Close the runs that dead processes of this machine left open."""
+
+    def opened(
+        self,
+        role: Role,
+        name: str,
+        *,
+        fingerprint: str = "",
+        tags: Mapping[str, object] | None = None,
+        config: Mapping[str, object] | None = None,
+        parent_run_id: str | None = None,
+    ) -> AbstractContextManager[Recording]:
+        """Open a run around a piece of work; see `kdops.tracking.runs.tracked`."""
+
+    def finished(self, role: Role, fingerprint: str) -> str | None:
+        """The newest finished run that did a piece of work; None: there is none."""
+
+    def fetch(self, run_id: str, artifact_path: str, target: Path) -> bool:
+        """Copy what a run logged as a file or folder to this machine; False: it logged none, or no longer has it."""
+
+    @property
+    def reports(self) -> bool:
+        """Whether there are runs to make a report of."""
+
+    def register(
+        self,
+        record: Recording,
+        bundle: Path,
+        corpus_name: str,
+        *,
+        tags: Mapping[str, object],
+        description: str,
+        force: bool,
+    ) -> int | None:
+        """Register a bundle; see `kdops.tracking.registry.register`. None: there is no registry."""
+
+    def version_of(self, run_id: str, corpus_name: str) -> int | None:
+        """The registered version that a finished run made, if it still stands there with its files."""
+
+
+class MlflowRecorder:
+    """Writes to the MLflow tracking store that `MLFLOW_TRACKING_URI` names."""
+
+    reports = True
+
+    def connect(self) -> None:
+        """See `kdops.tracking.runs.connect`."""
+        runs.connect()
+
+    def close_orphans(self) -> None:
+        """See `kdops.tracking.store.close_orphans`."""
+        store.close_orphans()
+
+    def opened(
+        self,
+        role: Role,
+        name: str,
+        *,
+        fingerprint: str = "",
+        tags: Mapping[str, object] | None = None,
+        config: Mapping[str, object] | None = None,
+        parent_run_id: str | None = None,
+    ) -> AbstractContextManager[Recording]:
+        """See `kdops.tracking.runs.tracked`."""
+        opened = runs.tracked(
+            role, name, fingerprint=fingerprint, tags=tags, config=config, parent_run_id=parent_run_id, kind=Recording
+        )
+        return cast(AbstractContextManager[Recording], opened)
+
+    def finished(self, role: Role, fingerprint: str) -> str | None:
+        """See `kdops.tracking.runs.find_finished`."""
+        return runs.find_finished(role, fingerprint)
+
+    def fetch(self, run_id: str, artifact_path: str, target: Path) -> bool:
+        """See `Recorder.fetch`."""
+        try:
+            artifacts.fetch(run_id, artifact_path, target)
+        except UserError as error:
+            logger.warning("%s; it is made again", error)
+            return False
+        return True
+
+    def register(
+        self,
+        record: Recording,
+        bundle: Path,
+        corpus_name: str,
+        *,
+        tags: Mapping[str, object],
+        description: str,
+        force: bool,
+    ) -> int | None:
+        """See `kdops.tracking.registry.register`."""
+        return registry.register(
+            bundle, run=record, corpus_name=corpus_name, tags=tags, description=description, force=force
+        )
+
+    def version_of(self, run_id: str, corpus_name: str) -> int | None:
+        """See `kdops.tracking.registry.version_of`."""
+        return registry.version_of(run_id, corpus_name)
+
+
+class NoRecorder:
+    """Writes nothing anywhere, and needs no MLflow."""
+
+    reports = False
+
+    def connect(self) -> None:
+        """There is nothing to connect to."""
+
+    def close_orphans(self) -> None:
+        """Nothing was ever opened."""
+
+    @contextmanager
+    def opened(
+        self,
+        role: Role,
+        name: str,
+        *,
+        fingerprint: str = "",
+        tags: Mapping[str, object] | None = None,
+        config: Mapping[str, object] | None = None,
+        parent_run_id: str | None = None,
+    ) -> Iterator[Recording]:
+        """A recording that goes nowhere."""
+        yield _Nowhere("")
+
+    def finished(self, role: Role, fingerprint: str) -> str | None:
+        """Nothing was ever recorded."""
+        return None
+
+    def fetch(self, run_id: str, artifact_path: str, target: Path) -> bool:
+        """Nothing was ever recorded."""
+        return False
+
+    def register(
+        self,
+        record: Recording,
+        bundle: Path,
+        corpus_name: str,
+        *,
+        tags: Mapping[str, object],
+        description: str,
+        force: bool,
+    ) -> int | None:
+        """There is no registry."""
+        return None
+
+    def version_of(self, run_id: str, corpus_name: str) -> int | None:
+        """There is no registry."""
+        return None
+
+
+class _Nowhere(Recording):
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        pass
+
+    def params(self, values: Mapping[str, object]) -> None:
+        pass
+
+    def tags(self, values: Mapping[str, object]) -> None:
+        pass
+
+    def folder(self, path: Path, artifact_path: str) -> None:
+        pass
+
+    def file(self, path: Path) -> None:
+        pass
+
+    def figure(self, figure: "Figure", name: str) -> None:
+        pass
+
+    def text(self, text: str, name: str) -> None:
+        pass
+
+    def table(self, rows: "pd.DataFrame", name: str) -> None:
+        pass
+
+    def dataset(self, corpus: "Corpus") -> None:
+        pass
+
+
+def score_metrics(scores: "ModelScores") -> dict[str, float]:
+    """Final scores under the names that they are logged by."""
+    validation = names.prefixed(names.VALIDATION_PREFIX, scores.validation)
+    return validation | names.prefixed(names.TEST_PREFIX, scores.test)
+
+
+def cost_metrics(costs: "Cost", teacher: "Cost") -> dict[str, float]:
+    """A student's costs, its teacher's, and how many times cheaper it is, under the names that they are logged by."""
+    return {
+        **names.prefixed(names.COST_PREFIX, costs.metrics()),
+        **names.prefixed(names.TEACHER_COST_PREFIX, teacher.metrics()),
+        **names.prefixed(names.RATIO_PREFIX, costs.ratios(teacher)),
+    }

@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import pytest
+from distillations import distilled, result
+
+from entrypoints import cli
+from kdops.data.raw import DataOptions
+from kdops.errors import UserError
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.result import DistilledStudent
+from kdops.steps.promote.step import PromoteConfig
+from kdops.steps.setup import DataConfig, TrainingDataConfig
+from kdops.steps.teacher.config import TeacherConfig
+from kdops.training.recipes import RECIPES
+from kdops.workspace import load_result, save_result
+
+# As MLproject passes them, none of them its default.
+EVERY_DATA_PARAMETER = {
+    "dataset": "reviews.csv",
+    "name": "shop",
+    "text_column": "2",
+    "label_column": "mood",
+    "scheme": "iob1",
+    "drop_leaks": "true",
+    "teacher": "scratch",
+    "unlabeled": "augmented",
+    "unlabeled_max": "100",
+    "length_filter": "false",
+}
+
+
+class TestConfig:
+    def test_the_words_of_mlproject_are_read(self) -> None:
+        config = cli.settings(
+            DistillConfig, dataset="smsa", trials="3", learning_rate="2e-5", seed="default", force="true"
+        )
+        assert config == DistillConfig(dataset="smsa", trials=3, learning_rate=2e-5, force=True)
+
+    def test_every_recipe_can_be_asked_for(self) -> None:
+        for recipe in RECIPES:
+            assert cli.settings(DistillConfig, recipe=recipe).recipe == recipe
+        with pytest.raises(UserError, match="choose one of: " + ", ".join(RECIPES)):
+            cli.settings(DistillConfig, recipe="none")
+
+    def test_its_teacher_is_the_one_that_train_teacher_makes(self) -> None:
+        assert DistillConfig().teacher_config == TeacherConfig()
+        config = DistillConfig(dataset="smsa", teacher_epochs=3, learning_rate=1e-5, max_length=64, seed=7, epochs=2)
+        expected = TeacherConfig(dataset="smsa", epochs=3, learning_rate=1e-5, max_length=64, seed=7)
+        assert config.teacher_config == expected
+
+    def test_its_teacher_reads_the_same_data(self) -> None:
+        assert EVERY_DATA_PARAMETER.keys() == TrainingDataConfig.model_fields.keys()
+        config, of_teacher = (cli.settings(kind, **EVERY_DATA_PARAMETER) for kind in (DistillConfig, TeacherConfig))
+        for name, field in TrainingDataConfig.model_fields.items():
+            assert getattr(config, name) == getattr(of_teacher, name) != field.default
+        assert config.teacher_config == of_teacher
+        assert config.options == of_teacher.options
+
+    def test_data_is_promoted_as_it_was_read(self) -> None:
+        data = {name: EVERY_DATA_PARAMETER[name] for name in DataConfig.model_fields}
+        promoted = cli.settings(PromoteConfig, **data)
+        assert promoted.options == cli.settings(DistillConfig, **data).options
+        expected = DataOptions("shop", text_column="2", label_column="mood", scheme="iob1", drop_leaks=True)
+        assert promoted.options == expected
+        # Splits that are made depend on a seed: it must not be the seed of training, which promote does not know.
+        assert DistillConfig(seed=7).options == DistillConfig().options == PromoteConfig().options
+
+    def test_its_budget_is_what_changes_a_student(self) -> None:
+        budget = DistillConfig(student="cnn", init="random", epochs=4, patience=2, batch_size=8, seed=3).budget
+        assert budget.described == {
+            **{"student": "cnn", "init": "random", "trials": 4, "epochs": 4, "patience": 2},
+            **{"batch_size": 8, "seed": 3, "workers": 1, "force": False},
+        }
+        longer = budget.over_fewer_rows(3)
+        assert (longer.epochs, longer.patience) == (12, 6)
+        assert longer.over_fewer_rows(1) == longer
+
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("unlabeled_max", "0", "unlabeled_max=0: Input should be greater than or equal to 1"),
+            ("workers", "0", "workers=0: Input should be greater than or equal to 1"),
+            ("drop_leaks", "some", "drop_leaks=some: Input should be a valid boolean"),
+            ("init", "fasttext", "unknown init 'fasttext'; choose one of: random, teacher"),
+            ("precision", "int4", "unknown precision 'int4'; choose one of: fp32, int8, auto"),
+            ("scheme", "bio", "unknown scheme 'bio'; choose one of: auto, iob1, iob2, iobes, plain"),
+        ],
+    )
+    def test_each_wrong_value_is_one_line(self, name: str, value: str, message: str) -> None:
+        with pytest.raises(UserError) as caught:
+            cli.settings(DistillConfig, **{name: value})
+        assert str(caught.value).startswith(message)
+        assert "\n" not in str(caught.value)
+
+    def test_passwords_stay_out_of_what_is_logged(self) -> None:
+        config = DistillConfig(storage="postgresql://user:secret@host/studies")
+        assert "secret" not in str(config.model_dump())
+        assert "secret" not in str(config.budget.described)
+        assert config.budget.storage == "postgresql://user:secret@host/studies"
+
+
+class TestSummary:
+    def test_the_table_has_a_row_for_each_figure(self) -> None:
+        head, _, *rows = distilled().table().splitlines()
+        assert head.split("  ")[-1] == "teacher / student"
+        assert [row.split("  ")[0] for row in rows[:7]] == [
+            *("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU a text, ms"),
+            *("RAM peak, MB", "storage, MB", "parameters, M"),
+        ]
+        assert rows[0].split()[2:] == ["0.8000", "0.7000", "0.7600"]
+        assert rows[1].split()[3:] == ["4.000", "0.400", "0.250", "16.0", "x"]
+        assert rows[6].split()[2:] == ["110.00", "11.00", "11.00"]
+        assert {len(row) for row in rows[:7]} == {len(head)}
+        assert rows[-1] == "The student keeps 95.0% of the teacher's f1_macro; distillation brought +6.00 points."
+
+    def test_a_student_without_distillation_gained_nothing_by_it(self) -> None:
+        assert distilled(baseline=None).table().endswith("The student keeps 95.0% of the teacher's f1_macro.")
+
+    def test_it_says_what_was_registered_and_where_to_look(self) -> None:
+        told = str(distilled(int8=False))
+        assert "registered: kdops-smsa version 3, alias challenger" in told
+        assert "precision: fp32 (fp32 0.400 ms p50)\n" in told
+        assert "bundle: /students/one/bundle\n" in told
+        assert "run: 0123\n" in told
+        assert "look at the runs: mlflow ui --backend-store-uri sqlite:///" in told
+
+    def test_both_precisions_are_told(self) -> None:
+        expected = "precision: int8 (fp32 0.500 ms p50, int8 0.250 ms p50, int8 gives 99.90% of fp32's labels)\n"
+        told = str(distilled())
+        assert expected in told
+        assert "bundle: /students/one/bundle-int8\n" in told
+
+    def test_its_numbers_are_those_that_are_logged(self) -> None:
+        metrics = result().metrics()
+        assert metrics["test.f1_macro"] == 0.76
+        assert metrics["test.f1_retained"] == pytest.approx(0.95)
+        assert metrics["test.kd_gain"] == pytest.approx(6.0)
+        assert (metrics["cost.latency_p50_ms"], metrics["teacher.cost.latency_p50_ms"]) == (0.25, 4.0)
+        assert (metrics["baseline.cost.latency_p50_ms"], metrics["ratio.latency"]) == (0.4, 16.0)
+        assert (metrics["fp32.cost.latency_p50_ms"], metrics["int8.cost.latency_p50_ms"]) == (0.5, 0.25)
+        assert (metrics["parity.texts"], metrics["teacher.parity.texts"], metrics["int8.label_agreement"]) == (
+            6,
+            6,
+            0.999,
+        )
+        assert metrics["phase.measure_s"] == 20.0
+
+    def test_it_is_kept_and_read_as_it_was(self, tmp_path: Path) -> None:
+        for kept in (result(), result(baseline=None, int8=False)):
+            save_result(tmp_path, kept)
+            assert load_result(tmp_path, DistilledStudent) == kept

@@ -1,0 +1,75 @@
+"""Results of distillations that nobody had to do."""
+
+from pathlib import Path
+
+from kdops.deploy.parity import Parity
+from kdops.measure.cost import Cost
+from kdops.steps.distill.result import Baseline, ComparedTeacher, Distilled, DistilledStudent
+from kdops.steps.student.finish import StudentFacts
+from kdops.training.scoring import ModelScores
+
+PARITY = Parity(6, 1e-6, 1.0, 0.8, 0.0)
+INT8_PARITY = Parity(6, 0.1, 0.999, 0.8, 0.0)
+
+
+def cost(latency_ms: float = 0.4, megabytes: float = 44.0, parameters: int = 11_000_000) -> Cost:
+    return Cost(
+        latency_p50_ms=latency_ms,
+        latency_p95_ms=2 * latency_ms,
+        latency_p99_ms=3 * latency_ms,
+        throughput_per_s=1000 / latency_ms,
+        cpu_ms_per_text=latency_ms / 2,
+        ram_peak_mb=40.0,
+        ram_model_mb=20.0,
+        storage_mb=megabytes,
+        load_ms=5.0,
+        cold_start_ms=500.0,
+        parameters=parameters,
+    )
+
+
+def scores(validation: float, test: float) -> ModelScores:
+    labels = ("a", "b", "a", "b", "a", "b")
+    return ModelScores({"f1_macro": validation}, {"f1_macro": test}, labels, labels)
+
+
+def facts(recipe: str = "kd-unlabeled") -> StudentFacts:
+    return StudentFacts(
+        student="bilstm",
+        recipe=recipe,
+        study="study",
+        best_trial=1,
+        best_value=0.8,
+        best_parameters={"learning_rate": 0.001},
+        parameters=11_000_000,
+        parameters_without_embeddings=1_000_000,
+        vocabulary_size=100,
+        unlabeled_texts=9,
+        logits_computed=21,
+        embedding_coverage=None,
+        parity=PARITY,
+    )
+
+
+def result(*, test: float = 0.76, baseline: float | None = 0.7, int8: bool = True) -> DistilledStudent:
+    """A student beside a teacher of test 0.8 that is ten times slower; its baseline is itself where there is none."""
+    costs = {"fp32": cost(0.5), "int8": cost(0.25, 11.0)} if int8 else {"fp32": cost()}
+    return DistilledStudent(
+        main_metric="f1_macro",
+        facts=facts("vanilla" if baseline is None else "kd-unlabeled"),
+        precision="int8" if int8 else "fp32",
+        scores=scores(0.78, test),
+        costs=costs,
+        int8_parity=INT8_PARITY if int8 else None,
+        teacher=ComparedTeacher("scratch", scores(0.82, 0.8), cost(4.0, 440.0, 110_000_000), PARITY),
+        baseline=None if baseline is None else Baseline(facts("vanilla"), scores(0.72, baseline)),
+        baseline_cost=cost(),
+        seconds={"measure_s": 20.0},
+    )
+
+
+def distilled(
+    *, run_id: str = "0123", test: float = 0.76, baseline: float | None = 0.7, int8: bool = True
+) -> Distilled:
+    made = result(test=test, baseline=baseline, int8=int8)
+    return Distilled("smsa", Path("/students/one"), made, run_id, 3, reused=False)
