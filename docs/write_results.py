@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdops.errors import UserError
+from kdops.measure.costs import Room, costs
 from kdops.report.image import save_image
 from kdops.report.ladder import ladder
 from kdops.report.quality_cost import quality_cost
@@ -49,7 +50,7 @@ def main(datasets: Sequence[str]) -> None:
     results = read_results(datasets)
     figures = DOCS / "figures"
     figures.mkdir(exist_ok=True)
-    charts = [ladder(results), quality_cost(results, ["latency_p50_ms"])]
+    charts = [ladder(results), quality_cost(results, costs(Room.LITTLE)[:1])]
     parts = [HEAD]
     for chart in charts:
         path = save_image(chart, figures).relative_to(DOCS)

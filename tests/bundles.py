@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from kdops.measure.cost import Cost
+from kdops.measure.costs import Cost
 
 COST = Cost(
     latency_p50_ms=2,

@@ -4,13 +4,14 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from kdops.deploy.predictor import GRAPH_FILE, Inputs
+from kdops.measure.costs import Cost
 from kdops.measure.probes import BYTES_PER_MB
 from kdops.measure.process import ask
 from kdops.measure.worker import Answer, Request
@@ -30,55 +31,6 @@ _WEIGHT_TYPES = {
     onnx.TensorProto.INT8,
     onnx.TensorProto.UINT8,
 }
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one bundle costs to run.
-
-    Attributes:
-        latency_p50_ms: Median time of one real text at a time, text in, labels out.
-        latency_p95_ms: 95th percentile of the same.
-        latency_p99_ms: 99th percentile of the same.
-        throughput_per_s: Texts a second, batched.
-        cpu_ms_per_text: User and system CPU time a text, all threads, batched.
-        ram_peak_mb: Peak resident memory of the serving process.
-        ram_model_mb: The same minus what the process held before the model was loaded.
-        storage_mb: Bytes of all the bundle's files, in decimal megabytes.
-        load_ms: From before the load to the first answer.
-        cold_start_ms: From before the process began, its imports included, to the first answer.
-        energy_mj_per_text: Millijoules a text, batched, of the whole processor package; None where it does not tell.
-        parameters: Weights in the graph.
-    """
-
-    latency_p50_ms: float
-    latency_p95_ms: float
-    latency_p99_ms: float
-    throughput_per_s: float
-    cpu_ms_per_text: float
-    ram_peak_mb: float
-    ram_model_mb: float
-    storage_mb: float
-    load_ms: float
-    cold_start_ms: float
-    parameters: int
-    energy_mj_per_text: float | None = None
-
-    def metrics(self) -> dict[str, float]:
-        """The fields by name, as numbers to log; what could not be read is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    def ratios(self, teacher: "Cost") -> dict[str, float]:
-        """How many times cheaper than a teacher this is: teacher / student.
-
-        Latency compares medians, RAM the peaks of the whole serving processes.
-        """
-        return {
-            "latency": teacher.latency_p50_ms / self.latency_p50_ms,
-            "ram": teacher.ram_peak_mb / self.ram_peak_mb,
-            "storage": teacher.storage_mb / self.storage_mb,
-            "cpu": teacher.cpu_ms_per_text / self.cpu_ms_per_text,
-        }
 
 
 def measure(

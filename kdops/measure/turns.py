@@ -11,7 +11,8 @@ import numpy as np
 import psutil
 
 from kdops.deploy.predictor import Inputs
-from kdops.measure.cost import Cost, measure
+from kdops.measure.cost import measure
+from kdops.measure.costs import Cost
 
 Result = TypeVar("Result")
 
@@ -31,7 +32,8 @@ class Measured:
         """Each figure the median of its turns; one that a turn could not read is left out."""
         turns = [turn.metrics() for turn in self.turns]
         names = set(turns[0]).intersection(*turns)
-        return Cost(**{name: statistics.median(turn[name] for turn in turns) for name in names})  # type: ignore[arg-type]
+        kind = type(self.turns[0])
+        return kind(**{name: statistics.median(turn[name] for turn in turns) for name in names})  # type: ignore[arg-type]
 
     def spread(self, name: str) -> float:
         """How far the turns differ in a figure: the range of their middle half, as a share of the median."""

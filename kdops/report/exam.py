@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 
 from kdops.measure.cost import cheapest
+from kdops.measure.costs import costs, deciding
 from kdops.metrics import Gold, bootstrap_scores, compared, holm
 from kdops.report.chart import Table
 from kdops.report.choice import over_seeds, records
 from kdops.task import Task
-from kdops.tracking.results import COSTS, RATIOS, Results, read_classes, read_predictions
+from kdops.tracking.results import Results, read_classes, read_predictions
 
 ALPHA = 0.05
 """The chance of a false alarm among the comparisons of one data set."""
 
 _SAMPLES = 10_000
-_DECIDING = {"latency_p95_ms": "latency", "ram_peak_mb": "RAM", "storage_mb": "storage"}
 _PARTS = ("", "", "half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth", "a tenth")
 _SCORES = ("validation", "test", "alone", "kd_gain", "f1_retained")
 
@@ -62,8 +62,9 @@ def exam_frame(results: Results) -> pd.DataFrame:
     """A row a data set, student and recipe: scores as means and standard deviations over seeds, and costs."""
     table = over_seeds(results.students)
     spread = [column for column in table.columns if column.endswith("_spread")]
-    kept = ["dataset", "task", "metric", "student", "recipe", "seeds", *_SCORES, *spread, *COSTS]
-    return table[[*kept, *(f"times_{ratio}" for ratio in RATIOS)]].reset_index(drop=True)
+    kept = ["dataset", "task", "metric", "student", "recipe", "seeds", *_SCORES, *spread]
+    kept += [cost.name for cost in costs()] + [f"times_{cost.ratio}" for cost in costs() if cost.ratio]
+    return table[kept].reset_index(drop=True)
 
 
 def compare_students(results: Results) -> list[Comparison]:
@@ -137,7 +138,7 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
         if row is not best and any(one.of(row["student"], best["student"]) and not one.clear for one in known)
     ]
     equals = [best, *noise]
-    left = cheapest([[float(row[cost]) for cost in _DECIDING] for row in equals])
+    left = cheapest([[float(row[cost.name]) for cost in deciding()] for row in equals])
     chosen = equals[max(left, key=lambda place: float(equals[place]["validation"]))]
     if chosen is best:
         others = ", ".join(str(row["student"]) for row in noise)
@@ -145,7 +146,7 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
             f"within noise of it, and no cheaper: {others}" if noise else "no other student is within noise of it"
         )
     pair = next(one for one in known if one.of(chosen["student"], best["student"]))
-    shares = [_share(float(chosen[cost]) / float(best[cost]), word) for cost, word in _DECIDING.items()]
+    shares = [_share(float(chosen[cost.name]) / float(best[cost.name]), cost.word) for cost in deciding()]
     return (
         f"{_name(chosen)} is within noise of {_name(best)} (test {metric} {chosen['test']:.3f} against "
         f"{best['test']:.3f}, p {pair.p_holm:.2g}) at {_listed([share for share in shares if share])}"

@@ -5,20 +5,15 @@ from typing import cast
 
 import pandas as pd
 
+from kdops.measure.costs import CostColumn, Room, costs
 from kdops.report.chart import Axis, Chart, Panel, Series
 from kdops.report.choice import best_rows, records
 from kdops.report.style import BLACK, GREY, STUDENTS, TEACHER_MARK
 from kdops.tracking.results import Results
 
-COSTS = {
-    "latency_p50_ms": "latency of one text, median (ms, log scale)",
-    "ram_peak_mb": "peak memory of the serving process (MB, log scale)",
-    "storage_mb": "model on disk (MB, log scale)",
-}
 
-
-def quality_cost(results: Results, costs: Sequence[str] = tuple(COSTS)) -> Chart:
-    """A panel for each data set and cost; `costs` are keys of `COSTS`."""
+def quality_cost(results: Results, shown: Sequence[CostColumn] | None = None) -> Chart:
+    """A panel for each data set and cost; `shown` are the costs, by default the main ones that were measured."""
     several = len(results.datasets) > 1
     return Chart(
         name="pareto",
@@ -26,9 +21,9 @@ def quality_cost(results: Results, costs: Sequence[str] = tuple(COSTS)) -> Chart
         caption="Filled: the student's best recipe by validation F1; hollow: the same student without distillation. "
         "On the grey line stands what no other model beats on both axes; further left and higher is better.",
         panels=[
-            _panel(results.of(name), cost, f"{name}: F1 and {_short(cost)}" if several else f"F1 and {_short(cost)}")
+            _panel(results.of(name), cost, f"{name}: F1 and {cost.word}" if several else f"F1 and {cost.word}")
             for name in results.datasets
-            for cost in costs
+            for cost in shown or costs(Room.LITTLE, results.of(name).measured)
         ],
     )
 
@@ -42,27 +37,30 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
     return front
 
 
-def _short(cost: str) -> str:
-    return {"latency_p50_ms": "latency", "ram_peak_mb": "memory", "storage_mb": "storage"}[cost]
-
-
-def _panel(results: Results, cost: str, title: str) -> Panel:
+def _panel(results: Results, cost: CostColumn, title: str) -> Panel:
     series = []
     for row in records(best_rows(results.students)):
         student = row["student"]
         alone = results.baselines[results.baselines.index == row["baseline_run"]]
-        series.append(_point(f"{student}, {row['recipe']}", pd.Series(row), cost, filled=row["recipe"] != "vanilla"))
+        series.append(
+            _point(f"{student}, {row['recipe']}", pd.Series(row), cost.name, filled=row["recipe"] != "vanilla")
+        )
         if row["recipe"] != "vanilla" and not alone.empty:
-            series.append(_point(f"{student} alone", alone.iloc[0], cost, filled=False))
-    teachers = results.teachers.dropna(subset=[cost, "test"])
+            series.append(_point(f"{student} alone", alone.iloc[0], cost.name, filled=False))
+    series = [one for one in series if not pd.isna(one.x[0])]
+    teachers = results.teachers.dropna(subset=[cost.name, "test"])
     if not teachers.empty:
-        series.append(Series("teacher", teachers[cost].tolist(), teachers["test"].tolist(), BLACK, TEACHER_MARK.shape))
+        series.append(
+            Series("teacher", teachers[cost.name].tolist(), teachers["test"].tolist(), BLACK, TEACHER_MARK.shape)
+        )
     front = pareto_front([(cast(float, x), y) for one in series for x, y in zip(one.x, one.y, strict=True)])
     if len(front) > 1:
         x, y = zip(*front, strict=True)
         series.insert(0, Series("best trade-offs", x, y, GREY, line="steps"))
     metric = results.students["metric"].iloc[0]
-    return Panel(title, Axis(COSTS[cost], log=True), Axis(f"test {metric} (0 to 1)"), series)
+    return Panel(
+        title, Axis(f"{cost.title} ({cost.unit}, log scale)", log=True), Axis(f"test {metric} (0 to 1)"), series
+    )
 
 
 def _point(name: str, row: pd.Series, cost: str, *, filled: bool) -> Series:

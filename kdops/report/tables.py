@@ -1,30 +1,29 @@
 """Results as tables of text."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 
+from kdops.measure.costs import CostColumn, Room, costs
 from kdops.report.chart import Table
 from kdops.report.choice import best_rows, over_seeds, records
 from kdops.report.style import TEACHER, VANILLA
 from kdops.tracking.results import Results
 
-_COSTS = {
-    "latency p50, ms": "latency_p50_ms",
-    "CPU a text, ms": "cpu_ms_per_text",
-    "RAM peak, MB": "ram_peak_mb",
-    "storage, MB": "storage_mb",
-}
 _BUDGET = ("trials", "epochs", "patience", "batch_size", "max_length", "unlabeled_max", "embeddings", "init")
 
 
 def dataset_table(results: Results) -> Table:
     """One data set: its teachers, and a line a student and recipe, with who made it where several people did."""
+    shown = costs(Room.SOME, results.measured)
     several_people = results.students["user"].nunique() > 1
     rows = [
         {
             "student": TEACHER,
             "validation F1": f"{row['validation']:.3f}",
             "test F1": f"{row['test']:.3f}",
-            **_costs(row),
+            **_cells(row, shown),
         }
         for row in records(results.teachers)
     ]
@@ -37,7 +36,7 @@ def dataset_table(results: Results) -> Table:
             "validation F1": _spread(row, "validation"),
             "test F1": _spread(row, "test"),
             "of the teacher": f"{row['f1_retained']:.1%}",
-            **_costs(row),
+            **_cells(row, shown),
         }
         if row["recipe"] != VANILLA:
             cells["alone, test F1"] = _spread(row, "alone")
@@ -46,7 +45,7 @@ def dataset_table(results: Results) -> Table:
             cells["by"] = row["user"]
         rows.append(cells)
     order = ["student", "recipe", "precision", "seeds", "validation F1", "test F1", "alone, test F1", "gain, points"]
-    order += ["of the teacher", *_COSTS, *(["by"] if several_people else [])]
+    order += ["of the teacher", *(one.heading for one in shown), *(["by"] if several_people else [])]
     return Table(
         title=f"Scores and costs ({results.students['metric'].iloc[0]})",
         caption="Alone: the same student without distillation, tuned as much. Means over seeds, ± standard deviation. "
@@ -76,6 +75,7 @@ def gains_table(results: Results) -> Table:
 def best_table(results: Results) -> Table:
     """The best student of each data set."""
     best = best_rows(results.students)
+    shown = costs(Room.LITTLE, results.measured)
     chosen = best.loc[best.groupby("dataset")["validation"].idxmax()]
     return Table(
         title="The best student",
@@ -87,9 +87,7 @@ def best_table(results: Results) -> Table:
                 "recipe": row["recipe"],
                 "test F1": f"{row['test']:.3f}",
                 "of the teacher": f"{row['f1_retained']:.1%}",
-                "faster": f"{row['times_latency']:.0f} x",
-                "less memory": f"{row['times_ram']:.1f} x",
-                "smaller on disk": f"{row['times_storage']:.1f} x",
+                **{one.cheaper: one.times(row, "times_") for one in shown if one.cheaper},
             }
             for row in records(chosen)
         ],
@@ -119,8 +117,8 @@ def budget_table(results: Results) -> Table:
     )
 
 
-def _costs(row: dict[str, float]) -> dict[str, str]:
-    return {title: "" if pd.isna(row[cost]) else f"{row[cost]:.2f}" for title, cost in _COSTS.items()}
+def _cells(row: dict[str, Any], shown: Sequence[CostColumn]) -> dict[str, str]:
+    return {one.heading: one.shown(row) for one in shown}
 
 
 def _spread(row: dict[str, float], name: str, form: str = ".3f", spread_form: str = ".3f") -> str:

@@ -15,11 +15,10 @@ from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32
 from kdops.deploy.predictor import BundleError, BundleInfo, read_info
 from kdops.errors import UserError
-from kdops.measure.cost import Cost
+from kdops.measure.costs import Cost, CostColumn, costs
 from kdops.measure.sweeps import Sweeps, sweep_side_by_side
 from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
 from kdops.steps.distill.precision import bundle_folder
-from kdops.steps.distill.result import COSTS
 from kdops.steps.setup import DataConfig, identifying_tags
 from kdops.steps.student.finish import BUNDLE
 from kdops.steps.tables import aligned
@@ -37,16 +36,10 @@ _REGISTERED = "models:/"
 _RUN = re.compile(rf"(?:runs:/)?([0-9a-f]{{32}})(?:/{BUNDLE})?")
 # The figures that a busy machine changes.
 _STEADY = ("latency_p50_ms", "cpu_ms_per_text")
-_MORE_COSTS = (
-    ("texts a second, batched", "throughput_per_s", None, ".0f"),
-    ("load, ms", "load_ms", None, ".0f"),
-    ("cold start, ms", "cold_start_ms", None, ".0f"),
-    ("energy a text, mJ", "energy_mj_per_text", None, ".2f"),
-)
 _CURVES = {
-    "latency_by_tokens": ("tokens a text", "latency p50, ms"),
-    "throughput_by_batch": ("texts a batch", "texts a second"),
-    "throughput_by_threads": ("CPU threads", "texts a second, batches of 32"),
+    "latency_by_tokens": ("tokens per text", "latency p50, ms"),
+    "throughput_by_batch": ("texts per batch", "texts per second"),
+    "throughput_by_threads": ("CPU threads", "texts per second, batches of 32"),
     "ram_by_requests": ("texts answered, one at a time", "RAM, MB"),
 }
 
@@ -212,8 +205,9 @@ def _refuse_unsteady(subjects: Sequence[Subject], together: SideBySide, max_spre
 def table(subjects: Sequence[Subject], together: SideBySide) -> str:
     """A row a figure, a column a subject; the spread of the turns behind what was timed."""
     rows = [("", *(subject.title for subject in subjects)), ("", *(subject.address[-24:] for subject in subjects))]
-    for title, name, _, form in (*COSTS, *_MORE_COSTS):
-        rows.append((title, *(_cell(measured, name, form) for measured in together.measured)))
+    known = {name for measured in together.measured for name in measured.cost.metrics()}
+    for cost in costs(known=known):
+        rows.append((cost.heading, *(_cell(measured, cost) for measured in together.measured)))
     rounds = len(together.measured[0].turns)
     return (
         f"{aligned(rows)}\n\nmedian of {rounds} turns (±: their middle half), each in a fresh process; "
@@ -221,12 +215,9 @@ def table(subjects: Sequence[Subject], together: SideBySide) -> str:
     )
 
 
-def _cell(measured: Measured, name: str, form: str) -> str:
-    value = measured.cost.metrics().get(name)
-    if value is None:
-        return ""
-    value /= 1e6 if name == "parameters" else 1
-    return f"{value:{form}}" + (f" ±{measured.spread(name):.0%}" if name in _STEADY else "")
+def _cell(measured: Measured, cost: CostColumn) -> str:
+    spread = f" ±{measured.spread(cost.name):.0%}" if cost.name in _STEADY else ""
+    return cost.shown(measured.cost.metrics()) + spread
 
 
 def _log(
@@ -237,9 +228,9 @@ def _log(
     with runs.tracked(Role.MEASURE, name, tags=tags, config=described) as run:
         run.text(table(subjects, together) + "\n", "costs.txt")
         run.metrics({names.OTHER_CORES: together.other_cores})
-        costs = {subject.address: cost for subject, cost in zip(subjects, together.costs, strict=True)}
+        known = {subject.address: cost for subject, cost in zip(subjects, together.costs, strict=True)}
         for index, (subject, measured) in enumerate(zip(subjects, together.measured, strict=True)):
-            teacher = costs.get(subject.teacher_run or "")
+            teacher = known.get(subject.teacher_run or "")
             _log_subject(corpus, subject, measured, teacher, sweeps[index] if sweeps else None)
         if sweeps:
             curves = _curves(subjects, sweeps)
@@ -254,12 +245,12 @@ def _log_subject(
 ) -> None:
     """A run for each, so that the UI compares them; a student's has its teacher's costs too, where that is measured."""
     cost = measured.cost
-    costs = cost_metrics(cost, teacher) if teacher else names.prefixed(names.COST_PREFIX, cost.metrics())
+    metrics = cost_metrics(cost, teacher) if teacher else names.prefixed(names.COST_PREFIX, cost.metrics())
     info = subject.info
     tags = identifying_tags(corpus, info.student, info.recipe)
     tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}
     with runs.tracked(Role.MEASURE, f"measure {subject.title}", tags=tags) as run:
-        run.metrics(costs | {names.SPREAD_PREFIX + one: measured.spread(one) for one in _STEADY})
+        run.metrics(metrics | {names.SPREAD_PREFIX + one: measured.spread(one) for one in _STEADY})
         if sweeps:
             run.metrics({names.RAM_GROWTH_MB: sweeps.ram_growth_mb})
 

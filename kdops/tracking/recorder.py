@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kdops.data.corpus import Corpus
     from kdops.deploy.parity import Parity
-    from kdops.measure.cost import Cost
+    from kdops.measure.costs import Cost
     from kdops.training.loop import Epoch, Fit
     from kdops.training.scoring import ModelScores
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from kdops.errors import UserError
+from kdops.measure.costs import costs
 from kdops.tracking import names, store
 from kdops.tracking.comparable import comparable, of_user
 from kdops.tracking.names import Role, Status
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from kdops.metrics import Gold
 
-COSTS = ("latency_p50_ms", "latency_p95_ms", "cpu_ms_per_text", "ram_peak_mb", "storage_mb", "parameters")
-RATIOS = ("latency", "cpu", "ram", "storage")
 _TAGS = {
     "role": names.ROLE,
     "dataset": names.DATASET,
@@ -33,17 +32,20 @@ _TAGS = {
     "reused_run": names.REUSED_RUN,
     "trial_state": names.TRIAL_STATE,
 }
-_METRICS = {
-    "f1_retained": names.F1_RETAINED,
-    "kd_gain": names.KD_GAIN,
-    "unlabeled_texts": "unlabeled_texts",
-    **{cost: names.COST_PREFIX + cost for cost in COSTS},
-    **{f"teacher_{cost}": names.TEACHER_COST_PREFIX + cost for cost in COSTS},
-    **{f"baseline_{cost}": names.BASELINE_COST_PREFIX + cost for cost in COSTS},
-    **{f"times_{ratio}": names.RATIO_PREFIX + ratio for ratio in RATIOS},
-}
 _FACTS = ("run_id", "experiment_id", "started", "user", "data", "seed", "validation", "test", "minutes", "params")
-_COLUMNS = [*_FACTS, *_TAGS, *_METRICS]
+
+
+def _metrics() -> dict[str, str]:
+    """Metrics by their columns: scores, all costs, and how many times cheaper than the teacher."""
+    return {
+        "f1_retained": names.F1_RETAINED,
+        "kd_gain": names.KD_GAIN,
+        "unlabeled_texts": "unlabeled_texts",
+        **{cost.name: names.COST_PREFIX + cost.name for cost in costs()},
+        **{f"teacher_{cost.name}": names.TEACHER_COST_PREFIX + cost.name for cost in costs()},
+        **{f"baseline_{cost.name}": names.BASELINE_COST_PREFIX + cost.name for cost in costs()},
+        **{f"times_{cost.ratio}": names.RATIO_PREFIX + cost.ratio for cost in costs() if cost.ratio},
+    }
 
 
 def unfinished_cells(exam_run: str) -> dict[tuple[str, str, str, int], str]:
@@ -86,6 +88,11 @@ class Results:
     def datasets(self) -> list[str]:
         """The data sets that there are students of, by name."""
         return sorted(set(self.students["dataset"]))
+
+    @property
+    def measured(self) -> list[str]:
+        """The columns that some student has a value in: costs that could not be read anywhere are not among them."""
+        return list(self.students.columns[self.students.notna().any()])
 
     def of(self, dataset: str) -> "Results":
         """The part that belongs to one data set."""
@@ -259,9 +266,9 @@ def _related(students: pd.DataFrame, others: pd.DataFrame, notes: Mapping[str, s
 
 def _with_costs(rows: pd.DataFrame, students: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Teachers or baselines with their costs: the median of what was measured with each of their students."""
-    measured = students.groupby(f"{kind}_run")[[f"{kind}_{cost}" for cost in COSTS]].median()
-    costs = {cost: measured[f"{kind}_{cost}"].reindex(rows.index).fillna(rows[cost]) for cost in COSTS}
-    return rows.assign(**costs)
+    columns = [cost.name for cost in costs()]
+    measured = students.groupby(f"{kind}_run")[[f"{kind}_{name}" for name in columns]].median()
+    return rows.assign(**{name: measured[f"{kind}_{name}"].reindex(rows.index).fillna(rows[name]) for name in columns})
 
 
 def _search(role: Role, dataset: str | None) -> "list[Run]":
@@ -278,7 +285,9 @@ def data_of(run: "Run") -> str:
 
 
 def _table(found: "Sequence[Run]") -> pd.DataFrame:
-    return pd.DataFrame([_row(run) for run in found], columns=[*_COLUMNS, "status"]).set_index("run_id")
+    return pd.DataFrame([_row(run) for run in found], columns=[*_FACTS, *_TAGS, *_metrics(), "status"]).set_index(
+        "run_id"
+    )
 
 
 def _row(run: "Run") -> dict[str, object]:
@@ -298,5 +307,5 @@ def _row(run: "Run") -> dict[str, object]:
         "params": params,
         **{column: tags.get(tag) for column, tag in _TAGS.items()},
         "user": tags.get(names.USER, ""),
-        **{column: metrics.get(name) for column, name in _METRICS.items()},
+        **{column: metrics.get(name) for column, name in _metrics().items()},
     }

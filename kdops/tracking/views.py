@@ -1,8 +1,9 @@
 """Views of the MLflow UI that answer "which student is best?" without a click."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from kdops.measure.costs import Room, costs
 from kdops.tracking import names, runs, store
 from kdops.tracking.results import Results
 
@@ -10,7 +11,6 @@ from kdops.tracking.results import Results
 # (MLflow 3.17), and tests/browser opens one. Elsewhere the link would open the plain list of runs.
 _SHARED_VIEW = "mlflow.sharedViewState."
 _SECTION = "kdops"
-_COSTS = (names.LATENCY_P50_MS, names.RAM_PEAK_MB, names.STORAGE_MB)
 
 
 def view_key(dataset: str, data: str) -> str:
@@ -24,19 +24,20 @@ def save_view(results: Results) -> None:
     Its table is sorted by test score and shows who made what, and the costs; its charts are the score, and the
     score against latency, memory and storage.
     """
+    shown = [names.COST_PREFIX + cost.name for cost in costs(Room.LITTLE, results.measured)]
     students = results.students.drop_duplicates(["dataset", "experiment_id"])
     for row in students.to_dict("records"):
         dataset, data = row["dataset"], row["data"]
-        state = json.dumps(_state(dataset, data, names.TEST_PREFIX + row["metric"]))
+        state = json.dumps(_state(dataset, data, names.TEST_PREFIX + row["metric"], shown))
         store.client().set_experiment_tag(row["experiment_id"], _SHARED_VIEW + view_key(dataset, data), state)
 
 
-def _state(dataset: str, data: str, score: str) -> Mapping[str, object]:
+def _state(dataset: str, data: str, score: str, costs_shown: Sequence[str]) -> Mapping[str, object]:
     quote = '"' if "'" in dataset else "'"
     # Runs on other data of the same name have other test rows, so their scores do not compare.
     same_rows = f" and dataset.digest = '{runs.data_digest(data, 'test')}'" if data else ""
     of_dataset = f"tags.`{names.DATASET}` = {quote}{dataset}{quote}{same_rows}"
-    shown = (score, names.F1_RETAINED, names.KD_GAIN, *_COSTS)
+    shown = (score, names.F1_RETAINED, names.KD_GAIN, *costs_shown)
     return {
         "searchFilter": f"{of_dataset} and tags.`{names.ROLE}` != 'trial'",
         "orderByKey": f"metrics.`{score}`",
@@ -51,7 +52,7 @@ def _state(dataset: str, data: str, score: str) -> Mapping[str, object]:
         "compareRunSections": [{"uuid": _SECTION, "name": "Which student is best?", "display": True, **_KEPT}],
         "compareRunCharts": [
             _chart("BAR", score, metricKey=score),
-            *(_chart("SCATTER", cost, xaxis=_metric(cost), yaxis=_metric(score)) for cost in _COSTS),
+            *(_chart("SCATTER", cost, xaxis=_metric(cost), yaxis=_metric(score)) for cost in costs_shown),
         ],
     }
 

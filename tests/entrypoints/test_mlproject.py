@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import typer.main
 import yaml
-from kdops.steps.teacher.config import TeacherConfig
 
 from entrypoints import cli
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.promote.step import PromoteConfig
+from kdops.steps.teacher.config import TeacherConfig
 
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS: Mapping[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["entry_points"]

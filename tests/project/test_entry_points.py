@@ -124,7 +124,7 @@ class TestText:
     def test_the_table_is_printed(self, text: Worked) -> None:
         printed = text.said["distill"].stdout
         assert re.search(r"^ +teacher +student alone +student +teacher / student$", printed, re.MULTILINE)
-        for row in ("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU a text, ms", "RAM peak, MB"):
+        for row in ("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU per text, ms", "RAM peak, MB"):
             assert re.search(rf"^{row} +[\d.]+ +[\d.]+ +[\d.]+", printed, re.MULTILINE)
         assert "registered: kdops-my-reviews version 1, alias challenger" in printed
         assert f"mlflow ui --backend-store-uri {text.place.tracking_uri}" in printed

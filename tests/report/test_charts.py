@@ -36,7 +36,7 @@ def test_every_point_is_on_the_front_or_beaten_by_it(points: list[tuple[int, int
 def test_a_student_stands_where_its_best_recipe_by_validation_is(store: str) -> None:
     results = read_results(["emot"])
     chart = quality_cost(results)
-    assert [panel.title for panel in chart.panels] == ["F1 and latency", "F1 and memory", "F1 and storage"]
+    assert [panel.title for panel in chart.panels] == ["F1 and latency", "F1 and RAM", "F1 and storage"]
     latency = chart.panels[0]
     assert isinstance(latency, Panel)
     points = {series.name: (list(series.x), list(series.y), series.filled) for series in latency.series}

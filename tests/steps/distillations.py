@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kdops.deploy.parity import Parity
-from kdops.measure.cost import Cost
+from kdops.measure.costs import Cost
 from kdops.steps.distill.result import Baseline, ComparedTeacher, Distilled, DistilledStudent
 from kdops.steps.student.finish import StudentFacts
 from kdops.training.scoring import ModelScores

@@ -17,7 +17,7 @@ def _artifacts(run_id: str) -> set[str]:
 
 def test_a_page_and_its_images_are_written_and_logged(store: str, tmp_path: Path) -> None:
     made = report(ReportConfig(datasets="emot", output=tmp_path / "out"))  # type: ignore[arg-type]
-    assert str(made).startswith("emot: bilstm by kd-unlabeled, test F1 0.810, 90.0% of the teacher's, 40 x faster")
+    assert str(made).startswith("emot: bilstm by kd-unlabeled, test F1 0.810, 90.0% of the teacher's, 40.0 x faster")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"report.html", "emot-pareto.png", "emot-ladder.png", "emot-classes.png"} <= written
     (run,) = mlflow.search_runs(

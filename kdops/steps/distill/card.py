@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import BundleInfo
+from kdops.measure.costs import Room, costs
 from kdops.metrics import paired_bootstrap
 from kdops.steps.distill.result import DistilledStudent
 from kdops.tracking import host, names
@@ -78,17 +79,10 @@ def _scores(corpus: Corpus, result: DistilledStudent) -> list[str]:
 
 
 def _costs(metrics: Mapping[str, float]) -> list[str]:
-    shown = (
-        ("latency p50", "cost.latency_p50_ms", "latency", "ms", ".3f"),
-        ("latency p95", names.LATENCY_P95_MS, "", "ms", ".3f"),
-        ("CPU a text", "cost.cpu_ms_per_text", "cpu", "ms", ".3f"),
-        ("RAM peak", names.RAM_PEAK_MB, "ram", "MB", ".0f"),
-        ("storage", names.STORAGE_MB, "storage", "MB", ".1f"),
-    )
     lines = ["| | student | teacher / student |", "|---|---:|---:|"]
-    for title, name, ratio, unit, form in shown:
-        times = metrics.get(names.RATIO_PREFIX + ratio)
-        lines.append(f"| {title} | {metrics[name]:{form}} {unit} | {'' if times is None else f'{times:.1f} x'} |")
+    for cost in costs(Room.SOME, metrics, names.COST_PREFIX):
+        value, times = cost.shown(metrics, names.COST_PREFIX), cost.times(metrics, names.RATIO_PREFIX)
+        lines.append(f"| {cost.title} | {value} {cost.unit} | {times} |")
     return lines
 
 

@@ -10,7 +10,7 @@ from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
 from kdops.deploy.parity import GateError, Parity
 from kdops.errors import UserError
-from kdops.measure.cost import Cost
+from kdops.measure.costs import Cost
 from kdops.steps.student.finish import BUNDLE
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdops.deploy.bundle import FP32, INT8
 from kdops.deploy.parity import Parity
-from kdops.measure.cost import Cost
+from kdops.measure.costs import Cost, Room, costs
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.student.finish import StudentFacts
 from kdops.steps.tables import aligned
@@ -14,15 +14,6 @@ from kdops.tracking import names
 from kdops.tracking.places import how_to_look
 from kdops.tracking.recorder import cost_metrics, score_metrics
 from kdops.training.scoring import ModelScores
-
-COSTS = (
-    ("latency p50, ms", "latency_p50_ms", "latency", ".3f"),
-    ("latency p95, ms", "latency_p95_ms", None, ".3f"),
-    ("CPU a text, ms", "cpu_ms_per_text", "cpu", ".3f"),
-    ("RAM peak, MB", "ram_peak_mb", "ram", ".0f"),
-    ("storage, MB", "storage_mb", "storage", ".1f"),
-    ("parameters, M", "parameters", None, ".2f"),
-)
 
 
 @dataclass(frozen=True)
@@ -117,7 +108,7 @@ class DistilledStudent:
             **gain,
             **cost_metrics(self.cost, self.teacher.cost),
             **baseline,
-            **{name: value for costs in by_precision for name, value in costs.items()},
+            **{name: value for values in by_precision for name, value in values.items()},
             **names.prefixed(names.PARITY_PREFIX, self.facts.parity.numbers()),
             **names.prefixed(names.INT8_PREFIX, self.int8_parity.numbers() if self.int8_parity else {}),
             **names.prefixed(names.TEACHER_PARITY_PREFIX, self.teacher.parity.numbers()),
@@ -190,14 +181,14 @@ class Distilled:
         return "\n".join(lines)
 
     def _precision(self) -> str:
-        costs = [
+        told = [
             f"{precision} {self.result.costs[precision].latency_p50_ms:.3f} ms p50"
             for precision in (FP32, INT8)
             if precision in self.result.costs
         ]
         if self.result.int8_parity:
-            costs.append(f"int8 gives {self.result.int8_parity.label_agreement:.2%} of fp32's labels")
-        return f"{self.result.precision} ({', '.join(costs)})"
+            told.append(f"int8 gives {self.result.int8_parity.label_agreement:.2%} of fp32's labels")
+        return f"{self.result.precision} ({', '.join(told)})"
 
     def table(self) -> str:
         """Teacher, baseline and student side by side, and how many times cheaper the student is."""
@@ -207,11 +198,9 @@ class Distilled:
             ("", "teacher", "student alone", "student", "teacher / student"),
             (f"test {self.result.main_metric}", *(f"{column[main]:.4f}" for column in columns), ""),
         ]
-        for title, cost, ratio, form in COSTS:
-            unit = 1e6 if cost == "parameters" else 1
-            values = (f"{column[names.COST_PREFIX + cost] / unit:{form}}" for column in columns)
-            times = f"{self.student[names.RATIO_PREFIX + ratio]:.1f} x" if ratio else ""
-            rows.append((title, *values, times))
+        for cost in costs(Room.SOME, self.student, names.COST_PREFIX):
+            values = (cost.shown(column, names.COST_PREFIX) for column in columns)
+            rows.append((cost.heading, *values, cost.times(self.student, names.RATIO_PREFIX)))
         kept = f"The student keeps {self.result.f1_retained:.1%} of the teacher's {self.result.main_metric}"
         gain = self.result.kd_gain
         brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"

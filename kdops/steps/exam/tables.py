@@ -2,27 +2,32 @@
 
 import pandas as pd
 
+from kdops.measure.costs import Room, costs
 from kdops.report.choice import over_seeds, records
 from kdops.steps.tables import aligned
 from kdops.tracking.results import Results
 
-_COSTS = {
-    "latency p50, ms": ("latency_p50_ms", ".2f"),
-    "RAM, MB": ("ram_peak_mb", ".0f"),
-    "storage, MB": ("storage_mb", ".1f"),
-}
-
 
 def students_table(results: Results) -> str:
     """A line a student and recipe, with means and standard deviations over its seeds."""
-    head = ["data set", "student", "recipe", "seeds", "test F1", "gain, points", "of the teacher", *_COSTS]
+    shown = costs(Room.LITTLE, results.measured)
+    head = [
+        "data set",
+        "student",
+        "recipe",
+        "seeds",
+        "test F1",
+        "gain, points",
+        "of the teacher",
+        *(one.heading for one in shown),
+    ]
     rows = [
         [
             *(str(row[name]) for name in ("dataset", "student", "recipe", "seeds")),
             _spread(row["test"], row["test_spread"], ".3f"),
             _spread(row["kd_gain"], row["kd_gain_spread"], ".1f"),
             f"{row['f1_retained']:.1%}",
-            *("-" if pd.isna(row[cost]) else f"{row[cost]:{form}}" for cost, form in _COSTS.values()),
+            *(one.shown(row, missing="-") for one in shown),
         ]
         for row in records(over_seeds(results.students))
     ]

@@ -9,7 +9,8 @@ from kdops.deploy.predictor import Predictor
 from kdops.deploy.scoring import predicted_labels
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.measure import cost
+from kdops.measure.cost import cheapest as cheapest_places
+from kdops.measure.costs import deciding
 from kdops.measure.turns import measure_side_by_side
 from kdops.metrics import Gold, score
 from kdops.tracking import host, names, registry, runs, store
@@ -19,8 +20,6 @@ from kdops.tracking.registry import Version
 _log = logging.getLogger(__name__)
 
 SPLIT = "validation"
-COSTS = (names.LATENCY_P95_MS, names.RAM_PEAK_MB, names.STORAGE_MB)
-"""What decides between equals, in this order."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Candidate:
     @property
     def has_costs(self) -> bool:
         """Whether everything that decides between equals is known."""
-        return all(name in self.metrics for name in COSTS)
+        return all(name in self.metrics for name in deciding_metrics())
 
     def failing(self, limits: Sequence[Limit]) -> list[Limit]:
         """The limits that it does not hold."""
@@ -82,6 +81,11 @@ class Candidate:
     def beyond(self, limits: Sequence[Limit]) -> list[Limit]:
         """The limits that a measured value breaks; what was not measured breaks none."""
         return [limit for limit in self.failing(limits) if limit.metric in self.metrics]
+
+
+def deciding_metrics() -> tuple[str, ...]:
+    """The costs that decide between equals, by the names of their metrics, what matters most first."""
+    return tuple(names.COST_PREFIX + one.name for one in deciding())
 
 
 def candidates(corpus: Corpus, *, champion: int | None, threads: int) -> list[Candidate]:
@@ -128,7 +132,7 @@ def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list
 
 def cheapest(equals: Sequence[Candidate]) -> Candidate:
     """Of candidates with known costs the cheapest by latency, then memory, then storage; the champion if it is one."""
-    left = cost.cheapest([[one.metrics[name] for name in COSTS] for one in equals])
+    left = cheapest_places([[one.metrics[name] for name in deciding_metrics()] for one in equals])
     return max((equals[place] for place in left), key=lambda one: (one.serves, one.score, one.number))
 
 

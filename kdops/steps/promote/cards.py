@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from kdops.measure.costs import costs
 from kdops.tracking import names
 from kdops.tracking.registry import LONGEST_DESCRIPTION
 
@@ -10,7 +11,6 @@ _CHAMPION = "\n\n## Champion\n\n"
 _FORMER_CHAMPION = "\n\n## Former champion\n\n"
 _NOTE = re.compile(f"{_CHAMPION}|{_FORMER_CHAMPION}")
 _SHORTENED = "\n..."
-_UNITS = {names.LATENCY_P95_MS: "ms", names.RAM_PEAK_MB: "MB", names.STORAGE_MB: "MB"}
 
 
 def with_promotion(
@@ -73,4 +73,7 @@ def _with_note(card: str, note: str) -> str:
 
 
 def _cell(name: str, values: Mapping[str, float]) -> str:
-    return f"{values[name]:.4g} {_UNITS.get(name, '')}".strip() if name in values else "-"
+    if name not in values:
+        return "-"
+    cost = next((one for one in costs() if names.COST_PREFIX + one.name == name), None)
+    return f"{values[name] / cost.scale:.4g} {cost.unit}" if cost else f"{values[name]:.4g}"

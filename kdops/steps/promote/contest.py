@@ -5,18 +5,12 @@ from dataclasses import dataclass, replace
 
 from kdops.data.corpus import Corpus
 from kdops.errors import UserError
+from kdops.measure.costs import deciding
 from kdops.metrics import BootstrapResult, paired_bootstrap
-from kdops.steps.promote.candidates import COSTS, SPLIT, Candidate, Limit, cheapest, with_costs
+from kdops.steps.promote.candidates import SPLIT, Candidate, Limit, cheapest, deciding_metrics, with_costs
 from kdops.steps.tables import aligned
 from kdops.tracking import names
 from kdops.tracking.registry import Version
-
-_COLUMNS = (
-    (names.F1_RETAINED, "F1 retained", ".3f"),
-    (names.LATENCY_P95_MS, "p95, ms", ".3f"),
-    (names.RAM_PEAK_MB, "RAM, MB", ".0f"),
-    (names.STORAGE_MB, "storage, MB", ".1f"),
-)
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,14 @@ class Decision:
 
     def table(self) -> str:
         """Each candidate with its figures, a mark on those that break a limit, and its verdict."""
-        head = ["version", "student", "recipe", f"{SPLIT} {self.main_metric}", *(title for _, title, _ in _COLUMNS)]
+        head = [
+            "version",
+            "student",
+            "recipe",
+            f"{SPLIT} {self.main_metric}",
+            "F1 retained",
+            *(one.heading for one in deciding()),
+        ]
         rows = [[*head, "verdict"], *map(self._row, self.candidates)]
         # The verdict is the only text of any length, so it stands to the left of its column.
         width = max(len(row[-1]) for row in rows)
@@ -61,10 +62,13 @@ class Decision:
     def _row(self, one: Candidate) -> list[str]:
         bounds = {limit.metric: limit for limit in self.limits}
         cells = []
-        for name, _, form in _COLUMNS:
-            value = one.metrics.get(name)
-            mark = "" if name not in bounds else " ok" if bounds[name].holds(value) else " NO"
-            cells.append(("-" if value is None else f"{value:{form}}") + mark)
+        kept = one.metrics.get(names.F1_RETAINED)
+        shown = {names.F1_RETAINED: "-" if kept is None else f"{kept:.3f}"} | {
+            names.COST_PREFIX + cost.name: cost.shown(one.metrics, names.COST_PREFIX, "-") for cost in deciding()
+        }
+        for name, value in shown.items():
+            holds = bounds[name].holds(one.metrics.get(name)) if name in bounds else None
+            cells.append(value + ("" if holds is None else " ok" if holds else " NO"))
         tags = one.version.tags
         score = "-" if one.score is None else f"{one.score:.4f}"
         described = [tags.get(names.STUDENT, "-"), tags.get(names.RECIPE, "-"), score, *cells]
@@ -99,7 +103,7 @@ class Contest:
     def __init__(self, corpus: Corpus, found: Iterable[Candidate], limits: Sequence[Limit], threads: int) -> None:
         self.corpus, self.limits, self.threads = corpus, limits, threads
         self._found = {one.number: one for one in found}
-        if any(limit.metric in COSTS for limit in limits):
+        if any(limit.metric in deciding_metrics() for limit in limits):
             self._measure(self.candidates)
 
     @property
@@ -164,7 +168,8 @@ class Contest:
             return False, f"worse: {numbers}"
         pair = self._measure([winner, champion])
         cheaper = not cheapest(pair).serves
-        costs = ", ".join(f"{name} {pair[0].metrics[name]:.4g} against {pair[1].metrics[name]:.4g}" for name in COSTS)
+        first, second = (one.metrics for one in pair)
+        costs = ", ".join(f"{name} {first[name]:.4g} against {second[name]:.4g}" for name in deciding_metrics())
         return cheaper, f"no clear difference: {numbers}; {'cheaper' if cheaper else 'not cheaper'}: {costs}"
 
     def _measure(self, some: Sequence[Candidate]) -> list[Candidate]:

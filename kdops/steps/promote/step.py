@@ -7,7 +7,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from kdops.errors import UserError
-from kdops.steps.promote.candidates import COSTS, Limit, candidates
+from kdops.steps.promote.candidates import Limit, candidates, deciding_metrics
 from kdops.steps.promote.cards import says_champion, with_promotion, with_replacement, without_promotion
 from kdops.steps.promote.contest import Contest, Decision
 from kdops.steps.setup import DataConfig
@@ -195,4 +195,4 @@ def _numbers(decision: Decision, version: Version) -> dict[str, float]:
         if one.number == version.number:
             seen = {**seen, **one.metrics}
     scores = (names.VALIDATION_PREFIX + decision.main_metric, names.TEST_PREFIX + decision.main_metric)
-    return {name: seen[name] for name in (*scores, names.F1_RETAINED, *COSTS) if name in seen}
+    return {name: seen[name] for name in (*scores, names.F1_RETAINED, *deciding_metrics()) if name in seen}

@@ -104,7 +104,7 @@ class TestSummary:
         head, _, *rows = distilled().table().splitlines()
         assert head.split("  ")[-1] == "teacher / student"
         assert [row.split("  ")[0] for row in rows[:7]] == [
-            *("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU a text, ms"),
+            *("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU per text, ms"),
             *("RAM peak, MB", "storage, MB", "parameters, M"),
         ]
         assert rows[0].split()[2:] == ["0.8000", "0.7000", "0.7600"]

@@ -6,24 +6,24 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import onnx
 import pytest
+from bundles import COST
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from entrypoints import cli
 from kdops.deploy.predictor import BundleInfo
 from kdops.errors import UserError
-from kdops.measure.cost import Cost
 from kdops.measure.turns import Measured, SideBySide
 from kdops.steps.promote import candidates
-from kdops.steps.promote.step import PromoteConfig, promote
 from kdops.steps.promote.contest import Decision
+from kdops.steps.promote.step import PromoteConfig, promote
 from kdops.task import Task
 from kdops.tracking import names, registry, runs
 from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role
@@ -170,7 +170,7 @@ def test_the_table_has_each_candidate_with_the_verdict_of_each_limit(
     register(2, COSTS | {names.F1_RETAINED: 0.5, names.RAM_PEAK_MB: 500.0})
     decision = promote(PromoteConfig(dataset=dataset, min_f1_retained=0.9, max_latency_p95_ms=3, max_ram_mb=200))
     head, rule, *rows = decision.table().splitlines()
-    titles = "version student recipe|validation f1_macro|F1 retained|p95, ms|RAM, MB|storage, MB|verdict"
+    titles = "version student recipe|validation f1_macro|F1 retained|latency p95, ms|RAM peak, MB|storage, MB|verdict"
     assert head.split() == titles.replace("|", " ").split()
     assert set(rule) == {"-"}
     assert [row.split()[:11] for row in rows] == [
@@ -336,7 +336,7 @@ def test_a_dry_run_only_says(register: Callable[..., int], dataset: str) -> None
 class TestCostsOfAnotherHost:
     """They say nothing about this one."""
 
-    MEASURED = Cost(0.5, 1.5, 2.0, 1000.0, 0.3, 90.0, 20.0, 8.0, 30.0, 300.0, 1000)
+    MEASURED = replace(COST, latency_p95_ms=1.5, ram_peak_mb=90.0, storage_mb=8.0)
 
     @pytest.fixture
     def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[list[Path]]:
