@@ -1,15 +1,16 @@
 """`list_datasets`: what can be named as a dataset, without reading or downloading any of it."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kdops.data.card import SPLITS, DatasetCard, RemoteFile
 from kdops.data.catalog import CATALOG
 from kdops.errors import unknown
+from kdops.steps.tables import aligned
 
 _HEADER = ("dataset", "task", "classes", *SPLITS, "main metric", "unlabeled", "teacher", "licence")
-_NUMBERS = ("classes", *SPLITS)
+_TEXTS = [place for place, title in enumerate(_HEADER) if title not in ("classes", *SPLITS)]
 _WIDTH = 110
 
 
@@ -27,7 +28,7 @@ def list_datasets(config: ListConfig) -> str:
         UserError: for a name that is not in the catalogue.
     """
     if config.dataset is None:
-        return _table([_HEADER, *map(_row, CATALOG.values())])
+        return aligned([_HEADER, *map(_row, CATALOG.values())], _TEXTS)
     if config.dataset not in CATALOG:
         raise unknown("dataset", config.dataset, CATALOG)
     return "\n".join(_lines(CATALOG[config.dataset]))
@@ -44,18 +45,6 @@ def _row(card: DatasetCard) -> tuple[str, ...]:
         card.default_teacher,
         card.licence,
     )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if title in _NUMBERS else cell.ljust(width)
-            for title, cell, width in zip(_HEADER, row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
 def _lines(card: DatasetCard) -> Iterator[str]:

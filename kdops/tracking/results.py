@@ -243,8 +243,7 @@ def read_predictions(run_id: str) -> "tuple[Gold, Gold] | None":
 
     if not _logged(run_id, names.PREDICTIONS):
         return None
-    lines = mlflow.artifacts.load_text(f"runs:/{run_id}/{names.PREDICTIONS}").split("\n")
-    rows = [json.loads(line) for line in lines]
+    rows = [json.loads(line) for line in mlflow.artifacts.load_text(f"runs:/{run_id}/{names.PREDICTIONS}").split("\n")]
     return [row["gold"] for row in rows], [row["predicted"] for row in rows]
 
 

@@ -53,11 +53,7 @@ class Decision:
             *(one.heading for one in deciding()),
         ]
         rows = [[*head, "verdict"], *map(self._row, self.candidates)]
-        # The verdict is the only text of any length, so it stands to the left of its column.
-        width = max(len(row[-1]) for row in rows)
-        return "\n".join(
-            line.rstrip() for line in aligned([[*row[:-1], row[-1].ljust(width)] for row in rows]).split("\n")
-        )
+        return aligned(rows, left=(0, len(head)))
 
     def _row(self, one: Candidate) -> list[str]:
         bounds = {limit.metric: limit for limit in self.limits}
