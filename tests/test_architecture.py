@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,25 @@ def test_no_room_imports_a_higher_one(path: Path) -> None:
         if (room := _room(name)) is not None and (here in OUTSIDE or room in OUTSIDE or FLOOR[room] > FLOOR[here])
     ]
     assert not wrong
+
+
+def _modules_imported(path: Path, modules: frozenset[str]) -> set[str]:
+    """The modules of the house that a module names, in functions and for type checkers too."""
+    found = set()
+    for _, name in _imports(path):
+        while name and name not in modules:
+            name = name.rpartition(".")[0]
+        found.add(name)
+    return found & modules
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
+    imported = {name: _modules_imported(path, frozenset(names)) - {name} for name, path in names.items()}
+    try:
+        tuple(TopologicalSorter(imported).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if _room_of_file(path) != "tracking"], ids=_name)

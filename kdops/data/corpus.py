@@ -10,13 +10,12 @@ from typing import cast
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from datasets import List as ListOf
 
-from kdops.data.card import SPLITS, DatasetCard
 from kdops.data.catalog import CATALOG, OUT_OF_SCOPE
+from kdops.data.catalog.card import DatasetCard
+from kdops.data.catalog.public import read_card
 from kdops.data.checks import check_split, sorted_labels
 from kdops.data.own import own_name, read_own
-from kdops.data.parsers import Example
-from kdops.data.public import read_card
-from kdops.data.raw import DataOptions, RawDataset
+from kdops.data.raw import SPLITS, DataOptions, Example, RawDataset
 from kdops.data.schemes import to_iob2
 from kdops.data.splits import drop_leaks, make_missing
 from kdops.errors import UserError

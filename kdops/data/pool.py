@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kdops.data.card import DatasetCard
 from kdops.data.catalog import CATALOG
-from kdops.data.checks import words_of_text
-from kdops.data.parsers import decode, parse_json, text_of, visible, words_of
-from kdops.data.public import read_card
+from kdops.data.catalog.card import DatasetCard
+from kdops.data.catalog.public import read_card
+from kdops.data.keys import words_of_text
+from kdops.data.readers.parsers import decode, parse_json, text_of, visible, words_of
 from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint
 from kdops.task import Task

@@ -5,9 +5,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kdops.data.parsers import Example
+from kdops.task import Task
 
 Scheme = Literal["auto", "iob1", "iob2", "iobes", "plain"]
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labeled row of a file.
+
+    Attributes:
+        input: the text, or the words of a token task.
+        gold: its label, or one tag per word.
+        line: where the row begins in its file, from 1; of a Parquet file or a hub data set, the row's number.
+    """
+
+    input: str | list[str]
+    gold: str | list[str]
+    line: int
+
+    @property
+    def task(self) -> Task:
+        """The task that this row is for."""
+        return Task.TEXT if isinstance(self.input, str) else Task.TOKEN
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Its label, or its tags."""
+        return [self.gold] if isinstance(self.gold, str) else self.gold
 
 
 @dataclass(frozen=True)

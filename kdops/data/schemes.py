@@ -7,8 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from kdops.data.parsers import Example
-from kdops.data.raw import Scheme
+from kdops.data.raw import Example, Scheme
 from kdops.errors import UserError
 
 _MARKED = re.compile(r"[BIESLU]-.+")

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from kdops.data.card import SPLITS
-from kdops.data.checks import content_key, text_key
-from kdops.data.parsers import Example
+from kdops.data.keys import content_key, text_key
+from kdops.data.raw import SPLITS, Example
 from kdops.errors import UserError
 
 HELD_OUT_SHARE = 0.1
@@ -54,7 +53,7 @@ def make_missing(
     chosen = _choose(train, missing, seed)
     parts = {split: [row for row, its in zip(train, chosen, strict=True) if its == split] for split in SPLITS}
     for split in ("train", *missing):
-        if len({name for row in parts[split] for name in _names(row)}) < 2:
+        if len({name for row in parts[split] for name in row.names}) < 2:
             raise UserError(
                 f"{train_place}: {len(train)} rows are too few, or too much alike, to make {' and '.join(missing)} "
                 "from; give these splits as files, or more rows"
@@ -174,17 +173,13 @@ def _strata(train: Sequence[Example]) -> Iterable[list[list[int]]]:
     groups: dict[int, list[int]] = {}
     for row, group in enumerate(near_identical([row.input for row in train])):
         groups.setdefault(int(group), []).append(row)
-    counts = Counter(name for row in train for name in set(_names(row)))
+    counts = Counter(name for row in train for name in set(row.names))
     strata: dict[str, list[list[int]]] = {}
     for rows in groups.values():
-        names = {name for row in rows for name in _names(train[row])}
+        names = {name for row in rows for name in train[row].names}
         strata.setdefault(min(names, key=lambda name: (counts[name], name)), []).append(rows)
     return strata.values()
 
 
 def _digest(key: str, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed} {key}".encode(), digest_size=16).digest()
-
-
-def _names(row: Example) -> Sequence[str]:
-    return [row.gold] if isinstance(row.gold, str) else row.gold

@@ -16,8 +16,8 @@ from datasets import List as ListOf
 from datasets.arrow_writer import ArrowWriter
 
 from kdops.data.catalog import CATALOG
-from kdops.data.checks import content_key, text_key
 from kdops.data.corpus import Corpus
+from kdops.data.keys import content_key, text_key
 from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint

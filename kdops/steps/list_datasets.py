@@ -4,8 +4,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kdops.data.card import SPLITS, DatasetCard, RemoteFile
-from kdops.data.catalog import CATALOG
+from kdops.data.catalog import CATALOG, SPLITS, DatasetCard, RemoteFile
 from kdops.errors import unknown
 from kdops.steps.tables import aligned
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from kdops.data.checks import Report, inspect
 from kdops.data.corpus import Corpus, corpus_name, load_corpus
+from kdops.data.facts import DataFacts, inspect
 from kdops.data.raw import DataOptions, Scheme
 from kdops.data.unlabeled import Unlabeled, load_unlabeled
 from kdops.models.teacher import mask_token
@@ -109,7 +109,7 @@ class CheckedCorpus:
     """A data set that passed the checks, and what they counted."""
 
     corpus: Corpus
-    report: Report
+    report: DataFacts
 
     @property
     def counts(self) -> dict[str, float]:

@@ -18,8 +18,8 @@ from pyarrow import parquet
 from kdops.data.checks import check_split, sorted_labels
 from kdops.data.corpus import load_corpus
 from kdops.data.own import own_name, read_own
-from kdops.data.parsers import LONGEST_TEXT, Example, visible
-from kdops.data.raw import DataOptions
+from kdops.data.raw import DataOptions, Example
+from kdops.data.readers.parsers import LONGEST_TEXT, visible
 from kdops.data.schemes import to_iob2
 from kdops.errors import UserError
 from kdops.task import Task

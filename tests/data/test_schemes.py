@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import BILOU, IOB1, IOB2, IOBES, Token, Tokens
 
-from kdops.data.parsers import Example
-from kdops.data.raw import Scheme
+from kdops.data.raw import Example, Scheme
 from kdops.data.schemes import marks_spans, orphans, to_iob2
 from kdops.errors import UserError
 

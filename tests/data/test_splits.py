@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kdops.data.parsers import Example
+from kdops.data.raw import Example
 from kdops.data.splits import drop_leaks, make_missing, near_identical
 from kdops.errors import UserError
 

@@ -7,8 +7,7 @@ import pytest
 from kdops.data import pool, unlabeled
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus, load_corpus
-from kdops.data.parsers import Example
-from kdops.data.raw import RawDataset
+from kdops.data.raw import Example, RawDataset
 from kdops.data.unlabeled import Unlabeled, UnlabeledCounts, load_unlabeled
 from kdops.errors import UserError
 from kdops.task import Task

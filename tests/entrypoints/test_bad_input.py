@@ -23,8 +23,7 @@ import entrypoints.exam
 import entrypoints.main
 import entrypoints.promote
 import entrypoints.train_teacher
-from kdops.data import sources
-from kdops.data.catalog import CATALOG, RemoteFile
+from kdops.data.catalog import CATALOG, RemoteFile, sources
 
 ROOT = Path(__file__).parents[2]
 SPLITS = ("train", "validation", "test")

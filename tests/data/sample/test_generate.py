@@ -6,8 +6,8 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from kdops.data.checks import text_key, words_of_text
 from kdops.data.corpus import load_corpus
+from kdops.data.keys import text_key, words_of_text
 from kdops.data.sample import generate
 from kdops.data.unlabeled import load_unlabeled
 from kdops.metrics import score

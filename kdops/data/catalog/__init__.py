@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from kdops.data.card import INDOBERT, SCRATCH, SPLITS, DatasetCard, RemoteFile, iob2
-from kdops.data.catalog_text import TEXT_CARDS
-from kdops.data.catalog_token import TOKEN_CARDS
-from kdops.data.parsers import read_jsonl
+from kdops.data.catalog.card import INDOBERT, SCRATCH, DatasetCard, RemoteFile, iob2
+from kdops.data.catalog.text_cards import TEXT_CARDS
+from kdops.data.catalog.token_cards import TOKEN_CARDS
+from kdops.data.raw import SPLITS
+from kdops.data.readers.parsers import read_jsonl
 from kdops.task import Task
 
 __all__ = ["CATALOG", "INDOBERT", "OUT_OF_SCOPE", "SCRATCH", "SPLITS", "DatasetCard", "RemoteFile"]
 
-_SAMPLE_FOLDER = Path(__file__).parent / "sample"
+_SAMPLE_FOLDER = Path(__file__).parents[1] / "sample"
 
 
 def _sample(name: str, task: Task, folder: str, labels: tuple[str, ...]) -> DatasetCard:

@@ -9,9 +9,9 @@ from datasets import ClassLabel, Dataset, DatasetDict, load_dataset
 from huggingface_hub import dataset_info
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
-from kdops.data.columns import find_columns
-from kdops.data.parsers import Example, examples_of
-from kdops.data.raw import DataOptions
+from kdops.data.raw import DataOptions, Example
+from kdops.data.readers.columns import find_columns
+from kdops.data.readers.parsers import examples_of
 from kdops.errors import UserError
 
 _TIMEOUT_S = 5.0

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from kdops.data.parsers import Example, checked, parse_json, read_conll, read_jsonl, read_text_tsv
+from kdops.data.raw import Example
+from kdops.data.readers.parsers import checked, parse_json, read_conll, read_jsonl, read_text_tsv
 from kdops.errors import UserError
 
 

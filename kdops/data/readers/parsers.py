@@ -4,39 +4,18 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kdops.data.columns import Columns, duplicate, find_columns
+from kdops.data.raw import Example
+from kdops.data.readers.columns import Columns, duplicate, find_columns
 from kdops.errors import UserError
-from kdops.task import Task
 
 LONGEST_TEXT = 100_000
 """Most characters of one text: no encoder reads a hundredth of it, and more is a mistake in the file."""
 
 # Scores, ratings and probabilities; whole numbers are names of classes too.
 _FRACTION = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One labeled row of a file.
-
-    Attributes:
-        input: the text, or the words of a token task.
-        gold: its label, or one tag a word.
-        line: where the row begins in its file, from 1; of a Parquet file or a hub data set, the row's number.
-    """
-
-    input: str | list[str]
-    gold: str | list[str]
-    line: int
-
-    @property
-    def task(self) -> Task:
-        """The task that this row is for."""
-        return Task.TEXT if isinstance(self.input, str) else Task.TOKEN
 
 
 def read_jsonl(path: Path, text_column: str | None = None, label_column: str | None = None) -> Iterator[Example]:

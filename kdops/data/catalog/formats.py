@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kdops.data.parsers import Example
+from kdops.data.raw import Example
 from kdops.errors import UserError
 
 _LINE_BREAK = re.compile(r"\\[nr]")

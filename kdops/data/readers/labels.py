@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kdops.data.parsers import Example
+from kdops.data.raw import Example
 from kdops.errors import UserError
 
 _LIST = re.compile(r"\[.*\]|\{.*\}", re.DOTALL)

@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from kdops.data.card import Cleaning, DatasetCard
 from kdops.data.catalog import CATALOG
-from kdops.data.parsers import Example, read_text_tsv
-from kdops.data.public import read_card
-from kdops.data.public_formats import decode_escapes, read_click_id, read_csv
+from kdops.data.catalog.card import Cleaning, DatasetCard
+from kdops.data.catalog.formats import decode_escapes, read_click_id, read_csv
+from kdops.data.catalog.public import read_card
+from kdops.data.raw import Example
+from kdops.data.readers.parsers import read_text_tsv
 from kdops.errors import UserError
 from kdops.task import Task
 

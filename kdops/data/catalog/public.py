@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from kdops.data.card import Cleaning, DatasetCard, RemoteFile
-from kdops.data.parsers import Example
-from kdops.data.raw import RawDataset
-from kdops.data.sources import fetch
+from kdops.data.catalog.card import Cleaning, DatasetCard, RemoteFile
+from kdops.data.catalog.sources import fetch
+from kdops.data.raw import Example, RawDataset
 
 
 def read_card(card: DatasetCard) -> RawDataset:

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from kdops.data.card import INDONLU, INDONLU_CITATION, DatasetCard, Repository, iob2
-from kdops.data.parsers import read_conll
+from kdops.data.catalog.card import INDONLU, INDONLU_CITATION, DatasetCard, Repository, iob2
+from kdops.data.readers.parsers import read_conll
 from kdops.task import Task
 
 _TERMA = Repository("jordhy97/final_project", "54e480ded15b5a599029b8b0e5dd6815f2dcea8e")

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from kdops.data.columns import are_columns, duplicate
-from kdops.data.parsers import Example, examples_of, read_conll, read_lines, read_text
+from kdops.data.raw import Example
+from kdops.data.readers.columns import are_columns, duplicate
+from kdops.data.readers.parsers import examples_of, read_conll, read_lines, read_text
 from kdops.errors import UserError
 
 Lines = Sequence[tuple[int, list[str]]]

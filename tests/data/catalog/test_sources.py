@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from servers import serving
 
-from kdops.data import sources
-from kdops.data.catalog import RemoteFile
+from kdops.data.catalog import RemoteFile, sources
 from kdops.errors import UserError
 
 CONTENT = b"enak\tpositive\n"

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kdops.data.parsers import Example
-from kdops.data.raw import Scheme
+from kdops.data.raw import Example, Scheme
 from kdops.task import Task
 
-SPLITS = ("train", "validation", "test")
 INDOBERT = "indobenchmark/indobert-base-p1"
 SCRATCH = "scratch"
 

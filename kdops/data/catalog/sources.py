@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
-from kdops.data.catalog import RemoteFile
+from kdops.data.catalog.card import RemoteFile
 from kdops.errors import UserError
 from kdops.workspace import home
 

@@ -1,0 +1,63 @@
+"""Facts about a data set that passed its checks, worth logging."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kdops.data.corpus import Corpus
+from kdops.data.keys import content_key
+from kdops.data.schemes import marks_spans, orphans
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Facts about a data set that passed the checks, for logging.
+
+    Texts count as the same when they have the same letters and digits, whatever their case: see
+    `kdops.data.keys.content_key`.
+
+    Attributes:
+        rows: a split's number of texts.
+        duplicates_train_validation: validation texts that stand in train too.
+        duplicates_train_test: test texts that stand in train too.
+        duplicates_validation_test: test texts that stand in validation too.
+        duplicates_in_train: train texts beyond the first of their kind.
+        conflicting_in_train: different train texts that carry more than one labeling.
+        repaired_tags: of each split, the I- tags that no B- or I- of their type stands before. Each counts as the
+            beginning of a span, as IndoNLU's scorer and seqeval's default do; the tag itself stays as it is.
+            None among plain tags.
+    """
+
+    rows: Mapping[str, int]
+    duplicates_train_validation: int
+    duplicates_train_test: int
+    duplicates_validation_test: int
+    duplicates_in_train: int
+    conflicting_in_train: int
+    repaired_tags: Mapping[str, int]
+
+
+def inspect(corpus: Corpus) -> DataFacts:
+    """Count what is worth knowing of a loaded data set: sizes, duplicates, repaired tags."""
+    keys = {split: [content_key(text) for text in corpus.inputs(split)] for split in corpus.splits}
+    gold = {split: corpus.gold(split) for split in corpus.splits}
+    labelings: dict[str, set[tuple[str, ...]]] = {}
+    for key, labeling in zip(keys["train"], gold["train"], strict=True):
+        labelings.setdefault(key, set()).add((labeling,) if isinstance(labeling, str) else tuple(labeling))
+    return DataFacts(
+        rows={split: len(rows) for split, rows in keys.items()},
+        duplicates_train_validation=_shared(keys["train"], keys["validation"]),
+        duplicates_train_test=_shared(keys["train"], keys["test"]),
+        duplicates_validation_test=_shared(keys["validation"], keys["test"]),
+        duplicates_in_train=len(keys["train"]) - len(labelings),
+        conflicting_in_train=sum(len(different) > 1 for different in labelings.values()),
+        repaired_tags={split: _repaired(rows, corpus.labels) for split, rows in gold.items()},
+    )
+
+
+def _shared(known: Sequence[str], asked: Sequence[str]) -> int:
+    seen = set(known)
+    return sum(key in seen for key in asked)
+
+
+def _repaired(rows: Sequence[str] | Sequence[Sequence[str]], labels: Sequence[str]) -> int:
+    return sum(orphans(row) for row in rows if not isinstance(row, str)) if marks_spans(labels) else 0

@@ -1,0 +1,43 @@
+"""When two inputs count as the same text."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_NO_LETTERS = re.compile(r"[\W_]+")
+# They choose how the character before them is drawn, as a letter's own marks do not.
+_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+
+
+def words_of_text(text: str) -> list[str]:
+    """The words and marks of a text: runs of letters and digits, and every other visible character."""
+    return _WORD.findall(text)
+
+
+def text_key(text: str | Sequence[str]) -> str:
+    """What two inputs share when they are the same text, apart from case and spacing."""
+    return " ".join(words_of_text(_folded(text)))
+
+
+def content_key(text: str | Sequence[str]) -> str:
+    """What two inputs share when a model that has read one of them knows the other: their letters and digits.
+
+    Neither marks nor spacing hide a text, since they often come from how it was cut into words or cleaned. A text that
+    has no letters or digits is told by its marks, as `text_key` does.
+    """
+    return _NO_LETTERS.sub(_letter_marks, _folded(text)) or text_key(text)
+
+
+def _folded(text: str | Sequence[str]) -> str:
+    return (text if isinstance(text, str) else " ".join(text)).casefold()
+
+
+def _letter_marks(found: re.Match[str]) -> str:
+    """What of a run without letters still belongs to one: vowel signs and accents, which tell words apart."""
+    run = found[0]
+    if run.isascii():
+        return ""
+    return "".join(
+        mark for mark in run if unicodedata.category(mark) in ("Mn", "Mc") and ord(mark) not in _VARIATION_SELECTORS
+    )
