@@ -10,13 +10,13 @@ language, so a word is replaced by one of its nearest neighbours among the word 
 import json
 import os
 import random
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from gensim.models import Word2Vec
 
+from kdops.data.words import parts_of_text
 from kdops.task import Task
 
 _MASK_PROBABILITY = 0.1
@@ -26,8 +26,6 @@ _LONGEST_NGRAM = 5
 _NEIGHBOURS = 10
 _VECTOR_SIZE = 64
 _BLOCK_WORDS = 1_024
-# Words, marks and the spaces between them: joined again they are the text.
-_PART = re.compile(r"\w+|[^\w\s]|\s+")
 
 Inputs = Sequence[str] | Sequence[Sequence[str]]
 
@@ -108,7 +106,7 @@ def write_augmented(
 
 
 def _parts(text: str | Sequence[str]) -> list[str]:
-    return _PART.findall(text) if isinstance(text, str) else list(text)
+    return parts_of_text(text) if isinstance(text, str) else list(text)
 
 
 def _changed(

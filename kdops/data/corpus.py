@@ -18,6 +18,7 @@ from kdops.data.own import own_name, read_own
 from kdops.data.raw import SPLITS, DataOptions, Example, RawDataset
 from kdops.data.schemes import to_iob2
 from kdops.data.splits import drop_leaks, make_missing
+from kdops.data.words import WordRule, learn_word_rule
 from kdops.errors import UserError
 from kdops.metrics import main_metric
 from kdops.task import Task
@@ -62,6 +63,10 @@ class Corpus:
     def main_metric(self) -> str:
         """The metric that models are selected and compared by."""
         return main_metric(self.task, self.labels)
+
+    def word_rule(self) -> WordRule:
+        """How the words of train were cut; for text classification the default, as nothing is cut there."""
+        return learn_word_rule(cast(list[list[str]], self.inputs("train"))) if self.task is Task.TOKEN else WordRule()
 
     def inputs(self, split: str) -> Inputs:
         """The texts of a split, or for token tasks their words."""

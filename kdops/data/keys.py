@@ -4,15 +4,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-_WORD = re.compile(r"\w+|[^\w\s]")
+from kdops.data.words import words_of_text
+
 _NO_LETTERS = re.compile(r"[\W_]+")
 # They choose how the character before them is drawn, as a letter's own marks do not.
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
-
-
-def words_of_text(text: str) -> list[str]:
-    """The words and marks of a text: runs of letters and digits, and every other visible character."""
-    return _WORD.findall(text)
 
 
 def text_key(text: str | Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
 from kdops.data.catalog.public import read_card
-from kdops.data.keys import words_of_text
 from kdops.data.readers.parsers import decode, parse_json, text_of, visible, words_of
+from kdops.data.words import WordRule
 from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint
 from kdops.task import Task
@@ -37,10 +37,15 @@ class TextSource:
     read: Callable[[], Iterator[Text]]
 
 
-def file_source(path: Path, task: Task) -> TextSource:
+def file_source(path: Path, task: Task, rule: WordRule | None = None) -> TextSource:
     """The texts of a JSONL file whose rows have a `text`, or `tokens`; or of a .txt file, one a line.
 
     For token tasks a text is cut into words; for the others words are joined by spaces.
+
+    Args:
+        path: the file.
+        task: whether texts or words are wanted.
+        rule: how texts are cut into words; None: as `WordRule` does by default.
 
     Raises:
         UserError: if there is no such file; later, while reading, naming the line that cannot be read.
@@ -53,7 +58,7 @@ def file_source(path: Path, task: Task) -> TextSource:
         raise UserError(f"{path}: unlabeled text is read from files that end in {', '.join(_SUFFIXES)}")
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
-    return TextSource(str(path), f"{content}{path.suffix.lower()}", lambda: _read_file(path, task))
+    return TextSource(str(path), f"{content}{path.suffix.lower()}", lambda: _read_file(path, task, rule or WordRule()))
 
 
 def catalogue_source(task: Task) -> TextSource:
@@ -80,24 +85,24 @@ def _read_public(card: DatasetCard) -> Iterator[Text]:
             yield row.input
 
 
-def _read_file(path: Path, task: Task) -> Iterator[Text]:
+def _read_file(path: Path, task: Task, rule: WordRule) -> Iterator[Text]:
     is_json = path.suffix.lower() in _JSON_SUFFIXES
     with path.open("rb") as file:
         for line, content in enumerate(file, 1):
             text = decode(content, path, line)
             if text.strip():
                 row = parse_json(text, path, line) if is_json else {"text": text.strip()}
-                yield _input(row, task, path, line)
+                yield _input(row, task, rule, path, line)
 
 
-def _input(row: dict[str, Any], task: Task, path: Path, line: int) -> Text:
+def _input(row: dict[str, Any], task: Task, rule: WordRule, path: Path, line: int) -> Text:
     if "tokens" in row:
         words = [_encodable(word) for word in words_of(row, "tokens", path, line) if visible(word)]
         return words if task is Task.TOKEN else " ".join(words)
     if "text" in row:
         text = _encodable(text_of(row, path, line))
         text = text if visible(text) else ""
-        return words_of_text(text) if task is Task.TOKEN else text
+        return rule.cut(text) if task is Task.TOKEN else text
     raise UserError(f"{path}:{line}: no column 'text' or 'tokens' (found: {', '.join(map(repr, row)) or 'none'})")
 
 

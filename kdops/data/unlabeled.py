@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 SOURCES = ("default", "catalogue", "augmented")
 
-_VERSION = 3
+_VERSION = 4
 _COPIES = 10
 _ROWS_AT_ONCE = 1_000
 _LENGTH_PERCENTILES = (1, 99)
@@ -161,7 +161,7 @@ def _open(corpus: Corpus, source: str, seed: int, mask_token: str | None) -> Tex
     if not path.exists():
         kinds = ".jsonl, .ndjson or .txt"
         raise UserError(f"{path}: no such file; unlabeled is one of {', '.join(SOURCES)}, or a {kinds} file")
-    return file_source(path, corpus.task)
+    return file_source(path, corpus.task, corpus.word_rule())
 
 
 def _augmented(corpus: Corpus, seed: int, mask_token: str | None) -> TextSource:

@@ -99,7 +99,10 @@ def _describe(folder: Path, info: BundleInfo) -> None:
     """Write what the bundle says about itself, with the sums of the files that are there, and its digest."""
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INFO_FILE}
     info = replace(info, files=files, format_version=FORMAT_VERSION)
-    content = json.dumps(asdict(info), indent=2, ensure_ascii=False, allow_nan=False)
+    told = asdict(info)
+    if info.word_pattern == BundleInfo.word_pattern:
+        del told["word_pattern"]  # its digest is of what the file has
+    content = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / INFO_FILE).write_text(content + "\n", encoding="utf-8")
 
 

@@ -23,7 +23,6 @@ from tokenizers import Tokenizer
 FORMAT_VERSION = 2
 INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.json"
 _TEXT, _TOKEN = "text-classification", "token-classification"
-_WORD = re.compile(r"\w+|[^\w\s]")
 _clean = partial(re.compile(r"[\ud800-\udfff]").sub, "\ufffd")  # lone surrogates have no UTF-8 form; offsets stay
 _READ_FIRST = 50  # characters, or words, for each piece that the model reads; more of them only when these are too few
 _BATCH_PIECES = 1024  # through the graph together, padding included: it bounds memory and costs no speed
@@ -54,12 +53,14 @@ class BundleInfo:
     main_metric: str
     main_metric_value: float  # on the validation split
     fingerprint: str
+    word_pattern: str = r"\w+|[^\w\s]"  # matches one word of a text after the other; older files do not have it
     format_version: int = FORMAT_VERSION
     files: Mapping[str, str] = field(default_factory=dict)  # sha256 in hex of the other files, by name
     digest: str = field(init=False)  # sha256 in hex of all of this, and so of what all files hold
 
     def __post_init__(self) -> None:
-        content = json.dumps(vars(self), sort_keys=True, allow_nan=False).encode()  # of all but the digest
+        told = {name: value for name, value in vars(self).items() if value != BundleInfo.word_pattern}
+        content = json.dumps(told, sort_keys=True, allow_nan=False).encode()  # of all but the digest
         object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
 
 
@@ -109,12 +110,12 @@ def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
         given = json.loads(_path(Path(folder), INFO_FILE).read_bytes())
         if given["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format {given['format_version']!r:.50}, but this predictor reads {FORMAT_VERSION}")
-        digest = given.pop("digest", None)
+        digest, _ = given.pop("digest", None), given.setdefault("word_pattern", BundleInfo.word_pattern)
         info = BundleInfo(**{**given, "labels": tuple(given["labels"]), "files": dict(given["files"])})
         checked = [one for one in fields(info) if one.init and one.type in (str, int, float)]
         wrong = [one.name for one in checked if type(given[one.name]) is not one.type]
-        texts = {*map(type, (*info.labels, *info.files, *info.files.values()))}
         wrong += ["digest"] if digest != info.digest else []
+        texts = {*map(type, (*info.labels, *info.files, *info.files.values()))}
         if wrong or texts != {str} or info.task not in (_TEXT, _TOKEN) or min(info.pad_id, info.max_length - 1) < 0:
             raise ValueError(f"wrong {', '.join(wrong) or 'labels, files, pad_id or max_length'} for {info.task!r:.50}")
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -126,7 +127,8 @@ class Predictor:
     """A loaded bundle, made by `load`. Safe to share between threads."""
 
     def __init__(self, info: BundleInfo, tokenizer: Tokenizer, session: onnxruntime.InferenceSession) -> None:
-        self.info, self._tokenizer, self._session, self._is_text = info, tokenizer, session, info.task == _TEXT
+        self.info, self._is_text, self._words = info, info.task == _TEXT, re.compile(info.word_pattern)
+        self._tokenizer, self._session = tokenizer, session
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Predictor":
@@ -193,7 +195,7 @@ class Predictor:
 
     def _encode(self, index: int, given: object) -> EncodedText:
         if isinstance(given, str):
-            text, matches = given, [] if self._is_text else [*_WORD.finditer(given)]
+            text, matches = given, [] if self._is_text else [*self._words.finditer(given)]
             words, offsets = tuple(match.group() for match in matches), tuple(match.span() for match in matches)
         else:
             words = tuple(given if isinstance(given, Iterable) else list[Any]([given]))

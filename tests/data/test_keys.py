@@ -1,6 +1,7 @@
 import pytest
 
-from kdops.data.keys import content_key, text_key, words_of_text
+from kdops.data.keys import content_key, text_key
+from kdops.data.words import words_of_text
 
 
 def test_words_and_keys_of_texts() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 import kdops.deploy.predictor as predictor_module
+from kdops.data.words import learn_word_rule
 from kdops.deploy.bundle import write_bundle
 from kdops.deploy.predictor import (
     BundleError,
@@ -117,6 +119,37 @@ def test_a_text_and_its_words_get_the_same_tags_and_offsets_into_their_own_text(
     joined = "Budi tinggal di Jakarta , bukan Bandung !"
     assert all(text[span.start : span.end] == span.text for span in from_text.spans)
     assert all(joined[span.start : span.end] == span.text for span in from_words.spans)
+
+
+def test_plain_text_is_cut_by_the_bundles_own_pattern(
+    tmp_path: Path, tokenizer: Tokenizer, info: Callable[..., BundleInfo], student: Callable[..., nn.Module]
+) -> None:
+    words = ["दफ़्तर", "में", "Al-Azhar", "cafe\u0301", ",", "anak-anak", "."]
+    rule = learn_word_rule([words])
+    described = replace(info(Task.TOKEN), word_pattern=rule.pattern)
+    folder = write_bundle(tmp_path / "b", model=student(Task.TOKEN), tokenizer=tokenizer, info=described)
+    predictor = Predictor.load(folder)
+    assert predictor.info.word_pattern == rule.pattern
+    text = "दफ़्तर में Al-Azhar cafe\u0301, anak-anak."
+    from_text, from_words = predictor.predict([text, words])
+    assert list(from_text.words) == words == rule.cut(text)
+    assert from_text.tags == from_words.tags
+    assert all(text[span.start : span.end] == span.text for span in from_text.spans)
+
+
+def test_a_bundle_without_a_pattern_cuts_as_before(
+    bundles: dict[Task, Path], predictors: dict[Task, Predictor]
+) -> None:
+    assert "word_pattern" not in json.loads((bundles[Task.TOKEN] / "bundle.json").read_text())
+    (prediction,) = predictors[Task.TOKEN].predict(["Al-Azhar, enak"])
+    assert prediction.words == ("Al", "-", "Azhar", ",", "enak")
+
+
+@pytest.mark.parametrize("pattern", ["(", 3])
+def test_a_pattern_that_is_none_is_refused(copy: Path, pattern: object, redescribe: Callable[..., None]) -> None:
+    redescribe(copy, word_pattern=pattern)
+    with pytest.raises(BundleError):
+        Predictor.load(copy)
 
 
 def test_a_word_without_pieces_gets_o_and_shifts_nobody(predictors: dict[Task, Predictor]) -> None:
