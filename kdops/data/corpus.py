@@ -14,10 +14,12 @@ from kdops.data.catalog import CATALOG, OUT_OF_SCOPE
 from kdops.data.catalog.card import DatasetCard
 from kdops.data.catalog.public import read_card
 from kdops.data.checks import check_split, sorted_labels
-from kdops.data.own import own_name, read_own
-from kdops.data.raw import SPLITS, DataOptions, Example, RawDataset
+from kdops.data.names import own_name
+from kdops.data.own import read_own
+from kdops.data.raw import AS_FOUND, SPLITS, DataOptions, Example, RawDataset
 from kdops.data.schemes import to_iob2
 from kdops.data.splits import drop_leaks, make_missing
+from kdops.data.tag_spellings import usual_spelling
 from kdops.data.words import WordRule, learn_word_rule
 from kdops.errors import UserError
 from kdops.metrics import main_metric
@@ -28,7 +30,6 @@ Gold = list[str] | list[list[str]]
 
 # Whatever else the user's seed draws, the test split of a public data set is the same for everybody.
 _CATALOGUE_SEED = 1
-_AS_FOUND = DataOptions()
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Corpus:
         default_teacher: the encoder to fine-tune when the user names none.
         unlabeled: a JSONL file of more texts of the same kind, if there is one.
         notes: what was repaired or made when it was loaded, in plain sentences.
+        columns: which columns of the user's files hold what, for people.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Corpus:
     default_teacher: str
     unlabeled: Path | None
     notes: tuple[str, ...] = ()
+    columns: str = ""
 
     @property
     def main_metric(self) -> str:
@@ -79,7 +82,7 @@ class Corpus:
         return [[self.labels[index] for index in row] for row in self.splits[split]["tags"][:]]
 
 
-def load_corpus(name_or_path: str, options: DataOptions = _AS_FOUND) -> Corpus:
+def load_corpus(name_or_path: str, options: DataOptions = AS_FOUND) -> Corpus:
     """A data set of the catalogue, or the user's own: read, brought to one scheme of tags, split, checked.
 
     Args:
@@ -91,7 +94,9 @@ def load_corpus(name_or_path: str, options: DataOptions = _AS_FOUND) -> Corpus:
     """
     card = CATALOG.get(name_or_path)
     raw = _read_own(name_or_path, options) if card is None else _read_card(card, options)
-    rows, _ = to_iob2(raw.rows, options.scheme if card is None else card.scheme, raw.places)
+    scheme = options.scheme if card is None else card.scheme
+    spelled, respelled = usual_spelling(raw.rows) if card is None and scheme != "plain" else (raw.rows, ())
+    rows, _ = to_iob2(spelled, scheme, raw.places)
     place, labels = raw.places["train"], raw.labels or sorted_labels(rows["train"])
     check_split("train", rows["train"], rows["train"], labels, place)
     split_rows, notes = make_missing(rows, place, _CATALOGUE_SEED if card is not None else options.seed)
@@ -111,11 +116,12 @@ def load_corpus(name_or_path: str, options: DataOptions = _AS_FOUND) -> Corpus:
         citation=raw.citation,
         default_teacher=raw.default_teacher,
         unlabeled=raw.unlabeled,
-        notes=raw.notes + notes,
+        notes=raw.notes + respelled + notes,
+        columns=raw.columns,
     )
 
 
-def corpus_name(name_or_path: str, options: DataOptions = _AS_FOUND) -> str:
+def corpus_name(name_or_path: str, options: DataOptions = AS_FOUND) -> str:
     """What the data set would be called, which needs none of its files.
 
     Raises:
@@ -134,9 +140,11 @@ def _read_card(card: DatasetCard, options: DataOptions) -> RawDataset:
 
 
 def _check_options(card: DatasetCard, options: DataOptions) -> None:
-    for field in ("name", "text_column", "label_column", "scheme"):
+    if options.task not in (None, card.task):
+        raise UserError(f"task={options.task}, but dataset {card.name!r} is for {card.task}")
+    for field in ("name", "text_column", "label_column", "scheme", "separator"):
         given = getattr(options, field)
-        if given != getattr(_AS_FOUND, field):
+        if given != getattr(AS_FOUND, field):
             raise UserError(f"{field}={given} is for data of your own; kdops knows how dataset {card.name!r} is read")
 
 

@@ -1,24 +1,32 @@
 """The user's own data: a folder or a file on this machine, or a data set of the Hugging Face hub."""
 
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import INDOBERT
-from kdops.data.raw import DataOptions, Example, RawDataset
-from kdops.data.readers.files import READERS, SPLIT_NAMES, check_words, is_path, read_file, split_files, unlabeled_file
-from kdops.data.readers.labels import check_labels
+from kdops.data.names import own_name
+from kdops.data.raw import DataOptions, FileRows, RawDataset
+from kdops.data.readers.files import (
+    SPLIT_NAMES,
+    check_words,
+    is_path,
+    is_saved_folder,
+    place_of,
+    read_files,
+    split_files,
+    unlabeled_file,
+)
+from kdops.data.readers.labels import check_labels, tidy_labels
 from kdops.errors import UserError
 
 
 def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
     """The rows of a folder, of a file, or of a data set of the hub.
 
-    A folder holds one file a split: train, and if there are such validation (or valid, val, dev) and test; further
-    unlabeled.jsonl, unlabeled.ndjson or unlabeled.txt, the first of them that there is. A single file is train. How
-    files of each kind are read: `read_jsonl` (.jsonl and .ndjson), `read_csv`, `read_tsv` (.tsv and .txt),
-    `read_parquet` and `read_conll` (.conll and .iob).
+    A folder holds one file per split: train, and if there are such validation (or valid, val, dev) and test; further
+    unlabeled.jsonl, unlabeled.ndjson or unlabeled.txt, the first of them that there is. A single file is train. Folders
+    are also read as the hub lays them out, as `save_to_disk` writes them, with a folder of texts per class, and as brat
+    keeps them. `kdops.data.readers.files.READERS` has the reader of each kind of file.
 
     Args:
         name_or_path: a path, or the hub's id of a data set where no such path exists.
@@ -28,26 +36,12 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         UserError: when there is no such data set, or it cannot be used, naming file and line.
     """
     path = Path(name_or_path).expanduser()
-    if path.exists():
-        places = split_files(path) if path.is_dir() else {"train": path}
-        rows: Mapping[str, Sequence[Example]] = {split: read_file(place, options) for split, place in places.items()}
-    elif is_path(name_or_path):
-        raise UserError(f"{path}: no such file or folder")
-    else:
-        # here, because it is slow to import and most data does not come from there
-        from kdops.data.readers.hub import read_hub
-
-        choices = (
-            f"choose one of: {', '.join(CATALOG)}, or give a folder or file of your own, or the id of a hub data set"
-        )
-        rows = read_hub(name_or_path, SPLIT_NAMES, options, choices)
-        places = {split: Path(name_or_path) / split for split in rows}
-        if "train" not in rows:
-            raise UserError(f"dataset {name_or_path!r} has no train split")
-    for split, found in rows.items():
-        if not found:
+    read, places = _read_here(path, options) if path.exists() else _read_hub(name_or_path, path, options)
+    for split, part in read.items():
+        if not part.rows:
             raise UserError(f"{places[split]}: no rows")
-        check_words(found, places[split])
+        check_words(part.rows, places[split])
+    rows, tidied = tidy_labels({split: part.rows for split, part in read.items()}, places)
     check_labels(rows, places)
     return RawDataset(
         name=own_name(name_or_path, options.name),
@@ -58,29 +52,33 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         citation=name_or_path,
         default_teacher=INDOBERT,
         unlabeled=unlabeled_file(path) if path.is_dir() else None,
+        notes=tuple(note for part in read.values() for note in part.notes) + tidied,
+        columns=read["train"].columns,
     )
 
 
-def own_name(name_or_path: str, chosen: str | None) -> str:
-    """What a data set of the user's is called, whether it is still there or not; lower case, digits, hyphens.
+def _read_here(path: Path, options: DataOptions) -> tuple[dict[str, FileRows], dict[str, Path]]:
+    if path.is_dir() and is_saved_folder(path):
+        from kdops.data.readers.hub import read_saved  # here, because it is slow to import
 
-    Args:
-        name_or_path: as `read_own` takes it.
-        chosen: the user's choice; None: after its folder, file or id.
+        read = read_saved(path, SPLIT_NAMES, options)
+        if "train" not in read:
+            raise UserError(f"{path}: no train split")
+        return read, {split: path / split for split in read}
+    files = split_files(path) if path.is_dir() else {"train": (path,)}
+    return {split: read_files(those, options) for split, those in files.items()}, {
+        split: place_of(those) for split, those in files.items()
+    }
 
-    Raises:
-        UserError: for a choice that is the name of a public data set.
-    """
-    path = Path(name_or_path).expanduser()
-    is_file = path.is_file() or (path.suffix in READERS and not path.is_dir())
-    if path.exists() or is_path(name_or_path):
-        base = path.resolve().stem if is_file else path.resolve().name
-    else:
-        base = name_or_path
-    name = re.sub(r"[^a-z0-9]+", "-", (chosen or base).lower()).strip("-") or "dataset"
-    if name not in CATALOG:
-        return name
-    if chosen is not None:
-        raise UserError(f"name={chosen} is the name of a public data set; choose another")
-    # a folder called smsa must not pass for the public one in the registry
-    return f"{name}-{'file' if is_file else 'folder'}"
+
+def _read_hub(name: str, path: Path, options: DataOptions) -> tuple[dict[str, FileRows], dict[str, Path]]:
+    if is_path(name):
+        raise UserError(f"{path}: no such file or folder")
+    # here, because it is slow to import and most data does not come from there
+    from kdops.data.readers.hub import read_hub
+
+    choices = f"choose one of: {', '.join(CATALOG)}, or give a folder or file of your own, or the id of a hub data set"
+    read = read_hub(name, SPLIT_NAMES, options, choices)
+    if "train" not in read:
+        raise UserError(f"dataset {name!r} has no train split")
+    return read, {split: Path(name) / split for split in read}

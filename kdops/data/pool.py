@@ -9,7 +9,8 @@ from typing import Any
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
 from kdops.data.catalog.public import read_card
-from kdops.data.readers.parsers import decode, parse_json, text_of, visible, words_of
+from kdops.data.readers.examples import text_of, visible, words_of
+from kdops.data.readers.lines import decode, parse_json
 from kdops.data.words import WordRule
 from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint

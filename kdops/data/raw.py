@@ -46,6 +46,9 @@ class DataOptions:
             None: found.
         label_column: of the label, or of the tags: likewise.
         scheme: how tags mark spans; auto: found from the tags of train.
+        task: what the labels are for; None: found.
+        separator: the character between the columns of a table, or its name: comma, semicolon, tab, pipe, space;
+            None: found.
         drop_leaks: whether texts of train that stand in validation or test too are dropped.
         seed: of the splits that are made here.
     """
@@ -54,8 +57,29 @@ class DataOptions:
     text_column: str | None = None
     label_column: str | None = None
     scheme: Scheme = "auto"
+    task: Task | None = None
+    separator: str | None = None
     drop_leaks: bool = False
     seed: int = 1
+
+
+AS_FOUND = DataOptions()
+"""Everything is found from the files alone."""
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """The rows of one file, or of one split of a hub data set.
+
+    Attributes:
+        rows: in the file's order.
+        columns: which columns hold what, for people; empty where nobody could doubt it.
+        notes: what was left out, repaired or taken for what, counted, in plain sentences.
+    """
+
+    rows: Sequence[Example]
+    notes: tuple[str, ...] = ()
+    columns: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +96,7 @@ class RawDataset:
         default_teacher: the encoder to fine-tune when the user names none.
         unlabeled: a file of more texts of the same kind, if there is one.
         notes: what was repaired or made on the way, in plain sentences.
+        columns: which columns hold what, for people.
     """
 
     name: str
@@ -83,3 +108,4 @@ class RawDataset:
     default_teacher: str
     unlabeled: Path | None = None
     notes: tuple[str, ...] = ()
+    columns: str = ""

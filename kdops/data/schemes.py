@@ -11,8 +11,8 @@ from kdops.data.raw import Example, Scheme
 from kdops.errors import UserError
 
 _MARKED = re.compile(r"[BIESLU]-.+")
-# Spans as no scheme here writes them: without a type, in lower case, with an underscore.
-_NEARLY_MARKED = re.compile(r"[BIESLU]-|[bi]-.*|[BIbi]_.*")
+# Spans as no scheme here writes them: without a type, in lower case, with another separator, the letter at the end.
+_NEARLY_MARKED = re.compile(r"[BIESLU]-|[bi]-.*|[BIbi][_:/.|].*|.+[-_:/.|][BIbi]")
 _TAGS: Mapping[Scheme, tuple[re.Pattern[str], str]] = {
     "iob1": (re.compile(r"O|[BI]-.+"), "IOB1 (O, I-TYPE or B-TYPE)"),
     "iob2": (re.compile(r"O|[BI]-.+"), "IOB2 (O, B-TYPE or I-TYPE)"),

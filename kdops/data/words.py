@@ -67,17 +67,27 @@ class WordRule:
 
     def cut(self, text: str) -> list[str]:
         """The words of a text, in its order."""
-        return [found[0] for found in _compiled(self.pattern).finditer(text)]
+        return [text[start:end] for start, end in self.offsets(text)]
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where each word of a text begins and ends, in characters."""
+        return [found.span() for found in _compiled(self.pattern).finditer(text)]
+
+
+@functools.cache
+def default_rule() -> WordRule:
+    """The rule that knows no training words."""
+    return WordRule()
 
 
 def words_of_text(text: str) -> list[str]:
     """The words and marks of a text: runs of letters and digits, and every other visible character."""
-    return _default().cut(text)
+    return default_rule().cut(text)
 
 
 def parts_of_text(text: str) -> list[str]:
     """The words and marks of a text and the spaces between them: joined again they are the text."""
-    return [found[0] for found in _compiled(rf"{_default().pattern}|\s+").finditer(text)]
+    return [found[0] for found in _compiled(rf"{default_rule().pattern}|\s+").finditer(text)]
 
 
 def learn_word_rule(sentences: Iterable[Sequence[str]]) -> WordRule:
@@ -173,8 +183,3 @@ def _marks() -> str:
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
-
-
-@functools.cache
-def _default() -> WordRule:
-    return WordRule()

@@ -17,9 +17,10 @@ from pyarrow import parquet
 
 from kdops.data.checks import check_split, sorted_labels
 from kdops.data.corpus import load_corpus
-from kdops.data.own import own_name, read_own
+from kdops.data.names import own_name
+from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, Example
-from kdops.data.readers.parsers import LONGEST_TEXT, visible
+from kdops.data.readers.examples import LONGEST_TEXT, visible
 from kdops.data.schemes import to_iob2
 from kdops.errors import UserError
 from kdops.task import Task
@@ -275,7 +276,7 @@ class TestColumns:
     def test_a_list_of_labels_is_an_error(self, kind: str, write: Callable[[Rows], bytes], tmp_path: Path) -> None:
         content = write([("a", ["x"]), ("b", ["x", "y"])])
         assert fails(tmp_path / f"data{kind}", content).startswith(
-            ":1: column 'label' is a list: several labels a text are not supported"
+            ":2: column 'label' is a list: several labels a text are not supported"
         )
 
     @pytest.mark.parametrize(("kind", "write"), OF_TEXTS.items())
@@ -558,7 +559,7 @@ class TestPlaces:
             ("My Reviews!", None, "my-reviews"),
             ("reviews", "Ulasan Toko", "ulasan-toko"),
             ("smsa", None, "smsa-folder"),
-            ("!!!", None, "dataset"),
+            ("!!!", None, "dataset-e84c53"),
         ],
     )
     def test_names_are_made_safe(self, folder: str, name: str | None, expected: str, tmp_path: Path) -> None:
@@ -581,7 +582,7 @@ class TestPlaces:
             (["train.csv", "train.jsonl"], "train.csv and train.jsonl are both train; keep one of them"),
             (["train.csv", "dev.csv", "valid.csv"], "dev.csv and valid.csv are both validation; keep one of them"),
             (["test.csv"], "no train file (train.jsonl, train.ndjson, train.csv, train.tsv, train.txt, train.parqu"),
-            (["train.xlsx"], "train.xlsx: cannot read '.xlsx'; use .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, .conl"),
+            (["train.pdf"], "train.pdf: cannot read '.pdf'; use .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, .conl"),
         ],
     )
     def test_folders_that_are_unclear(self, files: list[str], message: str, tmp_path: Path) -> None:

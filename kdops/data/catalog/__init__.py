@@ -1,13 +1,13 @@
 """What exists by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kdops.data.catalog.card import INDOBERT, SCRATCH, DatasetCard, RemoteFile, iob2
 from kdops.data.catalog.text_cards import TEXT_CARDS
 from kdops.data.catalog.token_cards import TOKEN_CARDS
-from kdops.data.raw import SPLITS
-from kdops.data.readers.parsers import read_jsonl
+from kdops.data.raw import SPLITS, Example
+from kdops.data.readers.jsonfiles import read_jsonl
 from kdops.task import Task
 
 __all__ = ["CATALOG", "INDOBERT", "OUT_OF_SCOPE", "SCRATCH", "SPLITS", "DatasetCard", "RemoteFile"]
@@ -15,12 +15,16 @@ __all__ = ["CATALOG", "INDOBERT", "OUT_OF_SCOPE", "SCRATCH", "SPLITS", "DatasetC
 _SAMPLE_FOLDER = Path(__file__).parents[1] / "sample"
 
 
+def _read_jsonl(path: Path) -> Sequence[Example]:
+    return read_jsonl(path).rows
+
+
 def _sample(name: str, task: Task, folder: str, labels: tuple[str, ...]) -> DatasetCard:
     return DatasetCard(
         name=name,
         task=task,
         files={split: _SAMPLE_FOLDER / folder / f"{split}.jsonl" for split in SPLITS},
-        parser=read_jsonl,
+        parser=_read_jsonl,
         labels=labels,
         rows=(1500, 400, 500),
         licence="Apache-2.0",

@@ -3,10 +3,13 @@
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from kdops.data.raw import Example
+from kdops.data.raw import DataOptions, Example
+from kdops.data.readers.conll import read_conll
+from kdops.data.readers.examples import checked
+from kdops.data.readers.lines import read_lines
 from kdops.errors import UserError
 
 _LINE_BREAK = re.compile(r"\\[nr]")
@@ -15,6 +18,26 @@ _CHARACTERS = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 _MARK = re.compile(r"\\(['\"/])")
 # Tweets were cut after escaping, so that the last escape may have lost its end.
 _CUT_OFF = re.compile(r"\\(?:x[0-9a-fA-F]?)?(?='?$)")
+
+
+def read_text_tsv(path: Path) -> Iterator[Example]:
+    """Rows of IndoNLU's text files: a text, a tab, a label; no header and no quoting.
+
+    Raises:
+        UserError: naming the line that does not have two columns.
+    """
+    for line, content in read_lines(path):
+        if not content:
+            continue
+        columns = content.split("\t")
+        if len(columns) != 2:
+            raise UserError(f"{path}:{line}: expected a text, a tab and a label, found {len(columns)} column(s)")
+        yield checked(columns[0], columns[1], path, line)
+
+
+def read_word_lines(path: Path, *, label_column: str | None = None) -> Sequence[Example]:
+    """Sentences of files with one word a line, as `kdops.data.readers.conll.read_conll` reads them."""
+    return read_conll(path, DataOptions(label_column=label_column)).rows
 
 
 def read_csv(

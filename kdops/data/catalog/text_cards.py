@@ -3,8 +3,7 @@
 from functools import partial
 
 from kdops.data.catalog.card import INDONLU, INDONLU_CITATION, Cleaning, DatasetCard, Repository
-from kdops.data.catalog.formats import decode_escapes, read_click_id, read_csv
-from kdops.data.readers.parsers import read_text_tsv
+from kdops.data.catalog.formats import decode_escapes, read_click_id, read_csv, read_text_tsv
 from kdops.task import Task
 
 _INDOLEM = Repository("indolem/indolem", "777fdc680cfa85243f08e60045e3d34ca49756ed")

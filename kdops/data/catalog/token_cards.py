@@ -3,7 +3,7 @@
 from functools import partial
 
 from kdops.data.catalog.card import INDONLU, INDONLU_CITATION, DatasetCard, Repository, iob2
-from kdops.data.readers.parsers import read_conll
+from kdops.data.catalog.formats import read_word_lines
 from kdops.task import Task
 
 _TERMA = Repository("jordhy97/final_project", "54e480ded15b5a599029b8b0e5dd6815f2dcea8e")
@@ -34,7 +34,7 @@ TOKEN_CARDS = (
                 "data/reviews/train.txt", "50a4b9a1eac353338327561a282b6a62f223e45f741a12db26b52428cd99c134", 690190
             )
         },
-        parser=read_conll,
+        parser=read_word_lines,
         labels=iob2("ASPECT", "SENTIMENT"),
         rows=(3000, 1000, 1000),
         licence="Apache-2.0 in IndoNLU; none upstream",
@@ -58,7 +58,7 @@ TOKEN_CARDS = (
             validation=("dev", "84e146c6cfd5a8fb3ffa95fc32bad958b4d9443e4d32ec56aec24ed1993ecc76", 201358),
             test=("test", "a2be120757ee50a78d7f6244be863e9cbba34c97b4b981bd63f2fc508a8c42c0", 502510),
         ),
-        parser=read_conll,
+        parser=read_word_lines,
         labels=tuple(_POS_TAGS.split()),
         rows=(7222, 802, 2006),
         licence="CC-BY-NC-SA-4.0",
@@ -76,7 +76,7 @@ TOKEN_CARDS = (
             validation=("valid", "330ee7307f40f5e999110e02390243c07180b78c2e2a06f8a529ab46b0f4e907", 64884),
             test=("test", "30c4fbcdfc6d4093c4fc802b00fa1b0842df548317f0b7f152669f9bd805d816", 64073),
         ),
-        parser=read_conll,
+        parser=read_word_lines,
         labels=iob2("PERSON", "PLACE", "ORGANISATION"),
         rows=(1672, 209, 209),
         licence="learning or commercial use; keep the licence and the names of the contributors",
@@ -92,7 +92,7 @@ TOKEN_CARDS = (
             validation=("valid", "5e08679148ada73a809a52fbe9695ac8d9b0acfe4e3e8f686fa6ab16048b4863", 172835),
             test=("test", "c262b1bfd339e58ee347e1f7fd8fbc4584c61ed6e36e5da4786539611c80aa03", 176892),
         ),
-        parser=read_conll,
+        parser=read_word_lines,
         labels=iob2("PPL", "PLC", "IND", "EVT", "FNB"),
         rows=(6720, 840, 840),
         licence="Apache-2.0",
@@ -113,7 +113,7 @@ TOKEN_CARDS = (
             validation=("valid", "9af8289324391466c282132a8b47323b38e84daa3f0dd9b0d972da0a9f0970a9", 239887),
             test=("test", "bc3f87f79d3753598f3d83218405c29468d9cc8aab02482710110657f5dd36b6", 245068),
         ),
-        parser=read_conll,
+        parser=read_word_lines,
         labels=tuple(f"B-{tag}" for tag in _POSP_TAGS.split()),
         rows=(6720, 840, 840),
         licence="Apache-2.0",
@@ -134,7 +134,7 @@ TOKEN_CARDS = (
             validation=("dev", "e21ef2c5ff90b1ef3f45d04cdf6756b107e4b530539312074bb7cff25f3b214b", 119118),
             test=("test", "7bd70172e7cd09d27f2f934862fdfb698facdc32b02061d7eae74c3ac3e24afb", 162267),
         ),
-        parser=partial(read_conll, label_column="3"),
+        parser=partial(read_word_lines, label_column="3"),
         labels=iob2("PER", "ORG", "LOC"),
         rows=(1464, 367, 509),
         licence="MIT",

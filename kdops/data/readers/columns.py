@@ -22,7 +22,19 @@ _TEXTS = (
     "body",
     "utterance",
 )
-_LABELS = ("label", "labels", "class", "category", "sentiment", "emotion", "intent", "topic", "target", "polarity")
+_LABELS = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "sentiment",
+    "emotion",
+    "intent",
+    "topic",
+    "target",
+    "polarity",
+    "spans",
+)
 _PAIRS = (
     ("premise", "hypothesis"),
     ("sentence1", "sentence2"),
@@ -132,7 +144,7 @@ def _text_column(row: Mapping[str, Any], place: str) -> str:
 def _label_column(row: Mapping[str, Any], text: str, words: bool, place: str) -> str:
     rest = {name: value for name, value in row.items() if name != text}
     found = _among(rest, _TAGS, "tags", "label_column", place) if words else None
-    found = found or _among(rest, _LABELS, "label", "label_column", place)
+    found = found or _among(rest, (*_LABELS, "spans"), "label", "label_column", place)
     if found is not None:
         return found
     marked = [repr(name) for name, value in rest.items() if str(value) in {"0", "1"} and not isinstance(value, bool)]

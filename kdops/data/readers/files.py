@@ -1,17 +1,23 @@
 """Files of the user's on this machine: one file, or a folder with one file per split."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kdops.data.raw import DataOptions, Example
-from kdops.data.readers.parsers import read_conll, read_jsonl, visible
-from kdops.data.readers.tables import read_csv, read_parquet, read_tsv
+from kdops.data.raw import DataOptions, Example, FileRows
+from kdops.data.readers.brat import is_brat, read_brat
+from kdops.data.readers.conll import read_conll
+from kdops.data.readers.examples import checked, visible
+from kdops.data.readers.jsonfiles import read_json, read_jsonl
+from kdops.data.readers.lines import read_text
+from kdops.data.readers.tables import read_csv, read_excel, read_parquet, read_tsv
 from kdops.errors import UserError
+from kdops.task import Task
 
 logger = logging.getLogger(__name__)
 
-Reader = Callable[[Path, str | None, str | None], Iterator[Example]]
+Reader = Callable[[Path, DataOptions], FileRows]
 
 READERS: Mapping[str, Reader] = {
     ".jsonl": read_jsonl,
@@ -22,7 +28,14 @@ READERS: Mapping[str, Reader] = {
     ".parquet": read_parquet,
     ".conll": read_conll,
     ".iob": read_conll,
+    ".bio": read_conll,
+    ".iob2": read_conll,
+    ".conllu": read_conll,
+    ".json": read_json,
+    ".xlsx": read_excel,
 }
+_PACKED = ".gz"
+_NOT_PACKED = (".parquet", ".xlsx")
 SPLIT_NAMES = {
     "train": "train",
     "validation": "validation",
@@ -32,26 +45,35 @@ SPLIT_NAMES = {
     "test": "test",
 }
 _UNLABELED = ("unlabeled.jsonl", "unlabeled.ndjson", "unlabeled.txt")
+# As the hub keeps data sets: data/train-00000-of-00002.parquet
+_SHARD = re.compile(r"(.+?)-(\d{5})-of-(\d{5})")
 
 
-def split_files(folder: Path) -> dict[str, Path]:
-    """The file of each split in a folder; others are left out.
+def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """The files of each split in a folder, or in its folder `data`; others are left out.
+
+    A split is one file; several files where their names number them, as the hub does; or a folder with a folder per
+    class, or of brat's files. A folder that is itself of the last two kinds is train.
 
     Raises:
-        UserError: when there is none for train, or several for one split.
+        UserError: when there is none for train, several for one split, or one of several is missing.
     """
-    found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        split = SPLIT_NAMES.get(file.stem.lower())
-        if split is None or not file.is_file():
-            continue
-        if split in found:
-            raise UserError(f"{folder}: {found[split].name} and {file.name} are both {split}; keep one of them")
-        found[split] = file
+    found = _splits_in(folder)
+    if "train" not in found and (folder / "data").is_dir():
+        found = _splits_in(folder / "data")
+    if not found and _is_data_folder(folder):
+        return {"train": (folder,)}
     if "train" not in found:
         names = ", ".join(f"train{kind}" for kind in READERS)
         raise UserError(f"{folder}: no train file ({names})")
     return {split: found[split] for split in ("train", "validation", "test") if split in found}
+
+
+def place_of(files: Sequence[Path]) -> Path:
+    """What the files of a split are called in messages."""
+    if len(files) == 1:
+        return files[0]
+    return files[0].with_name(_SHARD.sub(r"\1-*-of-\3", files[0].name))
 
 
 def unlabeled_file(folder: Path) -> Path | None:
@@ -76,19 +98,107 @@ def check_words(rows: Sequence[Example], place: Path) -> None:
                 raise UserError(f"{place}:{row.line}: an empty token ({word!a} has no character that is seen)")
 
 
-def read_file(path: Path, options: DataOptions) -> list[Example]:
-    """All rows of a file, by the reader of its suffix.
+def read_files(files: Sequence[Path], options: DataOptions) -> FileRows:
+    """All rows of a split, by the reader of its files' suffix.
 
     Raises:
-        UserError: when there is no reader for it, or naming the line that cannot be used.
+        UserError: when there is no reader for it, or it is for another task, naming the line that cannot be used.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UserError(f"{path}: cannot read {path.suffix or 'a file without a suffix'!r}; use {', '.join(READERS)}")
-    return list(reader(path, options.text_column, options.label_column))
+    read = [_read_folder(path) if path.is_dir() else _reader(path)(path, options) for path in files]
+    for path, part in zip(files, read, strict=True):
+        _check_task(part.rows, path, options.task)
+    return FileRows(
+        [row for part in read for row in part.rows],
+        columns=read[0].columns,
+        notes=tuple(f"{path.name}: {note}" for path, part in zip(files, read, strict=True) for note in part.notes),
+    )
+
+
+def _read_folder(folder: Path) -> FileRows:
+    """The rows of a folder of brat's files, or of one with a folder of .txt files per class, named by the class.
+
+    Raises:
+        UserError: when it is neither, or naming the file that cannot be used.
+    """
+    if is_brat(folder):
+        return read_brat(folder)
+    classes = _class_folders(folder)
+    if not classes:
+        raise UserError(f"{folder}: neither a folder of .txt files per class, nor brat's .txt and .ann files")
+    rows = [
+        checked(read_text(file).strip(), one.name, file, 1) for one in classes for file in sorted(one.glob("*.txt"))
+    ]
+    return FileRows(rows, columns="text a file, label its folder")
+
+
+def is_saved_folder(folder: Path) -> bool:
+    """Whether a folder is what `save_to_disk` of `datasets` writes."""
+    return (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file()
+
+
+def is_file_name(path: Path) -> bool:
+    """Whether a name ends as those of files that can be read do."""
+    return _suffix(path) in READERS
 
 
 def is_path(name_or_path: str) -> bool:
     """Whether this can only be a path on this machine, by the look of it: no hub id."""
     deep = name_or_path.count("/") > 1
-    return deep or name_or_path.startswith((".", "/", "~")) or Path(name_or_path).suffix in READERS
+    return deep or name_or_path.startswith((".", "/", "~")) or is_file_name(Path(name_or_path))
+
+
+def _splits_in(folder: Path) -> dict[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    shards: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        stem = file.name.removesuffix(_PACKED).rpartition(".")[0] if file.is_file() else file.name
+        shard = _SHARD.fullmatch(stem)
+        split = SPLIT_NAMES.get((shard[1] if shard else stem).lower())
+        if split is None or (file.is_dir() and not _is_data_folder(file)):
+            continue
+        if shard:
+            shards.setdefault(split, []).append(file)
+        elif split in found:
+            raise UserError(f"{folder}: {found[split][0].name} and {file.name} are both {split}; keep one of them")
+        else:
+            found[split] = (file,)
+    for split, files in shards.items():
+        if split in found:
+            raise UserError(f"{folder}: {found[split][0].name} and {files[0].name} are both {split}; keep one of them")
+        expected = int(files[0].name.partition("-of-")[2][:5])
+        if len(files) != expected:
+            raise UserError(f"{folder}: {len(files)} of {expected} files of {split} are there ({files[0].name}, ...)")
+        found[split] = tuple(files)
+    return found
+
+
+def _is_data_folder(folder: Path) -> bool:
+    """Whether a folder holds the rows of one split by itself."""
+    return is_brat(folder) or bool(_class_folders(folder))
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    """The folders with .txt files in a folder, if there are several and it has no data of its own."""
+    folders = [one for one in sorted(folder.iterdir()) if one.is_dir() and not one.name.startswith(".")]
+    filled = [one for one in folders if one.name != "unsup" and next(one.glob("*.txt"), None)]
+    return filled if len(filled) > 1 else []
+
+
+def _suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    inner = path.with_suffix("").suffix.lower()
+    return inner if suffix == _PACKED and inner not in _NOT_PACKED else suffix
+
+
+def _reader(path: Path) -> Reader:
+    reader = READERS.get(_suffix(path))
+    if reader is None:
+        raise UserError(f"{path}: cannot read {path.suffix or 'a file without a suffix'!r}; use {', '.join(READERS)}")
+    return reader
+
+
+def _check_task(rows: Sequence[Example], path: Path, task: Task | None) -> None:
+    wrong = next((row for row in rows if task is not None and row.task is not task), None)
+    if wrong is not None:
+        what = "a text and its label" if wrong.task is Task.TEXT else "words and their tags"
+        raise UserError(f"{path}:{wrong.line}: task={task}, but this row is {what}")

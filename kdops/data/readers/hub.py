@@ -1,23 +1,25 @@
 """Data sets of the Hugging Face hub, by their id."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datasets import ClassLabel, Dataset, DatasetDict, load_dataset
+from datasets import ClassLabel, Dataset, DatasetDict, load_dataset, load_from_disk
 from huggingface_hub import dataset_info
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
-from kdops.data.raw import DataOptions, Example
+from kdops.data.raw import DataOptions, FileRows
+from kdops.data.readers.classes import with_names
 from kdops.data.readers.columns import find_columns
-from kdops.data.readers.parsers import examples_of
+from kdops.data.readers.records import examples_of
 from kdops.errors import UserError
 
 _TIMEOUT_S = 5.0
 
 
-def read_hub(name: str, splits: Mapping[str, str], options: DataOptions, choices: str) -> dict[str, list[Example]]:
+def read_hub(name: str, splits: Mapping[str, str], options: DataOptions, choices: str) -> dict[str, FileRows]:
     """The rows of a data set of the hub, or of the hub's cache on this machine, numbered from 1 in each split.
 
     Classes have the names that the data set gives them. Data sets that need a script of their own are refused.
@@ -44,13 +46,32 @@ def read_hub(name: str, splits: Mapping[str, str], options: DataOptions, choices
         raise UserError(f"dataset {name!r} cannot be loaded from the hub: {_reason(error)}") from error
     if not isinstance(loaded, DatasetDict):
         raise UserError(f"dataset {name!r} has no splits")
-    rows: dict[str, list[Example]] = {}
+    return _splits(loaded, name, splits, options)
+
+
+def read_saved(folder: Path, splits: Mapping[str, str], options: DataOptions) -> dict[str, FileRows]:
+    """The rows of a folder that `save_to_disk` wrote; one without splits is train.
+
+    Raises:
+        UserError: when it cannot be loaded, or naming the row that cannot be used.
+    """
+    try:
+        loaded = load_from_disk(str(folder))
+    except Exception as error:  # whatever its file readers raise
+        raise UserError(f"{folder}: cannot be loaded as a data set that was saved to disk: {_reason(error)}") from error
+    return _splits(loaded if isinstance(loaded, DatasetDict) else {"train": loaded}, str(folder), splits, options)
+
+
+def _splits(
+    loaded: Mapping[Any, Dataset], name: str, splits: Mapping[str, str], options: DataOptions
+) -> dict[str, FileRows]:
+    rows: dict[str, FileRows] = {}
     for split, data in loaded.items():
         here = splits.get(str(split))
         if here in rows:
             raise UserError(f"dataset {name!r} has several splits for {here}: {', '.join(map(str, loaded))}")
         if here is not None:
-            rows[here] = list(_examples(data, Path(name) / here, options))
+            rows[here] = _examples(data, Path(name) / here, options)
     return rows
 
 
@@ -70,22 +91,20 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _examples(data: Dataset, place: Path, options: DataOptions) -> Iterator[Example]:
+def _examples(data: Dataset, place: Path, options: DataOptions) -> FileRows:
     if not len(data):
-        return iter(())
+        return FileRows([])
+    classes = {name: names for name, feature in data.features.items() if (names := _class_names(feature))}
+    # the other columns may be large
     columns = find_columns(data[0], options.text_column, options.label_column, f"{place}:1")
-    feature = data.features[columns.label]
+    rows = zip(data[columns.text][:], data[columns.label][:], strict=True)
+    named = (
+        (row, with_names({columns.text: text, columns.label: label}, classes))
+        for row, (text, label) in enumerate(rows, 1)
+    )
+    return examples_of(named, place, replace(options, text_column=columns.text, label_column=columns.label))
+
+
+def _class_names(feature: Any) -> Sequence[str] | None:
     named = feature if isinstance(feature, ClassLabel) else getattr(feature, "feature", None)
-    gold = data[columns.label][:]
-    if isinstance(named, ClassLabel):
-        gold = [_name(value, named) for value in gold]
-    rows = zip(data[columns.text][:], gold, strict=True)
-    numbered = ((row, {columns.text: text, columns.label: label}) for row, (text, label) in enumerate(rows, 1))
-    return examples_of(numbered, place, columns.text, columns.label)
-
-
-def _name(value: Any, classes: ClassLabel) -> Any:
-    if isinstance(value, list):
-        return [_name(item, classes) for item in value]
-    # a test split without labels has -1; it is refused with its row, as any label that is no name
-    return classes.names[value] if isinstance(value, int) and value >= 0 else None
+    return named.names if isinstance(named, ClassLabel) else None

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from kdops.data.catalog import CATALOG, OUT_OF_SCOPE, SPLITS, DatasetCard, RemoteFile
+from kdops.data.catalog.formats import read_text_tsv
 from kdops.data.catalog.public import read_card
 from kdops.data.catalog.sources import fetch
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.facts import DataFacts, inspect
-from kdops.data.readers.parsers import read_text_tsv
 from kdops.errors import UserError
 from kdops.metrics import main_metric
 from kdops.task import Task

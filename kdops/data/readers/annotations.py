@@ -1,0 +1,75 @@
+"""Rows that annotation tools export, as plain rows: a text and its label, or a text and its spans."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_SPANS = ("entities", "spans")
+_NO_ANSWER = "rows left out: nobody answered them, or the answer was rejected"
+
+
+def plain_row(row: Mapping[str, Any]) -> Mapping[str, Any] | str:
+    """A row of an annotation tool as a plain one; a row of no such tool as it is; or why it is left out.
+
+    Known are Label Studio (JSON and JSON-MIN), Prodigy, doccano, and spaCy's pairs of a text and its annotations.
+    """
+    if isinstance(row.get("data"), Mapping) and isinstance(row.get("annotations", row.get("completions")), list):
+        return _label_studio(row["data"], row.get("annotations", row.get("completions")))
+    if isinstance(row.get("answer"), str) and {"accept", "_input_hash", "_task_hash", "spans", "label"} & row.keys():
+        return _prodigy(row)
+    if {"annotation_id", "lead_time", "annotator"} <= row.keys():
+        return _label_studio_min(row)
+    spans = next((name for name in _SPANS if isinstance(row.get(name), list)), None)
+    if spans is not None and isinstance(row.get("text"), str):
+        return {"text": row["text"], "spans": row[spans]}
+    return row
+
+
+def spacy_row(pair: Sequence[Any]) -> Mapping[str, Any] | None:
+    """A pair of a text and its annotations, as spaCy's training data has them; None for anything else."""
+    if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], Mapping):
+        return None
+    text, told = pair
+    if isinstance(told.get("entities"), list):
+        return {"text": text, "spans": told["entities"]}
+    cats = told.get("cats")
+    if isinstance(cats, Mapping):
+        return {"text": text, "label": [name for name, value in cats.items() if value]}
+    return None
+
+
+def _prodigy(row: Mapping[str, Any]) -> Mapping[str, Any] | str:
+    if row["answer"] != "accept":
+        return _NO_ANSWER
+    text = {"text": row.get("text")}
+    if isinstance(row.get("accept"), list):
+        return text | {"label": row["accept"]}
+    if isinstance(row.get("label"), str) and not isinstance(row.get("spans"), list):
+        return text | {"label": row["label"]}
+    return text | {"spans": row.get("spans", [])}
+
+
+def _label_studio(data: Mapping[str, Any], annotations: Sequence[Any]) -> Mapping[str, Any] | str:
+    done = [one for one in annotations if isinstance(one, Mapping) and not one.get("was_cancelled")]
+    if not done or not isinstance(done[0].get("result"), list):
+        return _NO_ANSWER
+    results = [one for one in done[0]["result"] if isinstance(one, Mapping) and isinstance(one.get("value"), Mapping)]
+    texts = {name: value for name, value in data.items() if isinstance(value, str)}
+    named = next((str(one["to_name"]) for one in results if one.get("to_name") in texts), None)
+    text = texts[named] if named else texts.get("text", next(iter(texts.values()), None))
+    choices = [choice for one in results for choice in one["value"].get("choices", ())]
+    if choices:
+        return {"text": text, "label": choices}
+    return {"text": text, "spans": [one["value"] for one in results if "start" in one["value"]]}
+
+
+def _label_studio_min(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    own = {"annotation_id", "lead_time", "annotator", "id", "created_at", "updated_at"}
+    rest = {name: _choice(value) for name, value in row.items() if name not in own}
+    spans = next((name for name, value in rest.items() if isinstance(value, list)), None)
+    if spans is not None and "text" in rest:
+        return {"text": rest["text"], "spans": rest[spans]}
+    return rest
+
+
+def _choice(value: Any) -> Any:
+    return value["choices"] if isinstance(value, Mapping) and "choices" in value else value
