@@ -47,7 +47,7 @@ def _base(path: Path, is_file: bool) -> str:
 
 
 def _safe(name: str) -> str:
-    letters = "".join(map(_latin, unicodedata.normalize("NFC", name).lower()))
+    letters = "".join(map(_latin, unicodedata.normalize("NFC", name).casefold()))
     safe = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
     if safe and name.isascii():
         return safe

@@ -28,6 +28,11 @@ def split_tag_strings(rows: Sequence[Example], path: Path, task: Task | None) ->
     Raises:
         UserError: naming the row that has not one tag per word.
     """
+    if task is None and _one_word_a_row(rows):
+        raise UserError(
+            f"{path}: each row is one word and its tag, and no column numbers the sentences; "
+            "add one called sentence_id, or write the words one a line with an empty line after each sentence"
+        )
     if task is Task.TEXT or not rows or not (task is Task.TOKEN or _all_tags(rows)):
         return list(rows), ()
     if any(row.task is Task.TOKEN for row in rows):
@@ -55,6 +60,15 @@ def _all_tags(rows: Sequence[Example]) -> bool:
         several |= len(tags) > 1
         spans |= any(tag != "O" for tag in tags)
     return several and spans
+
+
+def _one_word_a_row(rows: Sequence[Example]) -> bool:
+    spans = False
+    for row in rows:
+        if isinstance(row.gold, list) or not _TAG.fullmatch(row.gold) or " " in row.gold or " " in row.input:
+            return False
+        spans |= row.gold.startswith("B-")
+    return spans and len(rows) > 1
 
 
 def _hint(task: Task | None) -> str:
