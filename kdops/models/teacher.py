@@ -20,7 +20,6 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
-    BertForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TokenizersBackend,
@@ -29,9 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from kdops.data.encoding import encode
 from kdops.errors import UserError
-from kdops.models.dropout import with_fast_dropout
 from kdops.models.embeddings import cooccurrence_vectors
-from kdops.models.first_position import read_first_position_only
 from kdops.task import Task
 
 SCRATCH = "scratch"
@@ -70,18 +67,11 @@ class Teacher:
 
 
 class TeacherModel(nn.Module):
-    """A Hugging Face model that gives its logits and nothing else, and computes no more than these need.
-
-    Its weights and their names are those of the model that it takes over. Of a BERT that classifies texts the last
-    layer gives its first position only.
-    """
+    """A Hugging Face model that gives its logits and nothing else."""
 
     def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
         self.encoder = encoder
-        with_fast_dropout(encoder)
-        if isinstance(encoder, BertForSequenceClassification):
-            read_first_position_only(encoder.bert)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits, (batch, classes) or (batch, length, classes), of a padded batch, both arguments (batch, length)."""
