@@ -1,10 +1,12 @@
 """Texts as integers: encoded once, kept as flat arrays, sliced into batches later."""
 
+import json
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
@@ -16,6 +18,7 @@ Text = str | Sequence[str]
 
 _CHUNK_TEXTS = 2_048
 _CHUNK_TOKENS = 262_144
+_SPACE_BEFORE = {"type": "Prepend", "prepend": " "}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -117,6 +120,45 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
     return Encoded(
         _numbers(ids), _starts(_numbers(lengths)), _numbers(positions), _numbers(words), _starts(_numbers(counts))
     )
+
+
+def mark_word_starts(tokenizer: Tokenizer) -> bool:
+    """Let a tokenizer read each pre-split word as a word of a sentence, changing it; whether that was needed.
+
+    Byte-level BPE (RoBERTa, GPT-2, ModernBERT) and Metaspace mark the start of a word by the space before it, which
+    words of a list do not have: without this they would be read as parts of longer words.
+    """
+    state = json.loads(tokenizer.to_str())
+    splitter, normalizer = state["pre_tokenizer"] or {"type": None}, state["normalizer"]
+    if splitter["type"] == "ByteLevel" and not splitter["add_prefix_space"]:
+        splitter["add_prefix_space"] = True
+    elif splitter["type"] == "Metaspace" and splitter["prepend_scheme"] == "never":
+        splitter["prepend_scheme"] = "first"
+    elif _splits_before_bytes(splitter) and _SPACE_BEFORE not in _parts(normalizer, "normalizers"):
+        # There the byte-level part sees pieces of a word, and would put a space before each of them.
+        parts = [*_parts(normalizer, "normalizers"), _SPACE_BEFORE]
+        state["normalizer"] = {"type": "Sequence", "normalizers": parts}
+    else:
+        return False
+    changed = Tokenizer.from_str(json.dumps(state))
+    tokenizer.pre_tokenizer = changed.pre_tokenizer
+    if changed.normalizer is not None:
+        tokenizer.normalizer = changed.normalizer
+    return True
+
+
+def _splits_before_bytes(splitter: dict[str, Any]) -> bool:
+    """Whether a pre-tokenizer splits a word and then turns its pieces into bytes without a space before them."""
+    parts = _parts(splitter, "pretokenizers")
+    return len(parts) > 1 and any(part["type"] == "ByteLevel" and not part["add_prefix_space"] for part in parts)
+
+
+def _parts(step: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    """The steps of a sequence of normalizers or pre-tokenizers, or the one step that there is."""
+    if step is None:
+        return []
+    parts: list[dict[str, Any]] = step.get(name, [step])
+    return parts
 
 
 def _units(encoding: Encoding) -> tuple[list[int], list[int]]:

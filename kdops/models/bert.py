@@ -5,13 +5,14 @@ import logging
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTrainedModel
+from transformers import AutoModel, BertConfig, BertModel, PreTrainedModel
 
 from kdops.errors import UserError
 from kdops.models.dropout import Dropout, with_fast_dropout
 from kdops.models.first_position import read_first_position_only
 from kdops.models.kinds import BertShape
-from kdops.models.teacher import SCRATCH
+from kdops.models.teachers.sources import SCRATCH
+from kdops.models.teachers.weights import load_config
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def check_teacher_layers(source: str) -> None:
     """
     if source != SCRATCH:
         with torch.device("meta"):
-            check_bert(AutoModel.from_config(AutoConfig.from_pretrained(source)))  # type: ignore[no-untyped-call]
+            check_bert(AutoModel.from_config(load_config(source), trust_remote_code=False))  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()

@@ -63,11 +63,14 @@ def fast_products(model: nn.Module) -> torch.autocast:
     That is for models with a matrix of at least 128 by 128: all but toys. Students train in an eighth to a quarter less
     time so. Each shape of batch takes memory for kernels of its own, in all 30 MB of a CNN's training, 80 of a
     BiLSTM's, 170 of a bert-tiny's.
+
+    A model that cannot multiply in bfloat16 says so by an attribute `float32_only`.
     """
     device = next(model.parameters()).device
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
     wide = any(min(linear.weight.shape) >= _WIDE for linear in linears)
-    return torch.autocast(device.type, torch.bfloat16, enabled=wide and product_type(device) is torch.bfloat16)
+    able = wide and not getattr(model, "float32_only", False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=able and product_type(device) is torch.bfloat16)
 
 
 def from_main(make: Callable[[], Value]) -> Value:

@@ -229,11 +229,6 @@ def test_the_identity_of_a_folder_is_its_content(own_copy: Path, tmp_path: Path)
         before = after
 
 
-def test_the_identity_of_a_hub_model_is_its_id() -> None:
-    assert teacher_identity("indobenchmark/indobert-base-p1") == "indobenchmark/indobert-base-p1"
-    assert teacher_identity(SCRATCH) == SCRATCH
-
-
 def test_a_real_encoder_gets_a_head(encoder: Path) -> None:
     check_teacher(str(encoder))
     teacher = load_teacher(str(encoder), Task.TOKEN, TAGS)

@@ -1,0 +1,91 @@
+"""The head of a fine-tuned model: its labels matched by name to the data's."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from kdops.errors import UserError
+
+_GENERIC = re.compile(r"label_\d+", re.IGNORECASE)
+_PREFIXED = re.compile(r"([bi])[-_ ](.+)")
+_SUFFIXED = re.compile(r"(.+)[-_ ]([bi])")
+
+
+def matching_rows(own: Mapping[int, str], labels: Sequence[str], label_names: Mapping[str, str]) -> list[int] | None:
+    """The row of a model's head that stands for each of the data's labels; None if the names are not the same.
+
+    Names are the same whatever their case, and however B- and I- are joined to them: `b_per` and `PER-B` are `B-PER`.
+
+    Args:
+        own: the model's labels by row.
+        labels: the data's labels.
+        label_names: what labels of the model are called in the data, where the names differ: `{"LABEL_0": "negative"}`.
+
+    Raises:
+        UserError: if `label_names` names a label that the model or the data do not have.
+    """
+    for theirs, ours in label_names.items():
+        if theirs not in own.values():
+            raise UserError(f"label_names: the teacher has no label {theirs!r}; it has: {', '.join(own.values())}")
+        if ours not in labels:
+            raise UserError(f"label_names: the data have no label {ours!r}; they have: {', '.join(labels)}")
+    rows = {_plain(label_names.get(name, name)): row for row, name in own.items()}
+    wanted = [_plain(label) for label in labels]
+    if len(rows) != len(own) or len(set(wanted)) != len(wanted) or rows.keys() != set(wanted):
+        return None
+    return [rows[name] for name in wanted]
+
+
+def labels_differ(source: str, own: Mapping[int, str], labels: Sequence[str]) -> UserError:
+    """The error for a model that is used as it is, but knows other labels than the data."""
+    theirs = list(own.values())
+    advice = "name each of them by label_names" if all(map(_GENERIC.fullmatch, theirs)) else "give one fine-tuned so"
+    return UserError(
+        f"teacher {source!r} cannot be used as it is: its labels are {', '.join(theirs)}; the data's are "
+        f"{', '.join(labels)}; {advice}, or let it be trained"
+    )
+
+
+def head_names(model: PreTrainedModel) -> set[str]:
+    """The names of the weights that are no part of the encoder, or are its pooler."""
+    inside = f"{model.base_model_prefix}."
+    return {name for name in model.state_dict() if not name.startswith(inside) or "pooler" in name}
+
+
+def output_layer(model: PreTrainedModel, classes: int) -> tuple[str, nn.Linear] | None:
+    """The layer that gives the logits, with its name: the last linear one of the head with as many rows as classes."""
+    inside = f"{model.base_model_prefix}."
+    found = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module.out_features == classes and not name.startswith(inside)
+    ]
+    return found[-1] if found else None
+
+
+@torch.no_grad()
+def reorder(layer: nn.Linear, rows: Sequence[int]) -> None:
+    """Put the rows of an output layer into another order."""
+    layer.weight.copy_(layer.weight[list(rows)].clone())
+    if layer.bias is not None:
+        layer.bias.copy_(layer.bias[list(rows)].clone())
+
+
+@torch.no_grad()
+def restart(layer: nn.Linear, std: float) -> None:
+    """Give an output layer new weights."""
+    nn.init.normal_(layer.weight, std=std)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def _plain(label: str) -> str:
+    name = label.strip().casefold()
+    if found := _PREFIXED.fullmatch(name):
+        return f"{found[1]}-{found[2]}"
+    if found := _SUFFIXED.fullmatch(name):
+        return f"{found[2]}-{found[1]}"
+    return name

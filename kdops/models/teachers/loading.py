@@ -1,0 +1,90 @@
+"""Loading a teacher from a folder or the Hugging Face hub."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from transformers import PreTrainedModel, TokenizersBackend
+
+from kdops.errors import UserError
+from kdops.models.teachers.model import Teacher, TeacherModel, embedding_table
+from kdops.models.teachers.sources import pinned_source
+from kdops.models.teachers.tokenizers import load_processing
+from kdops.models.teachers.weights import load_encoder
+from kdops.task import Task
+
+logger = logging.getLogger(__name__)
+
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+def load_teacher(
+    source: str,
+    task: Task,
+    labels: Sequence[str],
+    *,
+    as_is: bool = False,
+    label_names: Mapping[str, str] = _NO_NAMES,
+) -> Teacher:
+    """A teacher from a folder or a hub id, its logits in the order of the labels.
+
+    The head of a model that was fine-tuned for these labels is kept, matched by name whatever the order of its rows;
+    any other model gets a new head. No code from its repository is run.
+
+    Args:
+        source: a folder, a hub id, or a hub id with its commit, branch or tag (`owner/name@revision`).
+        task: decides the kind of head.
+        labels: the data's labels.
+        as_is: whether it is to be used without training, so that it must have a head for these labels.
+        label_names: what labels of the model are called in the data, where the names differ: `{"LABEL_0": "negative"}`.
+
+    Raises:
+        UserError: if it cannot be had, cannot be loaded whole, or `as_is` and it was trained for other labels.
+    """
+    pinned = pinned_source(source)
+    processing = load_processing(pinned, task)
+    encoder = load_encoder(pinned, task, labels, as_is=as_is, label_names=label_names)
+    return assembled(encoder, processing, source)
+
+
+def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: str) -> Teacher:
+    """A teacher from its parts.
+
+    Raises:
+        UserError: if its tokenizer gives ids that its embeddings do not have.
+    """
+    pad_id, rows = int(processing.pad_token_id), len(embedding_table(encoder))
+    largest = max(processing.get_vocab().values())
+    if largest >= rows:
+        raise UserError(
+            f"teacher {source!r} has a tokenizer with ids up to {largest} but embeddings for {rows} tokens: "
+            "these files do not belong together"
+        )
+    config = encoder.config
+    if config.pad_token_id is None:
+        config.pad_token_id = pad_id
+    if config.model_type == "big_bird":
+        # Its sparse attention is for texts of thousands of tokens, draws at random, and cannot be exported.
+        encoder.base_model.set_attention_type("original_full")  # type: ignore[operator]
+    model = TeacherModel(encoder, pad_id)
+    if not _multiplies_in_bfloat16(model):
+        logger.warning("teacher %s (%s) cannot multiply in bfloat16: float32 is used", source, config.model_type)
+        model.float32_only = True
+    return Teacher(model, processing.backend_tokenizer, pad_id, processing)
+
+
+@torch.inference_mode()
+def _multiplies_in_bfloat16(model: TeacherModel) -> bool:
+    """Whether a model gives logits of one short row in bfloat16; some mix it with float32 and fail."""
+    row = torch.tensor([[model.pad_id, 0, 1]])
+    training = model.training
+    model.eval()
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            model(row, torch.ones_like(row))
+    except RuntimeError:  # of mixed number types; anything else fails in float32 too
+        return False
+    finally:
+        model.train(training)
+    return True

@@ -1,0 +1,82 @@
+"""A teacher: what maps token ids to logits, and the tokenizer that it reads with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import PreTrainedModel, TokenizersBackend
+
+from kdops.models.teachers.quiet import quiet
+
+
+class TeacherModel(nn.Module):
+    """A Hugging Face model that gives its logits and nothing else.
+
+    Attributes:
+        encoder: the Hugging Face model, its head included.
+        float32_only: whether it cannot multiply in bfloat16; see `kdops.training.devices.fast_products`.
+    """
+
+    def __init__(self, encoder: PreTrainedModel, pad_id: int = 0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.pad_id = pad_id
+        self.float32_only = False
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits, (batch, classes) or (batch, length, classes), of a padded batch, both arguments (batch, length)."""
+        # GPT-2 and its like find the end of a text by the padding token and not by the mask.
+        input_ids = input_ids.masked_fill(attention_mask == 0, self.pad_id)
+        logits: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True).logits
+        return logits
+
+    @property
+    def embedding_table(self) -> Tensor:
+        """The table of token embeddings, (tokens, width)."""
+        return embedding_table(self.encoder)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """An encoder with a head, and its tokenizer.
+
+    Attributes:
+        model: maps (input_ids, attention_mask) to logits, (batch, classes) or (batch, length, classes).
+        tokenizer: what its texts are encoded with.
+        pad_id: its padding token.
+        processing: the same tokenizer as transformers wraps it.
+    """
+
+    model: TeacherModel
+    tokenizer: Tokenizer
+    pad_id: int
+    processing: TokenizersBackend
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens that it can read."""
+        return min(_positions(self.model.encoder), int(self.processing.model_max_length))
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors), config and tokenizer as Hugging Face does, loadable with `from_pretrained`."""
+        with quiet():
+            self.model.encoder.save_pretrained(folder)
+            self.processing.save_pretrained(folder)
+
+
+def embedding_table(encoder: PreTrainedModel) -> Tensor:
+    """The table of token embeddings of a Hugging Face model, (tokens, width)."""
+    table: Tensor = encoder.get_input_embeddings().weight  # type: ignore[assignment]
+    return table
+
+
+def _positions(encoder: PreTrainedModel) -> int:
+    """Most positions that a model has; models with relative positions only are bound by memory alone."""
+    positions = getattr(encoder.config, "max_position_embeddings", None) or -1
+    limits = [positions] if positions > 0 else [10**9]
+    # RoBERTa and its like count positions from the one after their padding token's id.
+    for name, module in encoder.named_modules():
+        if isinstance(module, nn.Embedding) and name.endswith("position_embeddings") and module.padding_idx is not None:
+            limits.append(module.num_embeddings - module.padding_idx - 1)
+    return min(limits)

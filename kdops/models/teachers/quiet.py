@@ -1,0 +1,47 @@
+"""What transformers says, without what worries people for no reason, and in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transformers.utils import logging as transformers_logging
+
+from kdops.errors import UserError
+
+_LONGEST_REASON = 400
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' warnings and progress bars."""
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def cannot_load(source: str, error: Exception) -> UserError:
+    """The error for a teacher that transformers cannot load: its whole reason in one line, and advice that helps."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if "trust_remote_code" in reason or "custom code" in reason:
+        return UserError(
+            f"teacher {source!r} needs code from its own repository (auto_map), and kdops runs no such code; "
+            "choose a model whose type transformers knows"
+        )
+    if "backend tokenizer" in reason:
+        return UserError(
+            f"teacher {source!r} has no tokenizer.json, and its other files are not enough for its tokenizer; load and "
+            "save it by AutoTokenizer where it works, and put the tokenizer.json beside its config.json"
+        )
+    if "weights_only" in reason or "Unpickling" in type(error).__name__:
+        return UserError(
+            f"teacher {source!r} has a weights file that is damaged, or a pickle that would run code when it is "
+            "loaded, which kdops refuses; get the file again, best as model.safetensors"
+        )
+    if len(reason) > _LONGEST_REASON:
+        reason = f"{reason[: _LONGEST_REASON - 4]} ..."
+    return UserError(f"teacher {source!r} cannot be loaded: {reason}")

@@ -1,0 +1,62 @@
+"""A small teacher made from nothing but texts, for sample data and tests."""
+
+from collections.abc import Iterable, Sequence
+
+from tokenizers import BertWordPieceTokenizer, Tokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    BertConfig,
+    TokenizersBackend,
+)
+
+from kdops.data.encoding import encode
+from kdops.models.embeddings import cooccurrence_vectors
+from kdops.models.teachers.loading import assembled
+from kdops.models.teachers.model import Teacher
+from kdops.models.teachers.sources import SCRATCH
+from kdops.models.teachers.tokenizers import SCRATCH_MASK
+from kdops.task import Task
+
+_TOKENS = 2_000
+_EMBEDDING_STD = 0.1
+
+
+def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str]) -> Teacher:
+    """A small BERT made from nothing but the given texts, for sample data and tests.
+
+    2 layers of 128, about 1M parameters. Its WordPiece vocabulary and its first embeddings come from the texts; no
+    labels are needed for either, so that unlabeled text helps it.
+    """
+    texts = list(texts)
+    wordpiece = BertWordPieceTokenizer(lowercase=True)
+    wordpiece.train_from_iterator(texts, vocab_size=_TOKENS, min_frequency=2, show_progress=False)
+    tokenizer = Tokenizer.from_str(wordpiece.to_str())
+    specials = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
+    processing = TokenizersBackend(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token=SCRATCH_MASK,
+    )
+    names = dict(enumerate(labels))
+    config = BertConfig(
+        vocab_size=len(processing),
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=512,
+        max_position_embeddings=512,
+        id2label=names,
+        label2id={label: index for index, label in names.items()},
+    )
+    family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
+    encoder = family.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    teacher = assembled(encoder, processing, SCRATCH)
+    vectors = cooccurrence_vectors(encode(tokenizer, texts, Task.TEXT, 512), config.vocab_size, config.hidden_size)
+    teacher.model.embedding_table.data.copy_(_EMBEDDING_STD * vectors)
+    return teacher

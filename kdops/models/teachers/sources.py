@@ -1,0 +1,129 @@
+"""Where a teacher comes from: a folder, or a model of the Hugging Face hub at one commit."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import model_info, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+from kdops.errors import UserError
+
+SCRATCH = "scratch"
+_CHOICES = "give a Hugging Face hub id, a local folder with a model, or scratch"
+_HUB_TIMEOUT_S = 5.0
+_READ_SUFFIXES = {".json", ".safetensors", ".bin", ".txt", ".model"}
+_LFS_POINTER = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class PinnedSource:
+    """What is handed to `from_pretrained`.
+
+    Attributes:
+        name: a folder, or the id of a model of the hub.
+        revision: the commit of the hub's model; None for a folder.
+    """
+
+    name: str
+    revision: str | None
+
+    def __str__(self) -> str:
+        return self.name if self.revision is None else f"{self.name}@{self.revision}"
+
+
+def check_teacher(source: str) -> None:
+    """Find out within seconds whether a teacher can be had.
+
+    Raises:
+        UserError: if it cannot, saying what else to give.
+    """
+    if source != SCRATCH:
+        pinned_source(source)
+
+
+def pinned_source(source: str) -> PinnedSource:
+    """A folder that holds a model, or a model of the hub at one commit.
+
+    A hub id may name its commit, branch or tag: `owner/name@revision`; without one it is `main`. A model that is on
+    this machine already stays at the commit that was fetched, so that the same command trains the same teacher
+    tomorrow, online or not.
+
+    Raises:
+        UserError: if there is no such model, saying what else to give.
+    """
+    folder = Path(source)
+    if (folder / "config.json").is_file():
+        _check_files(source, folder)
+        return PinnedSource(source, None)
+    if (folder / "adapter_config.json").is_file():
+        raise UserError(f"teacher {source!r} is an adapter without its model; {_merge_advice()}")
+    if folder.exists() or source.startswith((".", "/", "~")):
+        raise UserError(f"teacher {source!r} is not a folder with a Hugging Face model (it has no config.json)")
+    name, _, revision = source.partition("@")
+    commit = _commit_on_this_machine(name, revision or "main")
+    if commit is None:
+        if os.environ.get("HF_HUB_OFFLINE") == "1":
+            raise UserError(f"teacher {source!r} is not on this machine and HF_HUB_OFFLINE is set; {_CHOICES}")
+        commit = _commit_on_the_hub(source, name, revision or None)
+    return PinnedSource(name, commit)
+
+
+def teacher_identity(source: str) -> str:
+    """Stands for a teacher's starting weights in a fingerprint: a hash of a folder's files, or hub id and commit.
+
+    Raises:
+        UserError: for a hub id that is neither on this machine nor to be had from the hub.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        return source if source == SCRATCH else str(pinned_source(source))
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _READ_SUFFIXES:
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _check_files(source: str, folder: Path) -> None:
+    if (folder / "adapter_config.json").is_file():
+        raise UserError(f"teacher {source!r} has an adapter (adapter_config.json) beside its model; {_merge_advice()}")
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _READ_SUFFIXES and path.is_file():
+            with path.open("rb") as file:
+                if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+                    raise UserError(
+                        f"teacher {source!r}: {path.name} is a git-lfs pointer and not the file itself; "
+                        "run `git lfs pull` in that folder"
+                    )
+
+
+def _merge_advice() -> str:
+    return "merge it first: PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(...)"
+
+
+def _commit_on_this_machine(name: str, revision: str) -> str | None:
+    try:
+        path = try_to_load_from_cache(name, "config.json", revision=revision)
+    except HFValidationError:
+        return None
+    return Path(path).parent.name if isinstance(path, str) else None
+
+
+def _commit_on_the_hub(source: str, name: str, revision: str | None) -> str:
+    try:
+        commit = model_info(name, revision=revision, timeout=_HUB_TIMEOUT_S).sha
+    except RevisionNotFoundError as error:
+        raise UserError(f"teacher {source!r}: {name} has no commit, branch or tag {revision!r} on the hub") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise UserError(f"unknown teacher {source!r}: the hub has no such model; {_CHOICES}") from error
+    except Exception as error:  # whatever its HTTP client raises for a hub that does not answer
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        message = f"teacher {source!r} is not on this machine and the hub does not answer ({reason}); {_CHOICES}"
+        raise UserError(message) from error
+    if commit is None:
+        raise UserError(f"teacher {source!r}: the hub names no commit of it, so that it cannot be pinned; {_CHOICES}")
+    return commit

@@ -1,0 +1,158 @@
+"""A teacher's weights: all of its encoder, or an error that names what is missing."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+
+from kdops.errors import UserError
+from kdops.models.teachers.heads import head_names, labels_differ, matching_rows, output_layer, reorder, restart
+from kdops.models.teachers.quiet import cannot_load, quiet
+from kdops.models.teachers.sources import PinnedSource, pinned_source
+from kdops.task import Task
+
+logger = logging.getLogger(__name__)
+
+_WRAPPERS = r"^(?:module\.|model\.|_orig_mod\.)+"
+"""What DataParallel, Lightning and torch.compile put before the names of weights."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    model: PreTrainedModel
+    missing: frozenset[str]
+    mismatched: Mapping[str, str]
+    unexpected: frozenset[str]
+
+    def faults(self) -> list[str]:
+        """What of the encoder is not as the file has it, pooler and head aside."""
+        head = head_names(self.model)
+        missing = [f"{name} is missing" for name in sorted(self.missing - head)]
+        return missing + [f"{name} is {sizes}" for name, sizes in sorted(self.mismatched.items()) if name not in head]
+
+
+def load_encoder(
+    pinned: PinnedSource, task: Task, labels: Sequence[str], *, as_is: bool, label_names: Mapping[str, str]
+) -> PreTrainedModel:
+    """A model with a head for the labels: its own head, its rows in the order of the labels, or a new one.
+
+    Args:
+        pinned: where it is.
+        task: decides which kind of head.
+        labels: the data's labels.
+        as_is: whether it must have a head for these labels.
+        label_names: what labels of the model are called in the data; see `matching_rows`.
+
+    Raises:
+        UserError: if it cannot be loaded, its weights do not fit its configuration, or `as_is` and it has other labels.
+    """
+    config = load_config(pinned)
+    own = _own(config)
+    rows = matching_rows(own, labels, label_names)
+    if as_is:
+        if config.problem_type in ("multi_label_classification", "regression"):
+            raise UserError(
+                f"teacher {pinned.name!r} cannot be used as it is: it was trained for {config.problem_type}"
+            )
+        if rows is None:
+            raise labels_differ(pinned.name, own, labels)
+    names = dict(enumerate(labels))
+    settings = {} if rows else {"num_labels": len(names)}
+    loaded = _load(pinned, task, settings)
+    model = loaded.model
+    _name_labels(model.config, names)
+    found = output_layer(model, len(labels))
+    if found is None:
+        raise UserError(f"teacher {pinned.name!r} is a {model.config.model_type} whose head kdops does not know")
+    name, layer = found
+    absent = loaded.missing | loaded.mismatched.keys()
+    if as_is and (lost := sorted(absent & head_names(model))):
+        raise UserError(f"teacher {pinned.name!r} cannot be used as it is: its file has no {lost[0]}")
+    if f"{name}.weight" in absent:
+        return model
+    if rows is None:
+        restart(layer, getattr(model.config, "initializer_range", 0.02))
+        logger.info(
+            "teacher %s: its head is for other labels (%s): it gets a new one", pinned.name, ", ".join(own.values())
+        )
+        return model
+    reorder(layer, rows)
+    if as_is or rows != sorted(rows):
+        logger.info(
+            "teacher %s: it keeps its head, the rows matched by label name (%s)", pinned.name, ", ".join(own.values())
+        )
+    return model
+
+
+def load_config(source: str | PinnedSource) -> PretrainedConfig:
+    """The configuration of an encoder from a folder or a hub id.
+
+    Raises:
+        UserError: if it cannot be had, or is not an encoder's.
+    """
+    pinned = pinned_source(source) if isinstance(source, str) else source
+    try:
+        with quiet():
+            config: PretrainedConfig = AutoConfig.from_pretrained(
+                pinned.name, revision=pinned.revision, trust_remote_code=False
+            )
+    except Exception as error:  # whatever the file holds
+        raise cannot_load(pinned.name, error) from error
+    if config.is_encoder_decoder:
+        raise UserError(f"teacher {pinned.name!r} is an encoder-decoder ({config.model_type}); give an encoder")
+    return config
+
+
+def _load(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
+    loaded = _load_once(pinned, task, settings)
+    if loaded.faults() and loaded.unexpected:
+        unwrapped = _load_once(pinned, task, {**settings, "key_mapping": {_WRAPPERS: ""}})
+        if not unwrapped.faults():
+            logger.warning("teacher %s: prefixes such as module. are left out of its weights' names", pinned.name)
+            return unwrapped
+    if faults := loaded.faults():
+        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise UserError(f"teacher {pinned.name!r}: its weights do not fit its config.json: {faults[0]}{more}")
+    return loaded
+
+
+def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
+    family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
+    try:
+        # Its report of new weights in the head would worry people for whom all is as it should be.
+        with quiet():
+            model, report = family.from_pretrained(
+                pinned.name,
+                revision=pinned.revision,
+                trust_remote_code=False,
+                # Else weights that were published in half precision would be trained in it.
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                **settings,
+            )
+    except Exception as error:  # files of others: broken ones raise whatever they like
+        raise cannot_load(pinned.name, error) from error
+    sizes = {
+        name: f"{tuple(theirs)} in the file, not {tuple(ours)}" for name, theirs, ours in report["mismatched_keys"]
+    }
+    return _Loaded(model, frozenset(report["missing_keys"]), sizes, frozenset(report["unexpected_keys"]))
+
+
+def _name_labels(config: PretrainedConfig, names: Mapping[int, str]) -> None:
+    config.id2label = dict(names)
+    config.label2id = {label: index for index, label in names.items()}
+
+
+def _own(config: PretrainedConfig) -> dict[int, str]:
+    """A model's own labels by row; those without names are LABEL_0 and so on."""
+    return {int(row): str(name) for row, name in (config.id2label or {}).items()}
