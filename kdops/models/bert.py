@@ -11,8 +11,8 @@ from kdops.errors import UserError
 from kdops.models.dropout import Dropout, with_fast_dropout
 from kdops.models.first_position import read_first_position_only
 from kdops.models.kinds import BertShape
+from kdops.models.teachers.config import load_config
 from kdops.models.teachers.sources import SCRATCH
-from kdops.models.teachers.weights import load_config
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)

@@ -3,11 +3,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from tokenizers import BertWordPieceTokenizer, Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers import BertWordPieceTokenizer, Tokenizer, pre_tokenizers
+from tokenizers.models import BPE, WordLevel
 from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import BpeTrainer
 
-from kdops.data.encoding import Encoded, encode
+from kdops.data.encoding import Encoded, encode, mark_word_starts
 from kdops.task import Task
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "makan", "##an", "nya", "##nya", "enak", "di", "jakarta", ",", "\ufffd"]
@@ -148,3 +149,46 @@ def test_lone_surrogates_are_read_as_the_replacement_character(tokenizer: Tokeni
 def test_characters_beyond_the_basic_plane_are_left_alone() -> None:
     smile = Tokenizer(WordLevel({"[UNK]": 0, "\U0001f600": 1}, unk_token="[UNK]"))
     assert encode(smile, ["\U0001f600", "\ud83d"], Task.TEXT, 4).ids.tolist() == [1, 0]
+
+
+class TestWordStarts:
+    SENTENCE = "longsor di Garut, 25 rumah"
+
+    @pytest.fixture(
+        params=[
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            pre_tokenizers.Sequence([pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(add_prefix_space=False)]),
+            pre_tokenizers.Metaspace(prepend_scheme="never"),
+        ],
+        ids=["bytes", "digits, then bytes", "metaspace"],
+    )
+    def marking(self, request: pytest.FixtureRequest) -> Tokenizer:
+        """A tokenizer that marks the start of a word by the space before it, and reads texts without one in front."""
+        tokenizer = Tokenizer(BPE())
+        tokenizer.pre_tokenizer = request.param
+        trainer = BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+        tokenizer.train_from_iterator([f"kata {self.SENTENCE}"] * 3, trainer)
+        return tokenizer
+
+    def test_words_of_a_list_are_read_as_those_of_a_sentence(self, marking: Tokenizer) -> None:
+        words = self.SENTENCE.split()
+        read_alone = marking.encode(words, is_pretokenized=True).tokens
+        in_a_sentence = marking.encode(f"kata {self.SENTENCE}").tokens[1:]
+        assert read_alone != in_a_sentence
+        assert mark_word_starts(marking)
+        assert marking.encode(words, is_pretokenized=True).tokens == in_a_sentence
+        encoded = encode(marking, [words], Task.TOKEN, 64)
+        assert [encoded.ids[place] for place in encoded.unit_positions] == [
+            marking.encode([word], is_pretokenized=True).ids[0] for word in words
+        ]
+
+    def test_once_is_enough_and_a_saved_tokenizer_keeps_it(self, marking: Tokenizer) -> None:
+        mark_word_starts(marking)
+        again = Tokenizer.from_str(marking.to_str())
+        assert not mark_word_starts(again)
+        assert again.to_str() == marking.to_str()
+
+    def test_wordpiece_needs_nothing(self, tokenizer: Tokenizer) -> None:
+        before = tokenizer.to_str()
+        assert not mark_word_starts(tokenizer)
+        assert tokenizer.to_str() == before

@@ -27,7 +27,7 @@ def load_teacher(
     as_is: bool = False,
     label_names: Mapping[str, str] = _NO_NAMES,
 ) -> Teacher:
-    """A teacher from a folder or a hub id, its logits in the order of the labels.
+    """A teacher from a folder or a hub id, in evaluation mode, its logits in the order of the labels.
 
     The head of a model that was fine-tuned for these labels is kept, matched by name whatever the order of its rows;
     any other model gets a new head. No code from its repository is run.
@@ -49,7 +49,7 @@ def load_teacher(
 
 
 def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: str) -> Teacher:
-    """A teacher from its parts.
+    """A teacher from its parts, in evaluation mode.
 
     Raises:
         UserError: if its tokenizer gives ids that its embeddings do not have.
@@ -67,7 +67,7 @@ def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: s
     if config.model_type == "big_bird":
         # Its sparse attention is for texts of thousands of tokens, draws at random, and cannot be exported.
         encoder.base_model.set_attention_type("original_full")  # type: ignore[operator]
-    model = TeacherModel(encoder, pad_id)
+    model = TeacherModel(encoder, pad_id).eval()
     if not _multiplies_in_bfloat16(model):
         logger.warning("teacher %s (%s) cannot multiply in bfloat16: float32 is used", source, config.model_type)
         model.float32_only = True
@@ -78,13 +78,9 @@ def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: s
 def _multiplies_in_bfloat16(model: TeacherModel) -> bool:
     """Whether a model gives logits of one short row in bfloat16; some mix it with float32 and fail."""
     row = torch.tensor([[model.pad_id, 0, 1]])
-    training = model.training
-    model.eval()
     try:
         with torch.autocast("cpu", torch.bfloat16):
             model(row, torch.ones_like(row))
     except RuntimeError:  # of mixed number types; anything else fails in float32 too
         return False
-    finally:
-        model.train(training)
     return True

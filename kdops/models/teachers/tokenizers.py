@@ -10,6 +10,7 @@ from transformers.utils.hub import cached_file
 
 from kdops.data.encoding import mark_word_starts
 from kdops.errors import UserError
+from kdops.models.teachers.config import load_config
 from kdops.models.teachers.quiet import cannot_load, quiet
 from kdops.models.teachers.sources import SCRATCH, PinnedSource, pinned_source
 from kdops.task import Task
@@ -76,6 +77,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _loaded(pinned: PinnedSource) -> PreTrainedTokenizerBase:
+    # It says more clearly than a tokenizer what cannot be a teacher.
+    load_config(pinned)
     if _needs_sentencepiece(pinned) and importlib.util.find_spec("sentencepiece") is None:
         raise UserError(
             f"teacher {pinned.name!r} has a sentencepiece model and no tokenizer.json, which needs a package: "

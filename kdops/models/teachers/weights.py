@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     PretrainedConfig,
@@ -15,9 +14,10 @@ from transformers import (
 )
 
 from kdops.errors import UserError
+from kdops.models.teachers.config import load_config
 from kdops.models.teachers.heads import head_names, labels_differ, matching_rows, output_layer, reorder, restart
 from kdops.models.teachers.quiet import cannot_load, quiet
-from kdops.models.teachers.sources import PinnedSource, pinned_source
+from kdops.models.teachers.sources import PinnedSource
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)
@@ -60,9 +60,8 @@ def load_encoder(
     rows = matching_rows(own, labels, label_names)
     if as_is:
         if config.problem_type in ("multi_label_classification", "regression"):
-            raise UserError(
-                f"teacher {pinned.name!r} cannot be used as it is: it was trained for {config.problem_type}"
-            )
+            kind = config.problem_type.replace("_", " ")
+            raise UserError(f"teacher {pinned.name!r} cannot be used as it is: it was trained for {kind}")
         if rows is None:
             raise labels_differ(pinned.name, own, labels)
     names = dict(enumerate(labels))
@@ -91,25 +90,6 @@ def load_encoder(
             "teacher %s: it keeps its head, the rows matched by label name (%s)", pinned.name, ", ".join(own.values())
         )
     return model
-
-
-def load_config(source: str | PinnedSource) -> PretrainedConfig:
-    """The configuration of an encoder from a folder or a hub id.
-
-    Raises:
-        UserError: if it cannot be had, or is not an encoder's.
-    """
-    pinned = pinned_source(source) if isinstance(source, str) else source
-    try:
-        with quiet():
-            config: PretrainedConfig = AutoConfig.from_pretrained(
-                pinned.name, revision=pinned.revision, trust_remote_code=False
-            )
-    except Exception as error:  # whatever the file holds
-        raise cannot_load(pinned.name, error) from error
-    if config.is_encoder_decoder:
-        raise UserError(f"teacher {pinned.name!r} is an encoder-decoder ({config.model_type}); give an encoder")
-    return config
 
 
 def _load(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
