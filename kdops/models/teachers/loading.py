@@ -8,8 +8,9 @@ import torch
 from transformers import PreTrainedModel, TokenizersBackend
 
 from kdops.errors import UserError
+from kdops.models.teachers.ensemble import mean_teacher
 from kdops.models.teachers.model import Teacher, TeacherModel, embedding_table
-from kdops.models.teachers.sources import pinned_source
+from kdops.models.teachers.sources import member_sources, pinned_source
 from kdops.models.teachers.tokenizers import load_processing
 from kdops.models.teachers.weights import load_encoder
 from kdops.task import Task
@@ -33,7 +34,8 @@ def load_teacher(
     any other model gets a new head. No code from its repository is run.
 
     Args:
-        source: a folder, a hub id, or a hub id with its commit, branch or tag (`owner/name@revision`).
+        source: a folder, also one that an ensemble was saved to; a hub id, also with its commit, branch or tag
+            (`owner/name@revision`).
         task: decides the kind of head.
         labels: the data's labels.
         as_is: whether it is to be used without training, so that it must have a head for these labels.
@@ -42,6 +44,9 @@ def load_teacher(
     Raises:
         UserError: if it cannot be had, cannot be loaded whole, or `as_is` and it was trained for other labels.
     """
+    members = member_sources(source)
+    if len(members) > 1:
+        return mean_teacher([load_teacher(one, task, labels, as_is=as_is, label_names=label_names) for one in members])
     pinned = pinned_source(source)
     processing = load_processing(pinned, task)
     encoder = load_encoder(pinned, task, labels, as_is=as_is, label_names=label_names)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, TokenizersBackend
 
 from kdops.models.teachers.quiet import quiet
+from kdops.models.teachers.sources import MEMBER
 
 
 class TeacherModel(nn.Module):
@@ -30,6 +31,11 @@ class TeacherModel(nn.Module):
         input_ids = input_ids.masked_fill(attention_mask == 0, self.pad_id)
         logits: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True).logits
         return logits
+
+    @property
+    def encoders(self) -> tuple[PreTrainedModel, ...]:
+        """The Hugging Face models that give the logits: one, or each of an ensemble's."""
+        return (self.encoder,)
 
     @property
     def embedding_table(self) -> Tensor:
@@ -56,13 +62,19 @@ class Teacher:
     @property
     def max_length(self) -> int:
         """Most tokens that it can read."""
-        return min(_positions(self.model.encoder), int(self.processing.model_max_length))
+        return min(*map(_positions, self.model.encoders), int(self.processing.model_max_length))
 
     def save(self, folder: Path) -> None:
-        """Write weights (safetensors), config and tokenizer as Hugging Face does, loadable with `from_pretrained`."""
+        """Write weights (safetensors), config and tokenizer as Hugging Face does, loadable with `from_pretrained`.
+
+        Each member of an ensemble gets a folder of its own inside.
+        """
+        encoders = self.model.encoders
         with quiet():
-            self.model.encoder.save_pretrained(folder)
-            self.processing.save_pretrained(folder)
+            for number, encoder in enumerate(encoders, start=1):
+                place = folder if len(encoders) == 1 else folder / f"{MEMBER}{number:03}"
+                encoder.save_pretrained(place)
+                self.processing.save_pretrained(place)
 
 
 def embedding_table(encoder: PreTrainedModel) -> Tensor:

@@ -9,8 +9,11 @@ from huggingface_hub import model_info, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
 from kdops.errors import UserError
+from kdops.fingerprint import fingerprint
 
 SCRATCH = "scratch"
+MEMBER = "member-"
+"""What the folders of an ensemble's members are called, before their number."""
 _CHOICES = "give a Hugging Face hub id, a local folder with a model, or scratch"
 _HUB_TIMEOUT_S = 5.0
 _READ_SUFFIXES = {".json", ".safetensors", ".bin", ".txt", ".model"}
@@ -40,7 +43,15 @@ def check_teacher(source: str) -> None:
         UserError: if it cannot, saying what else to give.
     """
     if source != SCRATCH:
-        pinned_source(source)
+        for member in member_sources(source):
+            pinned_source(member)
+
+
+def member_sources(source: str) -> list[str]:
+    """The folders of the members where a folder holds an ensemble (see `Teacher.save`), else the source itself."""
+    folder = Path(source)
+    members = [] if (folder / "config.json").is_file() else sorted(folder.glob(f"{MEMBER}*"))
+    return [str(member) for member in members] or [source]
 
 
 def pinned_source(source: str) -> PinnedSource:
@@ -76,7 +87,9 @@ def teacher_identity(source: str) -> str:
     Raises:
         UserError: for a hub id that is neither on this machine nor to be had from the hub.
     """
-    folder = Path(source)
+    folder, members = Path(source), member_sources(source)
+    if len(members) > 1:
+        return fingerprint(*map(teacher_identity, members))
     if not folder.is_dir():
         return source if source == SCRATCH else str(pinned_source(source))
     digest = hashlib.sha256()

@@ -12,7 +12,7 @@ from kdops.data.encoding import mark_word_starts
 from kdops.errors import UserError
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.quiet import cannot_load, quiet
-from kdops.models.teachers.sources import SCRATCH, PinnedSource, pinned_source
+from kdops.models.teachers.sources import SCRATCH, PinnedSource, member_sources, pinned_source
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)
@@ -66,13 +66,14 @@ def mask_token(source: str) -> str | None:
     """
     if source == SCRATCH:
         return SCRATCH_MASK
-    token = _loaded(pinned_source(source)).mask_token
+    token = _loaded(pinned_source(member_sources(source)[0])).mask_token
     return str(token) if token else None
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a teacher that `Teacher.save` wrote, without its weights."""
-    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer
+    place = member_sources(str(folder))[0]
+    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False).backend_tokenizer
     return tokenizer
 
 

@@ -1,0 +1,1 @@
+"""Teacher logits that come from several teachers, or from a file."""

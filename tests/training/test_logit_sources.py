@@ -1,0 +1,215 @@
+"""Teacher logits from a file, and of several teachers."""
+
+import json
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+import torch
+from encoders import FAMILIES, TEXTS
+from scipy.special import log_softmax, softmax
+
+from kdops.data.encoding import Encoded, Text, encode
+from kdops.errors import UserError
+from kdops.models.teachers.loading import load_teacher
+from kdops.models.teachers.model import Teacher
+from kdops.task import Task
+from kdops.training.batches import TrainingSet, make_batch
+from kdops.training.logit_sources.mean import MeanLogits
+from kdops.training.logit_sources.probabilities import SMALLEST, GivenLogits, read_probabilities
+from kdops.training.losses import NO_LABEL
+from kdops.training.scoring import LabeledTexts
+from kdops.training.signals import Signals, teacher_signals, text_keys
+
+LABELS = ("negative", "positive")
+TAGS = ("O", "B-LOC", "I-LOC")
+UNIQUE = TEXTS[:5]
+
+
+def labels_of(task: Task) -> tuple[str, ...]:
+    return LABELS if task is Task.TEXT else TAGS
+
+
+def texts_of(task: Task) -> list[Text]:
+    return list(UNIQUE) if task is Task.TEXT else [text.split() for text in UNIQUE]
+
+
+def write(path: Path, rows: Sequence[object]) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def rows_from(task: Task, signals: Signals, encoded: Encoded, name: str) -> list[dict[str, object]]:
+    """Rows of a file that says what a teacher says."""
+    rows = []
+    for row, text in enumerate(texts_of(task)):
+        values = signals.gather(np.array([row]))
+        values = values if name == "logits" else softmax(values.astype(float), axis=-1)
+        units = [dict(zip(labels_of(task), unit.tolist(), strict=True)) for unit in values]
+        rows.append({"text" if task is Task.TEXT else "tokens": text, name: units[0] if task is Task.TEXT else units})
+    return rows
+
+
+@pytest.fixture(params=list(Task))
+def task(request: pytest.FixtureRequest) -> Task:
+    given: Task = request.param
+    return given
+
+
+@pytest.fixture
+def teacher(task: Task, tmp_path: Path) -> Teacher:
+    folder = tmp_path / "bert"
+    folder.mkdir()
+    return load_teacher(str(FAMILIES["BERT"].write(folder)), task, labels_of(task))
+
+
+@pytest.fixture
+def encoded(teacher: Teacher, task: Task) -> Encoded:
+    return encode(teacher.tokenizer, texts_of(task), task, 32)
+
+
+@pytest.fixture
+def signals(teacher: Teacher, task: Task, encoded: Encoded, tmp_path: Path) -> Signals:
+    keys = text_keys(texts_of(task))
+    classes = len(labels_of(task))
+    return teacher_signals(tmp_path / "store", teacher.model, encoded, keys, classes=classes, pad_id=teacher.pad_id)
+
+
+class TestFile:
+    @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+    def test_logits_of_a_teacher_come_back_to_the_last_digit(
+        self, task: Task, signals: Signals, encoded: Encoded, tmp_path: Path, suffix: str
+    ) -> None:
+        rows = rows_from(task, signals, encoded, "logits")
+        path = tmp_path / f"teacher{suffix}"
+        if suffix == ".parquet":
+            parquet.write_table(pa.Table.from_pylist(rows), path)
+        else:
+            write(path, rows[::-1])
+        given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
+        assert (len(given), given.missing) == (5, 0)
+        for chosen in (np.arange(5), np.array([3, 0, 3])):
+            assert np.array_equal(given.gather(chosen), signals.gather(chosen))
+        labels = np.zeros(len(encoded.unit_words), dtype=np.int64)
+        batch = make_batch(TrainingSet(encoded, labels, pickle.loads(pickle.dumps(given))), np.array([4, 1]), 0)
+        assert batch.signals is not None
+        assert torch.equal(batch.signals, torch.from_numpy(signals.gather(np.array([4, 1]))))
+
+    def test_probabilities_become_log_probabilities(
+        self, task: Task, signals: Signals, encoded: Encoded, tmp_path: Path
+    ) -> None:
+        path = write(tmp_path / "teacher.jsonl", rows_from(task, signals, encoded, "probabilities"))
+        given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
+        expected = log_softmax(signals.gather(np.arange(5)), axis=-1)
+        np.testing.assert_allclose(given.gather(np.arange(5)), expected, atol=1e-4)
+        gold = [LABELS[0]] * 5 if task is Task.TEXT else [["O"] * len(words) for words in texts_of(task)]
+        scored = LabeledTexts(encoded, gold, task, labels_of(task), 0)
+        assert scored.scores_of_logits(given) == scored.scores_of_logits(signals)
+
+    def test_a_label_or_a_tag_is_a_sure_answer(self, tmp_path: Path) -> None:
+        sure, unsure = np.log(1 / (1 + SMALLEST)), np.log(SMALLEST / (1 + SMALLEST))
+        path = write(tmp_path / "labels.jsonl", [{"text": "enak", "label": "positive"}])
+        given = read_probabilities(path, Task.TEXT, LABELS)
+        np.testing.assert_allclose(given.values, [[unsure, sure]], rtol=1e-5, atol=1e-6)
+        path = write(tmp_path / "tags.jsonl", [{"text": "di  Garut", "tags": ["O", "B-LOC"]}])
+        assert read_probabilities(path, Task.TOKEN, TAGS).values.argmax(axis=1).tolist() == [0, 1]
+
+    def test_words_that_are_cut_off_have_no_logits(self, tmp_path: Path) -> None:
+        tokenizer = load_teacher(str(FAMILIES["BERT"].write(tmp_path)), Task.TOKEN, TAGS).tokenizer
+        words = UNIQUE[0].split()
+        path = write(tmp_path / "tags.jsonl", [{"tokens": words, "tags": ["O", "O", "O", "B-LOC"]}])
+        encoded = encode(tokenizer, [words], Task.TOKEN, 5)
+        assert encoded.unit_words.tolist() == [0, 1, 2]
+        given = read_probabilities(path, Task.TOKEN, TAGS).logits([words], encoded)
+        assert given.gather(np.array([0])).argmax(axis=1).tolist() == [0, 0, 0]
+
+    def test_texts_that_it_lacks_are_refused_or_have_their_gold_labels(
+        self, task: Task, encoded: Encoded, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        texts = texts_of(task)
+        first = (
+            {"text": texts[0], "label": "negative"} if task is Task.TEXT else {"tokens": texts[0], "tags": ["O"] * 4}
+        )
+        file = read_probabilities(write(tmp_path / "some.jsonl", [first]), task, labels_of(task))
+        assert file.knows(texts).tolist() == [True, False, False, False, False]
+        with pytest.raises(
+            UserError, match=r"some\.jsonl lacks 4 of 5 texts, 'makanannya enak sekali dan murah' for o"
+        ):
+            file.logits(texts, encoded)
+        gold = np.ones(len(encoded.unit_words), dtype=np.int64)
+        given = file.logits(texts, encoded, gold)
+        assert given.missing == 4
+        assert "lacks 4 of 5 texts: these have their gold labels" in caplog.text
+        classes = given.gather(np.arange(5)).argmax(axis=1)
+        assert classes[: encoded.unit_counts[0]].tolist() == [0] * encoded.unit_counts[0]
+        assert set(classes[encoded.unit_counts[0] :].tolist()) == {1}
+        gold[-1] = NO_LABEL
+        with pytest.raises(UserError, match="lacks 4 of 5 texts"):
+            file.logits(texts, encoded, gold)
+
+    def test_the_first_row_of_a_text_counts(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        rows = [{"text": "enak", "label": "positive"}, {"text": "enak", "label": "negative"}]
+        file = read_probabilities(write(tmp_path / "twice.jsonl", rows), Task.TEXT, LABELS)
+        assert file.values[file.starts[0]].argmax() == 1
+        assert "1 rows are of texts that came before" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("task", "row", "message"),
+        [
+            (Task.TEXT, {"text": "a", "label": "good"}, "label 'good'; choose one of: negative, positive"),
+            (Task.TEXT, {"text": "a", "probabilities": {"good": 1}}, "label 'good'; choose one of: negative, positive"),
+            (Task.TEXT, {"text": "a", "probabilities": {"positive": 0.9}}, "must be at least 0 and add up to 1"),
+            (Task.TEXT, {"text": "a", "probabilities": {"positive": 1.5, "negative": -0.5}}, "must be at least 0"),
+            (Task.TEXT, {"text": "a", "probabilities": {"positive": "0.9"}}, "'0.9' of 'positive' is not a number"),
+            (Task.TEXT, {"text": "a", "probabilities": [0.9, 0.1]}, "expected an object of labels and numbers"),
+            (Task.TEXT, {"text": "a", "logits": {"positive": 3.0}}, "logits must name all labels, and 'negative' is n"),
+            (Task.TEXT, {"text": "a"}, "expected one of probabilities, logits or label, found none of them"),
+            (Task.TEXT, {"text": "a", "label": "positive", "logits": {}}, "found logits and label"),
+            (Task.TEXT, {"tokens": ["a"], "label": "positive"}, "expected a text"),
+            (Task.TOKEN, {"tokens": ["a", "b"], "tags": ["O"]}, "expected tags for 2 words"),
+            (Task.TOKEN, {"tokens": ["a"], "probabilities": {"O": 1}}, "expected probabilities for 1 words"),
+            (Task.TOKEN, {"tokens": []}, "expected tokens, a list of words, or a text"),
+            (Task.TEXT, ["a"], "expected a JSON object"),
+        ],
+    )
+    def test_rows_that_cannot_be_read_are_named(self, task: Task, row: object, message: str, tmp_path: Path) -> None:
+        path = write(tmp_path / "bad.jsonl", [row])
+        with pytest.raises(UserError) as caught:
+            read_probabilities(path, task, labels_of(task))
+        assert message in str(caught.value)
+        assert f"{path}:1" in str(caught.value)
+
+    def test_files_that_cannot_be_read_are_named(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.jsonl").touch()
+        (tmp_path / "broken.parquet").write_bytes(b"PAR")
+        (tmp_path / "a.csv").touch()
+        for name, message in [
+            ("empty.jsonl", "the file is empty"),
+            ("broken.parquet", "is not a Parquet file"),
+            ("a.csv", "probabilities are read from .jsonl, .ndjson and .parquet files"),
+            ("nothing.jsonl", "is not a file"),
+        ]:
+            with pytest.raises(UserError, match=message):
+                read_probabilities(tmp_path / name, Task.TEXT, LABELS)
+
+
+class TestMean:
+    def test_it_is_the_mean_of_the_probabilities(self) -> None:
+        starts = np.array([0, 1, 3])
+        random = np.random.default_rng(0)
+        values = [random.normal(size=(3, 2)).astype(np.float32) * 5 for _ in range(3)]
+        mean = MeanLogits(tuple(GivenLogits(one, starts, 0) for one in values))
+        expected = np.mean([softmax(one.astype(float), axis=-1) for one in values], axis=0)
+        given = mean.gather(np.array([1, 0]))
+        assert given.dtype == np.float32
+        np.testing.assert_allclose(np.exp(given), expected[[1, 2, 0]], rtol=1e-5)
+
+    def test_teachers_with_different_units_are_refused(self) -> None:
+        one = GivenLogits(np.zeros((2, 2), dtype=np.float32), np.array([0, 2]), 0)
+        other = GivenLogits(np.zeros((1, 2), dtype=np.float32), np.array([0, 1]), 0)
+        with pytest.raises(ValueError, match="different units or classes"):
+            MeanLogits((one, other)).gather(np.array([0]))
