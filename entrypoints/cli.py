@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from kdops.errors import Failed, Stopped, UserError
+from kdops.machine import check_system
 from kdops.process import end_with_parent
+from kdops.threads import use_threads
+from kdops.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -43,6 +46,9 @@ def program(command: Callable[..., None]) -> typer.Typer:
         _log_to_stderr()
         _end_cleanly_on_signals()
         try:
+            check_system()
+            use_threads()
+            keep_freed_memory()
             command(**parameters)
         except UserError as error:
             print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)

@@ -1,25 +1,34 @@
-"""Who is working: the identity of a process, whether it is gone, and whether it still gets on."""
+"""Who is working: the identity of a process, whether it is gone, whether it still gets on, and its end.
+
+On Linux by `/proc`, prctl(2) and clocks of threads; elsewhere by psutil, polling, and the clock of the process.
+"""
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import signal
 import socket
+import sys
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+_PROC = Path("/proc")
 # Of what follows the name of the program in /proc/<pid>/stat (man 5 proc).
 _STATE, _START = 0, 19
 _ENDED = "ZX"
 _MACHINE = Path("/etc/machine-id")
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
-_NAMESPACE = Path("/proc/self/ns/pid")
 _INITIAL_NAMESPACE = "4026531836"  # PROC_PID_INIT_INO of the kernel: outside of any container
-_PARENT_POLL_S = 1.0
+_NO_NAMESPACES = "none"
+_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
+_PARENT_POLL_S = 0.5
 _BEAT_S = 5.0
+_WORK_A_BEAT_NS = 5_000_000
+_CLOCK_SET_US = 60_000_000
 
 
 class _Place(NamedTuple):
@@ -42,7 +51,8 @@ def identity() -> str:
     """Name this process among all processes of all machines: `host:pid:start:machine:boot:namespace`.
 
     The start is in clock ticks since boot, not the time of day, which may be set while a process runs. What follows it
-    tells machines and containers of one host name apart.
+    tells machines and containers of one host name apart. Without `/proc` the start is in microseconds of the time of
+    day, as the system wrote it down then, and what stands for the boot is the address of the network card.
     """
     pid, place = os.getpid(), _place()
     return ":".join([place.host, str(pid), _state_and_start(pid)[1], place.machine, place.boot, place.namespace])
@@ -85,17 +95,34 @@ def _has_ended(pid: int, start: str) -> bool:
         return True
     except PermissionError:
         return False
-    return state in _ENDED or started != start
+    # Where the start is a time of day, psutil moves it when the clock is set.
+    tolerance = 0 if _has_proc() else _CLOCK_SET_US
+    return state in _ENDED or abs(int(started) - int(start)) > tolerance
 
 
 def _place() -> _Place:
-    machine = _read(_MACHINE)
+    if not _has_proc():
+        card = _network_card()
+        return _Place(socket.gethostname(), card, card, _NO_NAMESPACES)
     # Its manual asks to keep it from strangers, and everybody sees the tags of a run.
-    machine = machine and hashlib.sha256(f"kdops {machine}".encode()).hexdigest()[:12]
-    namespace = ""
+    machine, boot, namespace = _secret(_read(_MACHINE)), _read(_PROC / "sys/kernel/random/boot_id"), ""
     with contextlib.suppress(OSError):
-        namespace = str(_NAMESPACE.stat().st_ino)
-    return _Place(socket.gethostname(), machine, _read(_BOOT), namespace)
+        namespace = str((_PROC / "self/ns/pid").stat().st_ino)
+    return _Place(socket.gethostname(), machine, boot, namespace)
+
+
+def _has_proc() -> bool:
+    return (_PROC / "self/stat").exists()
+
+
+def _network_card() -> str:
+    node = uuid.getnode()
+    # Where it finds no card, it makes a number up, and sets this bit: RFC 9562, section 6.10.
+    return "" if node >> 40 & 1 else _secret(str(node))
+
+
+def _secret(text: str) -> str:
+    return text and hashlib.sha256(f"kdops {text}".encode()).hexdigest()[:12]
 
 
 def _read(file: Path) -> str:
@@ -105,20 +132,48 @@ def _read(file: Path) -> str:
 
 
 def _state_and_start(pid: int) -> tuple[str, str]:
+    """The state of a process, one letter, and when it started.
+
+    Raises:
+        ProcessLookupError, FileNotFoundError: there is none.
+    """
+    if not _has_proc():
+        return _state_and_start_elsewhere(pid)
     # The name of the program, in parentheses, may hold anything.
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     return fields[_STATE], fields[_START]
 
 
-def end_with_parent(parent: int) -> None:
-    """From now on end this process by SIGTERM when its parent is gone: killed, a parent takes no children with it."""
-    threading.Thread(target=_watch, args=[parent], daemon=True).start()
+def _state_and_start_elsewhere(pid: int) -> tuple[str, str]:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        state = "Z" if process.status() == psutil.STATUS_ZOMBIE else "R"
+        return state, str(round(process.create_time() * 1e6))
+    except psutil.NoSuchProcess as error:
+        raise ProcessLookupError(pid) from error
+    except psutil.AccessDenied as error:
+        raise PermissionError(pid) from error
 
 
-def _watch(parent: int) -> None:
+def end_with_parent(parent: int, by: signal.Signals = signal.SIGTERM) -> None:
+    """From now on end this process when its parent is gone: killed, a parent takes no children with it.
+
+    Args:
+        parent: its process id.
+        by: SIGTERM lets it clean up. SIGKILL ends it even while it is stopped, where Linux's kernel sends it: already
+            when the thread that started this process ends.
+    """
+    if by is signal.SIGKILL and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+    threading.Thread(target=_watch, args=[parent, by], daemon=True).start()
+
+
+def _watch(parent: int, by: signal.Signals) -> None:
     while os.getppid() == parent:
         time.sleep(_PARENT_POLL_S)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), by)
 
 
 @contextlib.contextmanager
@@ -126,18 +181,20 @@ def heartbeat(file: Path) -> Iterator[None]:
     """Touch a file every five seconds in which the calling thread computed anything.
 
     A thread that waits for what never comes uses no CPU time, so the file keeps its time, as it does when the whole
-    process is stopped or gone. Who waits for a lock asks for it again and again, and is alive.
+    process is stopped or gone. Who waits for a lock asks for it again and again, and is alive. Where threads have no
+    clocks, as on macOS, the CPU time of the whole process counts, but for this one's: 5 ms of it per beat.
 
     Args:
         file: must be there.
     """
-    clock, ended = time.pthread_getcpuclockid(threading.get_ident()), threading.Event()
+    worker, ended = threading.get_ident(), threading.Event()
 
     def beat() -> None:
-        seen = -1
+        clock, least_ns = _work_clock(worker)
+        seen = -1 - least_ns
         while not ended.wait(_BEAT_S):
-            used = time.clock_gettime_ns(clock)
-            if used > seen:
+            used = clock()
+            if used > seen + least_ns:
                 # A disk that fails for a moment must not end the beat: who listens would take this for a hang.
                 with contextlib.suppress(OSError):
                     os.utime(file)
@@ -150,3 +207,11 @@ def heartbeat(file: Path) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+def _work_clock(thread: int) -> tuple[Callable[[], int], int]:
+    """A clock, in ns, of the CPU time of a thread, and by how much it runs on although that thread does nothing."""
+    if hasattr(time, "pthread_getcpuclockid"):
+        clock = time.pthread_getcpuclockid(thread)
+        return lambda: time.clock_gettime_ns(clock), 0
+    return lambda: time.process_time_ns() - time.thread_time_ns(), _WORK_A_BEAT_NS

@@ -1,26 +1,23 @@
 """Facts about the machine and the installed versions, so that numbers of different runs can be compared fairly."""
 
-import os
 import platform
 import socket
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
 
-from kdops import __version__
+from kdops import __version__, machine
 from kdops.tracking import names
 
 _PACKAGES = ("torch", "transformers", "datasets", "onnxruntime", "mlflow", "optuna")
 
 
 def facts() -> dict[str, str]:
-    """Describe this machine as run tags; nothing heavy is imported for it."""
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Describe this machine as run tags; nothing heavy is imported for it. Cores and memory are a container's own."""
     tags = {
         names.HOST_NAME: socket.gethostname(),
-        names.HOST_CPU: _cpu_model(),
-        names.HOST_CORES: str(_usable_cores()),
-        names.HOST_MEMORY_GB: f"{memory_bytes / 2**30:.1f}",
+        names.HOST_CPU: machine.cpu_model(),
+        names.HOST_CORES: str(machine.cores()),
+        names.HOST_MEMORY_GB: f"{machine.memory_bytes() / 2**30:.1f}",
         f"{names.VERSION_PREFIX}python": platform.python_version(),
         f"{names.VERSION_PREFIX}kdops": __version__,
     }
@@ -37,18 +34,3 @@ def kind(facts: Mapping[str, str]) -> str | None:
     if names.HOST_CPU not in facts or names.HOST_CORES not in facts:
         return None
     return f"{facts[names.HOST_CPU]}, {facts[names.HOST_CORES]} cores"
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, "") or platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

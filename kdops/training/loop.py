@@ -19,7 +19,6 @@ from kdops.training import devices
 from kdops.training.averaging import AVERAGED_STEPS, average
 from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
 from kdops.training.losses import NO_LABEL, LossTerms, Objective
-from kdops.training.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +124,6 @@ class _Loop:
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
         self.products = devices.fast_products(model)
         self.average = average(model, config.averaging) if config.averaging else None
-        keep_freed_memory()
         self.progress = _Progress()
 
     @property

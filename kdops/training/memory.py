@@ -1,4 +1,7 @@
-"""Memory of freed buffers: when the allocator keeps it, and when it gives it back to the system. Linux with glibc."""
+"""Memory of freed buffers: when the allocator keeps it, and when it gives it back to the system.
+
+That is glibc's, so of most Linux; elsewhere, and with another allocator, nothing is done and nothing is lost but time.
+"""
 
 import ctypes
 
@@ -7,6 +10,12 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 256 << 20
 # The most that glibc takes.
 _LARGEST_REUSED_BYTES = 32 << 20
+
+KEEPS_FREED_MEMORY = {  # names of mallopt(3)
+    "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
+    "MALLOC_MMAP_THRESHOLD_": str(_LARGEST_REUSED_BYTES),
+}
+"""The environment of a new process that does what `keep_freed_memory` does; other allocators do not read it."""
 
 
 def give_freed_memory_back() -> None:
@@ -21,12 +30,11 @@ def give_freed_memory_back() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Give back what was freed so far, and from now on use freed buffers of up to 32 MB again; for training steps.
+    """From now on use freed buffers of up to 32 MB again, in this whole process; for programs that train.
 
     Each step frees what the next one needs again, a gradient of the whole embedding table above all. By itself glibc
     returns that to the system, which hands it out anew page by page: an eighth to a sixth of a BiLSTM's step.
     """
-    give_freed_memory_back()
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option:
         set_option(_TRIM_THRESHOLD, _KEPT_BYTES)

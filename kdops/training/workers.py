@@ -1,12 +1,8 @@
 """Processes beside this one that work for it, each with one thread."""
 
-import ctypes
 import logging
 import os
 import signal
-import sys
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -16,17 +12,19 @@ from typing import Any, ParamSpec, TypeVar
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import ShutdownExecutorError
 
+from kdops.process import end_with_parent
+from kdops.threads import variables
+from kdops.training.memory import KEEPS_FREED_MEMORY
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 WorkerDied = BrokenProcessPool
 """What the future of a piece of work raises when its process was killed."""
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
-"""What keeps the libraries of a process from using more than one core, where it is set before they are imported."""
-
-_PARENT_POLL_S = 0.5
-_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
+ONE_THREAD = variables(1) | KEEPS_FREED_MEMORY
+"""What keeps the libraries of a process from using more than one core, and its memory from being handed out anew at
+each step, where it is set before the process starts."""
 
 
 class Workers:
@@ -98,16 +96,7 @@ class Workers:
 def _set_up(number: int, parent: int, level: int) -> None:
     # Ctrl-C reaches every process of a terminal; what becomes of the work is for the parent to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        # A stopped process has no thread that looks. The kernel sends this when the thread that started it ends.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+    end_with_parent(parent, signal.SIGKILL)
     form = f"%(asctime)s worker {number}: %(message)s"
     logging.basicConfig(format=form, datefmt="%H:%M:%S", level=logging.WARNING)
     logging.getLogger("kdops").setLevel(level)
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_PARENT_POLL_S)
-    os.kill(os.getpid(), signal.SIGKILL)

@@ -121,6 +121,41 @@ def test_setting_the_clock_kills_nobody() -> None:
     assert 0 < started < time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What systems without Linux's files and calls offer, as macOS."""
+    monkeypatch.setattr(process, "_PROC", tmp_path / "none")
+    monkeypatch.setattr(process.uuid, "getnode", lambda: 0x001122334455)
+    monkeypatch.delattr(process.time, "pthread_getcpuclockid")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_proc_processes_are_told_apart_too() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        start = process._state_and_start(child.pid)[1]
+        name = like_this(pid=child.pid, start=start)
+        assert not process.is_dead(name)
+        used_again, clock_was_set = int(start) - 3600 * 1_000_000, int(start) + 2_000_000
+        assert process.is_dead(like_this(pid=child.pid, start=used_again))
+        assert not process.is_dead(like_this(pid=child.pid, start=clock_was_set))
+        assert not process.is_dead(like_this(pid=child.pid, start=used_again, boot="another card"))
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert process.is_dead(name)  # though nobody took note of its end
+    assert process.is_dead(name)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_proc_and_network_card_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process.uuid, "getnode", lambda: 0x011122334455)
+    assert not process.is_dead(like_this(pid=HIGHEST_PID + 1))
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_without_clocks_of_threads_the_process_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_a_heart_beats_only_while_its_thread_gets_on(tmp_path, monkeypatch)
+
+
 def test_a_heart_beats_only_while_its_thread_gets_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_BEAT_S", 0.05)
     file = tmp_path / "log"

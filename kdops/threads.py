@@ -1,0 +1,41 @@
+"""How many threads the libraries of a process use. They read it when they are imported, so it is set before that."""
+
+import logging
+import os
+import sys
+from collections.abc import MutableMapping
+
+from kdops.machine import cores
+
+logger = logging.getLogger(__name__)
+
+_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+# A thread of OpenMP that waits for others spins by default, on a core that one of those may be waiting for.
+_SLEEP_WHILE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+_READERS = ("torch", "onnxruntime", "numpy")
+
+
+def variables(count: int) -> dict[str, str]:
+    """The environment in which the libraries of a new process use so many threads, which sleep while they wait."""
+    return dict.fromkeys(_COUNTS, str(count)) | _SLEEP_WHILE_WAITING
+
+
+def use_threads(count: int | None = None, environment: MutableMapping[str, str] = os.environ) -> int:
+    """Let this process and those it starts use so many threads; to be called before anything heavy is imported.
+
+    Args:
+        count: None: what the user's `OMP_NUM_THREADS` says, or else as many as there are cores for this process.
+        environment: where that is set. What the user set of how threads wait is left alone.
+
+    Returns:
+        How many they are.
+    """
+    said = environment.get("OMP_NUM_THREADS", "")
+    threads = count or (int(said) if said.isdecimal() and int(said) else cores())
+    late = [name for name in _READERS if name in sys.modules]
+    if late and environment is os.environ and said != str(threads):
+        logger.warning("%s was imported before the number of threads was set, and may use another", ", ".join(late))
+    environment.update(
+        {**variables(threads), **{name: environment[name] for name in _SLEEP_WHILE_WAITING if name in environment}}
+    )
+    return threads
