@@ -24,7 +24,7 @@ Config = TypeVar("Config")
 
 _FAILED = 1
 _USER_ERROR = 2
-_STOPPED = os.EX_TEMPFAIL
+_STOPPED = 75  # EX_TEMPFAIL of sysexits.h, which Windows lacks
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 

@@ -42,8 +42,10 @@ HEAVY = {
     "plotly",
 }
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
-ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.errors", "kdops.process", "kdops.steps"}
-NAMES_FOR_HELP = ("kdops.models.kinds", "kdops.training.recipes")
+GROUND_FLOOR = {f"kdops.{module}" for module in FLOORS[0]}
+ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.steps", "kdops.__version__", *GROUND_FLOOR}
+# Light modules of higher floors: names for help, and what a program sets before anything heavy is imported.
+LIGHT = ("kdops.models.kinds", "kdops.training.recipes", "kdops.training.memory")
 TIMES_OF_DAY = {"time.time", "time.time_ns", "time.ctime", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
 # For people to read; only a cold start is timed by it, from one process to the next.
 SAYS_THE_TIME = {

@@ -24,7 +24,7 @@ def defaults_in_mlproject(name: str) -> dict[str, str]:
 
 
 def test_every_program_is_an_entry_point() -> None:
-    programs = {path.stem for path in (ROOT / "entrypoints").glob("*.py")} - {"__init__", "cli", "options"}
+    programs = {path.stem for path in (ROOT / "entrypoints").glob("*.py")} - {"__init__", "cli", "console", "options"}
     assert set(ENTRY_POINTS) == programs
 
 

@@ -1,0 +1,57 @@
+"""The console command `kdops`: `kdops distill --student bilstm` is `python -m entrypoints.distill --student bilstm`."""
+
+import ast
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from kdops import __version__
+
+COMMANDS = ("distill", "train_teacher", "promote", "main", "exam", "export", "measure", "report", "list_datasets")
+"""The entry points: each is a module of this package with a program `main`."""
+
+_USER_ERROR = 2
+_EXTRA = ("typer", "pydantic", "torch", "mlflow")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the entry point that the first argument names, dashes or underscores in it, with the other arguments.
+
+    Args:
+        arguments: of the command line; by default this process's.
+    """
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name == "--version":
+        print(f"kdops {__version__}")
+    elif name in ("--help", "-h"):
+        print(_help())
+    elif (module := name.replace("-", "_")) not in COMMANDS:
+        _refuse(f"unknown command {name!r}; choose one of: {', '.join(COMMANDS)}")
+    elif missing := [package for package in _EXTRA if importlib.util.find_spec(package) is None]:
+        _refuse(f"{', '.join(missing)} is not installed: pip install 'kdops[train]'")
+    else:
+        importlib.import_module(f"entrypoints.{module}").main(args=rest, prog_name=f"kdops {name}")
+
+
+def _refuse(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(_USER_ERROR)
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {_summary(name)}" for name in COMMANDS]
+    head = ["usage: kdops COMMAND [--PARAMETER VALUE ...]", "       kdops COMMAND --help", "       kdops --version", ""]
+    return "\n".join([*head, *lines])
+
+
+def _summary(name: str) -> str:
+    """What an entry point does, by the docstring of its module, which is read and not imported."""
+    code = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(code)) or ""
+    return docstring.partition("\n")[0].partition(": ")[2].rstrip(".")
+
+
+if __name__ == "__main__":
+    main()
