@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel, BertConfig, BertModel, PreTrainedModel
+from transformers.models.bert.modeling_bert import BertLayer
 
 from kdops.errors import UserError
 from kdops.models.dropout import Dropout, with_fast_dropout
 from kdops.models.first_position import read_first_position_only
 from kdops.models.kinds import BertShape
+from kdops.models.student import Student
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.sources import SCRATCH
 from kdops.task import Task
@@ -21,7 +23,7 @@ logger = logging.getLogger(__name__)
 MAX_LENGTH = 512
 
 
-class BertStudent(nn.Module):
+class BertStudent(Student):
     """A small BERT at a random start and a linear layer (Turc et al. 2019, arXiv:1908.08962, for the shapes).
 
     Classification reads the vector at the first position, token classification every position. Padding is never
@@ -33,6 +35,8 @@ class BertStudent(nn.Module):
     | bert-mini | 4 layers of 256, 4 heads | 11.11M | 3.29M | 11.19M |
     | bert-small | 4 layers of 512, 8 heads | 28.50M | 12.88M | 28.81M |
     """
+
+    body = ("encoder",)
 
     def __init__(self, vocabulary_size: int, classes: int, task: Task, shape: BertShape, dropout: float = 0.1) -> None:
         super().__init__()
@@ -68,13 +72,35 @@ class BertStudent(nn.Module):
         Returns:
             (batch, classes), or (batch, length, classes) for token classification.
         """
-        # What the encoder would make of the two-dimensional mask and of no token types, in a third fewer operators.
-        hidden = (1.0 - attention_mask[:, None, None].float()) * torch.finfo(torch.float32).min
-        no_types = torch.zeros_like(input_ids)
-        states = self.encoder(input_ids=input_ids, attention_mask=hidden, token_type_ids=no_types).last_hidden_state
+        states = self._read(input_ids, attention_mask)
         readers = states[:, 0] if self.task is Task.TEXT else states
         logits: Tensor = self.classifier(self.dropout(readers))
         return logits
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last layer's states at every position, whatever the task reads of them: (batch, length, width)."""
+        if self.task is Task.TOKEN:
+            return self._read(input_ids, attention_mask)
+        hidden, no_types = _hidden(attention_mask), torch.zeros_like(input_ids)
+        states: Tensor = self.encoder.embeddings(input_ids=input_ids, token_type_ids=no_types)
+        for layer in self.encoder.encoder.layer:
+            assert isinstance(layer, BertLayer)
+            # The last one is a layer that gives its first position only; as any other, it gives all of them.
+            states = BertLayer.forward(layer, states, hidden)
+        return states
+
+    def _read(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last layer's states, of the first position alone where the task reads no other."""
+        hidden, no_types = _hidden(attention_mask), torch.zeros_like(input_ids)
+        states: Tensor = self.encoder(
+            input_ids=input_ids, attention_mask=hidden, token_type_ids=no_types
+        ).last_hidden_state
+        return states
+
+
+def _hidden(attention_mask: Tensor) -> Tensor:
+    """What the encoder would make of the two-dimensional mask, in a third fewer operators; (batch, 1, 1, length)."""
+    return (1.0 - attention_mask[:, None, None].float()) * torch.finfo(torch.float32).min
 
 
 def check_bert(teacher: PreTrainedModel) -> None:

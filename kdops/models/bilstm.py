@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from kdops.models.dropout import Dropout
+from kdops.models.student import Student
 from kdops.task import Task
 
 
-class BiLSTM(nn.Module):
+class BiLSTM(Student):
     """Embedding, bidirectional LSTM, self-attention, linear: the study's BiLSTM (arXiv:2201.00558, section 3).
 
     Classification reads the vector at the first position, token classification every position. A text's logits do
@@ -17,6 +18,8 @@ class BiLSTM(nn.Module):
 
     With 30,522 pieces it has 3.23M parameters, 0.30M of them outside the embedding (the study's: 3.35M).
     """
+
+    body = ("embedding", "forward_lstm", "backward_lstm")
 
     def __init__(
         self,
@@ -51,12 +54,15 @@ class BiLSTM(nn.Module):
         Returns:
             (batch, classes), or (batch, length, classes) for token classification.
         """
-        embedded = self.dropout(self.embedding(input_ids))
-        states = self.dropout(self._read_both_ways(embedded, attention_mask))
+        states = self.dropout(self.states(input_ids, attention_mask))
         readers = states[:, :1] if self.task is Task.TEXT else states
         attended = self._attend(readers, states, attention_mask)
         logits: Tensor = self.classifier(self.dropout(attended))
         return logits[:, 0] if self.task is Task.TEXT else logits
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """What both LSTMs say of each token, before attention: (batch, length, 2 * hidden_size)."""
+        return self._read_both_ways(self.dropout(self.embedding(input_ids)), attention_mask)
 
     def _read_both_ways(self, embedded: Tensor, attention_mask: Tensor) -> Tensor:
         rows, length, _ = embedded.shape

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from kdops.models.dropout import Dropout
+from kdops.models.student import Student
 from kdops.task import Task
 
 _LONGEST_WAVE = 10_000.0
 
 
-class CNN(nn.Module):
+class CNN(Student):
     """Embedding, positions, stacked convolutions, linear: the study's CNN (arXiv:2201.00558, section 3).
 
     The convolutions are residual, depthwise separable and behind a layer norm, as in QANet's encoder (Yu et al. 2018).
@@ -22,6 +23,8 @@ class CNN(nn.Module):
 
     With 30,522 pieces it has 4.01M parameters, 0.11M of them outside the embedding (the study's: 4.02M).
     """
+
+    body = ("embedding", "blocks", "norm")
 
     def __init__(
         self,
@@ -52,6 +55,18 @@ class CNN(nn.Module):
         Returns:
             (batch, classes), or (batch, length, classes) for token classification.
         """
+        states, mask = self._states(input_ids, attention_mask)
+        if self.task is Task.TEXT:
+            states = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
+        logits: Tensor = self.classifier(self.dropout(states))
+        return logits
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """What the convolutions say of each token, before pooling: (batch, length, channels)."""
+        return self._states(input_ids, attention_mask)[0]
+
+    def _states(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The states, and 1 at real tokens and 0 at padding, (batch, length, 1)."""
         embedded = self.embedding(input_ids)
         width = self.embedding.embedding_dim
         # Brought to the scale of the positions, as in the Transformer.
@@ -60,11 +75,7 @@ class CNN(nn.Module):
         images, real = states.unsqueeze(1), mask.unsqueeze(1)
         for block in self.blocks:
             images = block(images, real)
-        states = self.norm(images.squeeze(1))
-        if self.task is Task.TEXT:
-            states = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
-        logits: Tensor = self.classifier(self.dropout(states))
-        return logits
+        return self.norm(images.squeeze(1)), mask
 
 
 class _Block(nn.Module):

@@ -9,12 +9,13 @@ from kdops.models.bert import MAX_LENGTH, BertStudent
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
 from kdops.models.kinds import BERT_STUDENTS, KINDS, STUDENTS
+from kdops.models.student import Student
 from kdops.task import Task
 
 
 def build_student(
     name: str, vocabulary_size: int, classes: int, task: Task, *, dropout: float | None = None
-) -> nn.Module:
+) -> Student:
     """A freshly initialised student.
 
     Args:

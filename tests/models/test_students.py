@@ -10,6 +10,7 @@ from kdops.models.bert import BertStudent
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
 from kdops.models.kinds import BERT_STUDENTS, STUDENTS
+from kdops.models.student import Student, start_from_general
 from kdops.models.students import build_student, check_student, embedding_table, parameter_counts
 from kdops.task import Task
 
@@ -28,7 +29,7 @@ each_student = pytest.mark.parametrize("name", STUDENTS)
 each_task = pytest.mark.parametrize("task", Task)
 
 
-def student_of(name: str, task: Task, **settings: float) -> nn.Module:
+def student_of(name: str, task: Task, **settings: float) -> Student:
     torch.manual_seed(0)
     student = build_student(name, PIECES, CLASSES, task, **settings).eval()
     # Far from uniform attention and from small logits, so that whatever leaks shows.
@@ -173,3 +174,59 @@ def test_what_a_student_cannot_do_is_said_before_training(name: str) -> None:
         check_student(name, 4096)
         with pytest.raises(UserError, match=f"^init=teacher is for bert-tiny, bert-mini, bert-small; {name} can start"):
             check_student(name, 128, from_teacher=True)
+
+
+@each_student
+@each_task
+def test_states_of_real_tokens_do_not_depend_on_neighbours_or_padding(name: str, task: Task) -> None:
+    student = student_of(name, task)
+    rows = [list(range(1, length + 1)) for length in (1, 2, 5, 17, 40)]
+    with torch.inference_mode():
+        for extra, pad_id in ((0, 0), (30, PIECES - 1)):
+            together = student.states(*padded(rows, extra, pad_id))
+            assert together.shape[:2] == (5, 40 + extra)
+            for row, states in zip(rows, together, strict=True):
+                torch.testing.assert_close(states[: len(row)], student.states(*padded([row]))[0], atol=2e-5, rtol=1e-5)
+
+
+@each_student
+def test_both_tasks_have_the_same_states_and_read_them(name: str) -> None:
+    text, token = student_of(name, Task.TEXT), student_of(name, Task.TOKEN)
+    start_from_general(text, token.body_weights())
+    batch = padded([[1, 2, 3], [4, 5, 6, 7, 0]])
+    with torch.inference_mode():
+        states = token.states(*batch)
+        real = batch[1].bool()
+        torch.testing.assert_close(text.states(*batch)[real], states[real])
+        before = token(*batch)
+        for weights in token.body_weights().values():
+            weights.zero_()
+        assert not torch.equal(token(*batch), before)
+
+
+@each_student
+@each_task
+def test_a_start_from_a_general_student_keeps_the_head_and_the_rest_is_copied(name: str, task: Task) -> None:
+    student, general = student_of(name, task), build_student(name, PIECES, 7, Task.TOKEN)
+    before = {key: value.clone() for key, value in student.state_dict().items()}
+    weights = general.body_weights()
+    start_from_general(student, weights)
+    after = student.state_dict()
+    assert any(key.startswith("classifier.") for key in after.keys() - weights.keys())
+    assert all(torch.equal(after[key], before[key]) for key in after.keys() - weights.keys())
+    assert all(torch.equal(after[key], weights[key]) for key in weights)
+    for value in weights.values():
+        value.zero_()
+    assert any(after[key].any() for key in weights), "the copies are the student's own"
+
+
+def test_a_start_from_another_student_is_refused() -> None:
+    student = student_of("bilstm", Task.TEXT)
+    before = {key: value.clone() for key, value in student.state_dict().items()}
+    with pytest.raises(
+        ValueError, match=r"embedding.weight: the student has \[50, 96\], the general student \[60, 96\]"
+    ):
+        start_from_general(student, build_student("bilstm", 60, 2, Task.TOKEN).body_weights())
+    with pytest.raises(ValueError, match=r"bias_hh_l0: the student has \[384\], the general student None"):
+        start_from_general(student, build_student("cnn", 50, 2, Task.TOKEN).body_weights())
+    assert all(torch.equal(value, before[key]) for key, value in student.state_dict().items())
