@@ -102,16 +102,27 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
         task: decides what a unit is.
         max_length: most tokens a row.
     """
+    pretokenized = task is Task.TOKEN
+    return _encode(tokenizer, texts, max_length, pretokenized=pretokenized, per_word=pretokenized)
+
+
+def encode_words(tokenizer: Tokenizer, texts: Iterable[str], max_length: int) -> Encoded:
+    """Encode strings as `encode` does, with a unit for each word that the tokenizer cuts them into by itself."""
+    return _encode(tokenizer, texts, max_length, pretokenized=False, per_word=True)
+
+
+def _encode(
+    tokenizer: Tokenizer, texts: Iterable[Text], max_length: int, *, pretokenized: bool, per_word: bool
+) -> Encoded:
     tokenizer = Tokenizer.from_str(tokenizer.to_str())
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
-    pretokenized = task is Task.TOKEN
     # Growing arrays of plain numbers: an object a text would take several times the memory of the result.
     ids = array(_id_type(max(tokenizer.get_vocab().values(), default=0)).char)
     positions, words, lengths, counts = (array("i") for _ in range(4))
     for chunk in _chunks(texts, _CHUNK_TEXTS):
         for encoding in tokenizer.encode_batch(chunk, is_pretokenized=pretokenized):
-            row_positions, row_words = _units(encoding) if pretokenized else ([0], [0])
+            row_positions, row_words = _units(encoding) if per_word else ([0], [0])
             ids.extend(encoding.ids)
             positions.extend(row_positions)
             words.extend(row_words)
@@ -175,11 +186,12 @@ def _units(encoding: Encoding) -> tuple[list[int], list[int]]:
 
 def _chunks(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
     iterator = iter(texts)
-    while chunk := [_clean(text) for text in islice(iterator, size)]:
+    while chunk := [clean(text) for text in islice(iterator, size)]:
         yield chunk
 
 
-def _clean(text: Text) -> Text:
+def clean(text: Text) -> Text:
+    """The text without lone surrogates, which no tokenizer takes."""
     # A lone surrogate has no UTF-8 form, which the tokenizer needs; the deployed predictor reads it in the same way.
     if isinstance(text, str):
         return _SURROGATE.sub("\ufffd", text)
