@@ -32,19 +32,21 @@ class Kind:
 
     Attributes:
         first: what suits it before anything is known of the data: larger ones want smaller steps.
+        general_rate: peak learning rate of its general distillation.
         bert: its shape, if it is a BERT.
     """
 
     first: FirstSetting
+    general_rate: float
     bert: BertShape | None = None
 
 
 KINDS = {
-    "bilstm": Kind(FirstSetting(3e-3, 0.3)),
-    "cnn": Kind(FirstSetting(1e-3, 0.3)),
-    "bert-tiny": Kind(FirstSetting(1e-3, 0.1), BertShape(layers=2, width=128, heads=2)),
-    "bert-mini": Kind(FirstSetting(5e-4, 0.1), BertShape(layers=4, width=256, heads=4)),
-    "bert-small": Kind(FirstSetting(3e-4, 0.1), BertShape(layers=4, width=512, heads=8)),
+    "bilstm": Kind(FirstSetting(3e-3, 0.3), 3e-3),
+    "cnn": Kind(FirstSetting(1e-3, 0.3), 2e-3),
+    "bert-tiny": Kind(FirstSetting(1e-3, 0.1), 1e-3, BertShape(layers=2, width=128, heads=2)),
+    "bert-mini": Kind(FirstSetting(5e-4, 0.1), 7e-4, BertShape(layers=4, width=256, heads=4)),
+    "bert-small": Kind(FirstSetting(3e-4, 0.1), 5e-4, BertShape(layers=4, width=512, heads=8)),
 }
 STUDENTS = tuple(KINDS)
 BERT_STUDENTS = tuple(name for name, kind in KINDS.items() if kind.bert)

@@ -168,8 +168,7 @@ class _Loop:
             return terms
         labeled = (labels != NO_LABEL).sum()
         weight = count * labeled / self.accelerator.reduce(labeled, reduction="sum").clamp_min(1)
-        soft = None if terms.soft is None else terms.soft * weight
-        return LossTerms(terms.loss * weight, terms.gold * weight, soft)
+        return replace(terms, **{name: term * weight for name, term in vars(terms).items() if term is not None})
 
     def share_losses(self) -> None:
         """Let all processes know the losses of the whole epoch."""

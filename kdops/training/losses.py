@@ -48,12 +48,22 @@ def mse_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
     return functional.mse_loss(logits, teacher_logits, reduction="sum") / max(logits.numel(), 1)
 
 
+def state_loss(states: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared difference of token states and their targets, both (units, width), over units that have a target.
+
+    A target of NaN is none. A batch without targets has loss 0.
+    """
+    known = ~targets[:, :1].isnan()
+    errors = torch.where(known, states - targets.nan_to_num(), 0.0)
+    return errors.square().sum() / (known.sum() * targets.shape[1]).clamp_min(1)
+
+
 @dataclass(frozen=True)
 class LossTerms:
-    """A batch's loss and what it is made of, each a scalar tensor; `soft` is None without a teacher."""
+    """A batch's loss and what it is made of, each a scalar tensor; a term that plays no part is None."""
 
     loss: Tensor
-    gold: Tensor
+    gold: Tensor | None = None
     soft: Tensor | None = None
 
 
@@ -91,4 +101,14 @@ class DistillationObjective:
         return LossTerms(torch.lerp(soft, gold, self.gold_weight), gold, soft)
 
 
-Objective = GoldObjective | DistillationObjective
+@dataclass(frozen=True)
+class StatesObjective:
+    """General distillation: a student's token states come close to its encoder's (TinyBERT, arXiv:1909.10351)."""
+
+    def __call__(self, logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
+        """The loss of one batch: states in place of logits, and their targets, both (units, width)."""
+        assert signals is not None
+        return LossTerms(state_loss(logits, signals))
+
+
+Objective = GoldObjective | DistillationObjective | StatesObjective

@@ -7,9 +7,11 @@ from kdops.training.losses import (
     DistillationObjective,
     GoldObjective,
     SoftLoss,
+    StatesObjective,
     gold_loss,
     kl_loss,
     mse_loss,
+    state_loss,
 )
 
 # All expected numbers were worked out apart from this code, by the formulas of the papers in NumPy.
@@ -200,3 +202,17 @@ def test_units_that_the_teacher_said_nothing_about_learn_from_their_labels_alone
     assert terms.soft.item() == pytest.approx(among_known.soft.item(), abs=1e-12)
     assert terms.gold.item() == pytest.approx(CROSS_ENTROPY, abs=1e-12)
     assert gradient(terms.loss, logits).isfinite().all()
+
+
+def test_state_loss_is_the_mean_squared_error_over_units_that_have_a_target() -> None:
+    nan = float("nan")
+    states = torch.tensor([[1.0, 2.0], [5.0, 5.0], [0.0, 3.0]], requires_grad=True)
+    targets = torch.tensor([[0.0, 0.0], [nan, nan], [1.0, 1.0]])
+    loss = state_loss(states, targets)
+    # (1 + 4 + 1 + 4) / 4
+    assert loss.item() == pytest.approx(2.5)
+    loss.backward()
+    torch.testing.assert_close(states.grad, torch.tensor([[0.5, 1.0], [0.0, 0.0], [-0.5, 1.0]]))
+    assert state_loss(states, torch.full_like(targets, nan)).item() == 0
+    terms = StatesObjective()(states, torch.zeros(3, dtype=torch.int64), targets)
+    assert (terms.loss.item(), terms.gold, terms.soft) == (pytest.approx(2.5), None, None)
