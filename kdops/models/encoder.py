@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, TokenizersBackend
 
 from kdops.errors import UserError
+from kdops.models.quiet import quiet
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def load_encoder(source: str) -> Encoder:
     """
     try:
         processing = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        model = AutoModel.from_pretrained(source, dtype=torch.float32, trust_remote_code=False)
+        # Its report of a head that is left out would worry people for whom all is as it should be.
+        with quiet():
+            model = AutoModel.from_pretrained(source, dtype=torch.float32, trust_remote_code=False)
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"encoder {source!r} cannot be loaded: {str(error).splitlines()[0]}") from error
     if not isinstance(processing, TokenizersBackend):

@@ -8,7 +8,8 @@ from tokenizers.models import BPE, WordLevel
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
-from kdops.data.encoding import Encoded, encode, mark_word_starts
+from kdops.data.encoding import Encoded, encode, encode_words, mark_word_starts
+from kdops.data.wordpiece import train_wordpiece
 from kdops.task import Task
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "makan", "##an", "nya", "##nya", "enak", "di", "jakarta", ",", "\ufffd"]
@@ -192,3 +193,12 @@ class TestWordStarts:
         before = tokenizer.to_str()
         assert not mark_word_starts(tokenizer)
         assert tokenizer.to_str() == before
+
+
+def test_words_of_a_string_are_units_where_the_tokenizer_cuts_it() -> None:
+    tokenizer = train_wordpiece(["satu dua", "dua satu"] * 3, 100, lowercase=True)
+    encoded = encode_words(tokenizer, ["satu dua, x", "", "satu satu satu"], max_length=4)
+    assert encoded.row_starts.tolist() == [0, 4, 6, 10]
+    assert encoded.unit_counts.tolist() == [2, 0, 2]
+    assert encoded.unit_positions.tolist() == [1, 2, 1, 2]
+    assert encoded.unit_words.tolist() == [0, 1, 0, 1]
