@@ -21,7 +21,6 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from kdops.data.encoding import Encoded, Text, encode_words
-from kdops.data.wordpiece import PAD
 from kdops.data.words import joined
 from kdops.models.kinds import KINDS
 from kdops.models.student import Student
@@ -85,12 +84,14 @@ class GeneralStudent:
     Attributes:
         folder: where both are.
         config: how it was trained.
+        pad_id: the tokenizer's padding token.
         texts: how many texts it was trained on.
         epochs: losses on the texts and on those held out, and the share of their targets' variance that it explains.
     """
 
     folder: Path
     config: GeneralConfig
+    pad_id: int
     texts: int
     epochs: tuple[Epoch, ...]
 
@@ -99,7 +100,7 @@ class GeneralStudent:
         """The general student that `general_distillation` wrote."""
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         epochs = tuple(Epoch(**epoch) for epoch in facts["epochs"])
-        return cls(folder, GeneralConfig(**facts["config"]), facts["texts"], epochs)
+        return cls(folder, GeneralConfig(**facts["config"]), facts["pad_id"], facts["texts"], epochs)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -124,6 +125,7 @@ def general_distillation(
     states: WordStates,
     config: GeneralConfig,
     *,
+    pad_id: int,
     checkpoint: Path | None = None,
     quiet: bool = False,
 ) -> GeneralStudent:
@@ -131,10 +133,11 @@ def general_distillation(
 
     Args:
         folder: where it goes, written whole or not at all; it must not exist yet.
-        tokenizer: the student's, with the padding token [PAD].
+        tokenizer: the student's.
         texts: strings, or lists of words, which are joined by blanks; read twice, one by one.
         states: the targets of their words, in the order of the texts, cut as the tokenizer cuts them.
         config: how to train.
+        pad_id: the tokenizer's padding token.
         checkpoint: file to save to at least once a minute, and to go on from if it exists; removed at the end.
         quiet: whether to leave out the progress bar.
 
@@ -148,8 +151,6 @@ def general_distillation(
     )
     torch.manual_seed(config.seed)
     student = build_student(config.student, tokenizer.get_vocab_size(), 1, Task.TOKEN, dropout=config.dropout)
-    pad_id = tokenizer.token_to_id(PAD)
-    assert pad_id is not None
     result = fit(
         _StateReader(student, states.width),
         training,
@@ -163,7 +164,7 @@ def general_distillation(
         checkpoint=checkpoint,
         quiet=quiet,
     )
-    made = GeneralStudent(folder, config, len(training), result.history)
+    made = GeneralStudent(folder, config, pad_id, len(training), result.history)
     _write(made, student, tokenizer)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
@@ -256,7 +257,8 @@ def _write(made: GeneralStudent, student: Student, tokenizer: Tokenizer) -> None
         weights = {name: value.detach().cpu().contiguous() for name, value in student.body_weights().items()}
         save_file(weights, unfinished / _WEIGHTS)
         tokenizer.save(str(unfinished / _TOKENIZER))
-        facts = {"config": asdict(made.config), "texts": made.texts, "epochs": [asdict(one) for one in made.epochs]}
+        facts = asdict(made)
+        del facts["folder"]
         (unfinished / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         unfinished.rename(made.folder)
     finally:

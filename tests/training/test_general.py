@@ -54,7 +54,7 @@ def vector(word: str) -> np.ndarray:
 
 
 def run(folder: Path, tokenizer: Tokenizer, states: WordStates, config: GeneralConfig, **how: Path) -> GeneralStudent:
-    return general_distillation(folder / "general", tokenizer, TEXTS, states, config, quiet=True, **how)
+    return general_distillation(folder / "general", tokenizer, TEXTS, states, config, pad_id=0, quiet=True, **how)
 
 
 # The larger BERTs are the same code as bert-tiny.
@@ -86,7 +86,13 @@ def test_every_student_can_be_made(name: str, tmp_path: Path, tokenizer: Tokeniz
     some = TEXTS[:40]
     states = stored(tmp_path, tokenizer, some)
     made = general_distillation(
-        tmp_path / "general", tokenizer, some, states, GeneralConfig(name, epochs=1, held_out_share=0), quiet=True
+        tmp_path / "general",
+        tokenizer,
+        some,
+        states,
+        GeneralConfig(name, epochs=1, held_out_share=0),
+        pad_id=0,
+        quiet=True,
     )
     assert made.texts == 40
     assert made.epochs[0].losses["loss"] > 0
@@ -142,7 +148,7 @@ def test_training_that_ended_goes_on_from_its_checkpoint(
 def test_states_of_other_texts_are_refused(tmp_path: Path, tokenizer: Tokenizer, states: WordStates) -> None:
     longer = [f"{text} dan lagi" for text in TEXTS]
     with pytest.raises(RuntimeError, match="the states do not fit these texts"):
-        general_distillation(tmp_path / "general", tokenizer, longer, states, GeneralConfig("bilstm"))
+        general_distillation(tmp_path / "general", tokenizer, longer, states, GeneralConfig("bilstm"), pad_id=0)
     assert not (tmp_path / "general").exists()
 
 
