@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from kdops.data.encoding import Encoded, Text, encode_words
-from kdops.data.words import joined
+from kdops.data.word_spans import joined
 from kdops.models.kinds import KINDS
 from kdops.models.student import Student
 from kdops.models.students import build_student
@@ -188,7 +188,7 @@ class _StateReader(nn.Module):
 
 @dataclass(frozen=True)
 class _Targets:
-    """The targets of the units of encoded texts; see `kdops.training.batches.SignalRows`."""
+    """The targets of the units of encoded texts; see `kdops.training.batches.TeacherLogits`."""
 
     encoded: Encoded
     states: WordStates
@@ -227,11 +227,11 @@ def _score(model: nn.Module, data: TrainingSet, pad_id: int) -> dict[str, float]
     sums, squares = torch.zeros(1, dtype=torch.float64), 0.0
     for rows in by_length(data.encoded.lengths, device):
         batch = make_batch(data, rows, pad_id).to(device)
-        assert batch.signals is not None
+        assert batch.teacher_logits is not None
         with torch.inference_mode():
             said = batch.of_units(model(batch.input_ids, batch.attention_mask)).float()
-        known = ~batch.signals[:, 0].isnan()
-        targets = batch.signals[known].double()
+        known = ~batch.teacher_logits[:, 0].isnan()
+        targets = batch.teacher_logits[known].double()
         errors += float((said[known] - targets).square().sum())
         count, sums, squares = (
             count + len(targets),

@@ -13,7 +13,7 @@ from kdops.data.corpus import Corpus
 from kdops.data.encoding import Encoded, encode
 from kdops.metrics import Gold, score
 from kdops.task import Task
-from kdops.training.batches import SignalRows, TrainingSet, by_length, make_batch
+from kdops.training.batches import TeacherLogits, TrainingSet, by_length, make_batch
 from kdops.training.losses import NO_LABEL
 
 OUTSIDE = "O"
@@ -79,7 +79,7 @@ class LabeledTexts:
         """The most likely label of each text, or tag of each word; words cut off count as outside any span."""
         return self._named(self._classes(model))
 
-    def scores_of_logits(self, logits: SignalRows) -> dict[str, float]:
+    def scores_of_logits(self, logits: TeacherLogits) -> dict[str, float]:
         """All metrics of the task for logits of these texts, such as an ensemble's or those of a file."""
         classes = logits.gather(np.arange(len(self.encoded))).argmax(axis=-1)
         return score(self.task, self.labels, self.gold, self._named(classes))

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from kdops.workspace import written_whole
+
 KEY_BYTES = 16
 
 
@@ -66,18 +68,14 @@ def write_shard(folder: Path, keys: np.ndarray, rows: Sequence[np.ndarray]) -> N
     offsets = pa.array(np.concatenate([[0], np.cumsum([row.size for row in rows])]), pa.int64())
     names = pa.array([bytes(key).ljust(KEY_BYTES, b"\0") for key in keys], pa.binary(KEY_BYTES))
     table = pa.table({"key": names, "values": pa.LargeListArray.from_arrays(offsets, pa.array(values))})
-    unfinished = folder / f".{uuid.uuid4().hex}.part"
     try:
-        with unfinished.open("wb") as file:
+        with written_whole(folder / f"{uuid.uuid4().hex}.arrow") as unfinished, unfinished.open("wb") as file:
             with pa.ipc.new_file(file, table.schema) as writer:
                 writer.write_table(table, max_chunksize=len(rows))
             file.flush()
             os.fsync(file.fileno())
-        unfinished.rename(folder / f"{uuid.uuid4().hex}.arrow")
     except OSError as error:
         raise OSError(f"cannot write to {folder}: {error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def stored_keys(folder: Path) -> np.ndarray:

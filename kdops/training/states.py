@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from safetensors.numpy import load_file, save_file
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
@@ -28,6 +27,7 @@ from kdops.training.batches import by_length
 from kdops.training.devices import fast_products
 from kdops.training.memory import give_freed_memory_back
 from kdops.training.shards import RaggedRows, find_rows, stored_keys, write_shard
+from kdops.workspace import locked, written_whole
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ def word_states(
         max_length: most tokens of a text that the encoder reads.
         width: dimensions of a target, at most as many as the encoder has.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with locked(folder):
+        folder.mkdir(exist_ok=True)
         _, first = np.unique(keys, return_index=True)
         missing = np.zeros(len(keys), dtype=bool)
         missing[first[~np.isin(keys[first], stored_keys(folder))]] = True
@@ -203,10 +203,9 @@ def _find_projection(
         sample = set(rows[np.argsort(keys[rows])[:_SAMPLE_TEXTS]].tolist())
         chosen = [clean(joined(text)) for row, text in enumerate(texts) if row in sample]
         fitted = _fit_projection(work, [str(text) for text in chosen], width)
-        unfinished = path.with_suffix(".part")
         explained = np.array(fitted.explained, dtype=np.float32)
-        save_file({"mean": fitted.mean, "directions": fitted.directions, "explained": explained}, unfinished)
-        unfinished.rename(path)
+        with written_whole(path) as unfinished:
+            save_file({"mean": fitted.mean, "directions": fitted.directions, "explained": explained}, unfinished)
     stored = load_file(path)
     return Projection(stored["mean"], stored["directions"], float(stored["explained"]))
 

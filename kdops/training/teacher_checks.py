@@ -18,7 +18,7 @@ _LOGIT_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class TeacherFacts:
+class TeacherCheck:
     """What is worth knowing of a teacher that passed the checks.
 
     Attributes:
@@ -30,7 +30,7 @@ class TeacherFacts:
     float32_only: bool
 
 
-def check_teacher_reads(teacher: Teacher, source: str, encoded: Encoded, max_length: int) -> TeacherFacts:
+def check_teacher_reads(teacher: Teacher, source: str, encoded: Encoded, max_length: int) -> TeacherCheck:
     """Find out in a second whether a teacher reads texts as it should.
 
     Args:
@@ -58,7 +58,7 @@ def check_teacher_reads(teacher: Teacher, source: str, encoded: Encoded, max_len
             f"teacher {source!r} is a {kind} whose logits change with the padding of a batch (by {difference:.1e}), so "
             "that no text has logits of its own; give another kind of encoder"
         )
-    return TeacherFacts(share, teacher.model.float32_only)
+    return TeacherCheck(share, teacher.model.float32_only)
 
 
 def unknown_share(teacher: Teacher, encoded: Encoded) -> float:

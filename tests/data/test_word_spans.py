@@ -1,8 +1,8 @@
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import Unigram
 
-from kdops.data.wordpiece import train_wordpiece
 from kdops.data.word_spans import joined, word_cutter, word_spans
+from kdops.data.wordpiece import train_wordpiece
 
 
 def cut(tokenizer: Tokenizer, text: str) -> list[str]:

@@ -23,7 +23,7 @@ from kdops.training.logit_sources.mean import MeanLogits
 from kdops.training.logit_sources.probabilities import SMALLEST, GivenLogits, read_probabilities
 from kdops.training.losses import NO_LABEL
 from kdops.training.scoring import LabeledTexts
-from kdops.training.signals import Signals, teacher_signals, text_keys
+from kdops.training.teacher_logits import Signals, teacher_signals, text_keys
 
 LABELS = ("negative", "positive")
 TAGS = ("O", "B-LOC", "I-LOC")

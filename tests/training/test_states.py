@@ -15,12 +15,12 @@ from tokenizers.models import BPE
 from torch import Tensor, nn
 
 from kdops.data.encoding import encode_words
-from kdops.data.wordpiece import train_wordpiece
 from kdops.data.word_spans import joined, word_cutter, word_spans
+from kdops.data.wordpiece import train_wordpiece
 from kdops.models.encoder import Encoder
 from kdops.training import states as module
-from kdops.training.signals import text_keys
 from kdops.training.states import WordStates, word_states
+from kdops.training.teacher_logits import text_keys
 
 SAMPLE = Path(__file__).parents[2] / "kdops" / "data" / "sample" / "text" / "train.jsonl"
 TEXTS = [json.loads(line)["text"] for line in SAMPLE.read_text(encoding="utf-8").splitlines()[:60]]

@@ -9,12 +9,12 @@ from kdops.errors import UserError
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher
 from kdops.task import Task
-from kdops.training.teacher_checks import TeacherFacts, check_teacher_reads
+from kdops.training.teacher_checks import TeacherCheck, check_teacher_reads
 
 TAGS = ("O", "B-LOC", "I-LOC")
 
 
-def checked(teacher: Teacher, texts: Sequence[str], max_length: int = 32) -> TeacherFacts:
+def checked(teacher: Teacher, texts: Sequence[str], max_length: int = 32) -> TeacherCheck:
     encoded = encode(teacher.tokenizer, [text.split() for text in texts], Task.TOKEN, max_length)
     return check_teacher_reads(teacher, "mine", encoded, max_length)
 
@@ -25,7 +25,7 @@ def bert(tmp_path: Path) -> Teacher:
 
 
 def test_texts_in_its_own_tokens_pass(bert: Teacher) -> None:
-    assert checked(bert, TEXTS) == TeacherFacts(unknown_share=0.0, float32_only=False)
+    assert checked(bert, TEXTS) == TeacherCheck(unknown_share=0.0, float32_only=False)
 
 
 def test_a_few_unknown_tokens_are_counted(bert: Teacher) -> None:

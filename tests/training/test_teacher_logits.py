@@ -212,7 +212,7 @@ def test_what_a_killed_writer_left_is_never_read(ask: Ask) -> None:
 
 def test_logits_are_read_from_the_files_without_a_copy_in_memory(ask: Ask) -> None:
     ask(TEXTS[:3])
-    for array in ask(TEXTS).shards:
+    for array in ask(TEXTS).rows.flat:
         assert not array.flags.owndata
         assert not array.flags.writeable
         address = array.__array_interface__["data"][0]

@@ -19,11 +19,11 @@ import pyarrow.parquet as parquet
 from scipy.special import log_softmax
 
 from kdops.data.encoding import Encoded, Text
-from kdops.data.parsers import parse_json, read_lines
+from kdops.data.readers.lines import parse_json, read_lines
 from kdops.errors import UserError, unknown
 from kdops.task import Task
 from kdops.training.losses import NO_LABEL
-from kdops.training.signals import text_keys
+from kdops.training.teacher_logits import text_keys
 
 logger = logging.getLogger(__name__)
 

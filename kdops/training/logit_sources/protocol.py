@@ -8,7 +8,7 @@ import numpy as np
 class TeacherLogits(Protocol):
     """The teacher's logits of a list of texts; log-probabilities are logits too.
 
-    A *unit* is what gets one label: a text, or a word of it. `kdops.training.batches.SignalRows` asks for no more.
+    A *unit* is what gets one label: a text, or a word of it. `kdops.training.batches.TeacherLogits` asks for no more.
     """
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
