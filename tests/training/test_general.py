@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer
 
 from kdops.data.wordpiece import train_wordpiece
-from kdops.data.words import word_cutter, word_spans
+from kdops.data.word_spans import word_cutter, word_spans
 from kdops.models.kinds import STUDENTS
 from kdops.models.student import start_from_general
 from kdops.models.students import build_student
