@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= $(if $(PIP_FIND_LINKS),,https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench test test-all test-fast lint fmt lock dist clean
+.PHONY: help install demo bench test test-all test-fast lint mlproject fmt lock dist clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -64,6 +64,9 @@ lint: install ## ruff, its formatter in check mode, and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+mlproject: install ## Write the entry points of MLproject from the parameters of the steps
+	$(BIN)/python -m entrypoints.mlproject
 
 fmt: install ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .

@@ -1,26 +1,22 @@
 """What entry points share: parameters as MLproject writes them, one-line errors, logging, a clean end on signals."""
 
-import functools
+import inspect
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, TypeVar
+from typing import Annotated
 
 import typer
 
 from kdops.errors import Failed, Stopped, UserError
 from kdops.machine import check_system
 from kdops.process import end_with_parent
+from kdops.steps.parameters import Config, Option, from_text
 from kdops.threads import use_threads
 from kdops.training.memory import keep_freed_memory
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-Config = TypeVar("Config")
 
 _FAILED = 1
 _USER_ERROR = 2
@@ -33,16 +29,19 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came: it ends the work as Ctrl-C does, so that runs are closed and children stopped."""
 
 
-def program(command: Callable[..., None]) -> typer.Typer:
-    """Make a command-line program of a function whose parameters are typer options.
+def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Typer:
+    """Make a command-line program of a function that takes parameters by name, as text.
 
     It exits with 0, with 2 and one line on a mistake of the user's, with 75 and one line when something that it needs
     went away, with 130 on Ctrl-C, 143 on SIGTERM, with 1 and a line for each part of the work that failed, and with 1
     and a traceback on anything else.
+
+    Args:
+        command: Its docstring is the help text.
+        options: Its parameters, in order.
     """
 
-    @functools.wraps(command)
-    def guarded(**parameters: object) -> None:
+    def guarded(**parameters: str) -> None:
         _log_to_stderr()
         _end_cleanly_on_signals()
         try:
@@ -64,39 +63,29 @@ def program(command: Callable[..., None]) -> typer.Typer:
         except KeyboardInterrupt as error:
             raise SystemExit(_INTERRUPTED) from error
 
+    guarded.__name__, guarded.__doc__ = command.__name__, command.__doc__
+    parameters = [_parameter(option) for option in options]
+    # Typer reads the signature and the annotations; these are not written by hand but follow from the options.
+    guarded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    guarded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(guarded)
     return app
 
 
-def settings(kind: type[Config], **values: object) -> Config:
-    """Make a configuration from the parameters of an entry point.
-
-    Args:
-        kind: A pydantic model or a dataclass.
-        values: Its fields, as text or already as values. `default` stands for the field's own default and `none` for
-            None; numbers and `true`, `false` are read from text.
+def settings(model: type[Config], **given: object) -> Config:
+    """Make a configuration from the parameters of an entry point, text as they are; see `from_text`.
 
     Raises:
-        UserError: One line for each field that is wrong.
+        UserError: One line for each parameter that is wrong.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    given = {name: None if value == "none" else value for name, value in values.items() if value != "default"}
-    try:
-        return TypeAdapter(kind).validate_python(given)
-    except ValidationError as error:
-        raise UserError("\n".join(_line(problem) for problem in error.errors(include_url=False))) from error
+    return from_text(model, given)
 
 
-def _line(problem: "ErrorDetails") -> str:
-    """What pydantic found wrong with one parameter, for people."""
-    field = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "literal_error":
-        choices = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        return f"unknown {field} {problem['input']!r}; choose one of: {choices}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{field}={problem['input']}: {message}" if field else message
+def _parameter(option: Option) -> inspect.Parameter:
+    annotation = Annotated[str, typer.Option(help=option.help, metavar=option.values, show_default=True)]
+    default = inspect.Parameter.empty if option.default is None else option.default
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _log_to_stderr() -> None:

@@ -1,28 +1,19 @@
 """Entry point `report`: tables and figures over finished runs."""
 
-from typing import Annotated
-
-from typer import Option
-
 from entrypoints import cli
+from kdops.steps.parameters import options
+from kdops.steps.report_config import ReportConfig
 
 
-def report(
-    datasets: Annotated[
-        str, Option(help="Data sets with commas between them; by default all that there are finished runs of.")
-    ] = "default",
-    user: Annotated[str, Option(help="Whose runs: a name on the tracking server; by default everybody's.")] = "default",
-    output: Annotated[str, Option(help="Folder to write the page and its images into.")] = "default",
-) -> None:
+def report(**given: str) -> None:
     """Write which student is best, at what cost: one page of HTML and images, from finished runs of distill."""
-    parameters = locals()
-    from kdops.steps.report import ReportConfig
+    config = cli.settings(ReportConfig, **given)
     from kdops.steps.report import report as run_report
 
-    print(run_report(cli.settings(ReportConfig, **parameters)))
+    print(run_report(config))
 
 
-main = cli.program(report)
+main = cli.program(report, options(ReportConfig))
 
 if __name__ == "__main__":
     main()

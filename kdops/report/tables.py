@@ -9,9 +9,8 @@ from kdops.measure.costs import CostColumn, Room, costs
 from kdops.report.chart import Table
 from kdops.report.choice import best_rows, over_seeds, records
 from kdops.report.style import TEACHER, VANILLA
+from kdops.tracking.comparable import CELL, settings_of
 from kdops.tracking.results import Results
-
-_BUDGET = ("trials", "epochs", "patience", "batch_size", "max_length", "unlabeled_max", "embeddings", "init")
 
 
 def dataset_table(results: Results) -> Table:
@@ -98,23 +97,33 @@ def budget_table(results: Results) -> Table:
     """What was spent, as the runs logged it."""
     rows = []
     for row in records(over_seeds(results.students)):
-        params = {key: row["params"].get(f"cfg.{key}", "") for key in _BUDGET}
         texts = row["unlabeled_texts"]
         rows.append(
             {
                 "data set": row["dataset"],
                 "student": row["student"],
                 "recipe": row["recipe"],
-                **{key: "" if value == "None" else value for key, value in params.items()},
+                **{
+                    name: _setting(value)
+                    for name, value in settings_of(row["params"], row["settings"]).items()
+                    if name not in CELL
+                },
                 "texts without labels": "" if pd.isna(texts) else f"{texts:.0f}",
                 "minutes": f"{row['minutes']:.0f}",
             }
         )
+    # A parameter that nobody gave says nothing.
+    said = {name for row in rows for name, value in row.items() if value}
     return Table(
         title="Budget",
         caption="As many trials, and at least as many training steps, went to each student alone.",
-        rows=rows,
+        rows=[{name: value for name, value in row.items() if name in said} for row in rows],
     )
+
+
+def _setting(value: str) -> str:
+    """A logged value; of a path or hub id the last part, since tables have little room."""
+    return "" if value == "None" else value.rstrip("/").rpartition("/")[-1]
 
 
 def _cells(row: dict[str, Any], shown: Sequence[CostColumn]) -> dict[str, str]:

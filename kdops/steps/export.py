@@ -6,30 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import BaseModel, ConfigDict
-
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
 from kdops.deploy.parity import GateError, Parity
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.steps.setup import DataConfig, identifying_tags
+from kdops.steps.data_config import DataConfig
+from kdops.steps.export_config import ExportConfig
+from kdops.steps.setup import identifying_tags
 from kdops.steps.student.finish import BUNDLE
 from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder
-
-
-class ExportConfig(BaseModel):
-    """What to export and where to; the data set is the run's own unless it has moved."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    run_id: str
-    output: Path = Path("export")
-    dataset: str | None = None
 
 
 @dataclass(frozen=True)

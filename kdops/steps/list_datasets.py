@@ -2,10 +2,10 @@
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from kdops.data.catalog import CATALOG, SPLITS, DatasetCard, RemoteFile
 from kdops.errors import unknown
+from kdops.steps.parameters import NONE, StepConfig, parameter
 from kdops.steps.tables import aligned
 
 _HEADER = ("dataset", "task", "classes", *SPLITS, "main metric", "unlabeled", "teacher", "licence")
@@ -13,11 +13,12 @@ _TEXTS = [place for place, title in enumerate(_HEADER) if title not in ("classes
 _WIDTH = 110
 
 
-@dataclass(frozen=True)
-class ListConfig:
+class ListConfig(StepConfig):
     """What to show: one dataset in full, or None: a table of all."""
 
-    dataset: str | None = None
+    dataset: str | None = parameter(
+        None, "Data set to show in full, with citation and notes; none: a table of all.", shown=NONE
+    )
 
 
 def list_datasets(config: ListConfig) -> str:

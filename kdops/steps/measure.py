@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import Field
 
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus
@@ -19,7 +18,8 @@ from kdops.measure.costs import Cost, CostColumn, costs
 from kdops.measure.sweeps import Sweeps, sweep_side_by_side
 from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
 from kdops.steps.distill.precision import bundle_folder
-from kdops.steps.setup import DataConfig, identifying_tags
+from kdops.steps.measure_config import MeasureConfig
+from kdops.steps.setup import identifying_tags
 from kdops.steps.student.finish import BUNDLE
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.bundle import teacher_bundle_of
@@ -42,18 +42,6 @@ _CURVES = {
     "throughput_by_threads": ("CPU threads", "texts per second, batches of 32"),
     "ram_by_requests": ("texts answered, one at a time", "RAM, MB"),
 }
-
-
-class MeasureConfig(DataConfig):
-    """What to measure, on which texts, and how steady the machine must be."""
-
-    model: str
-    dataset: str | None = None  # type: ignore[assignment]
-    threads: int = Field(default=1, ge=1)
-    rounds: int = Field(default=5, ge=3)
-    max_spread: float = Field(default=0.1, gt=0)
-    teacher: bool = True
-    sweeps: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import BaseModel, ConfigDict, field_validator
-
 from kdops.errors import UserError
 from kdops.report.image import save_image
 from kdops.report.page import Section, render
 from kdops.report.sections import sections
 from kdops.report.tables import best_table
-from kdops.steps.setup import Names
+from kdops.steps.report_config import ReportConfig
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 from kdops.tracking.results import Results, read_results
@@ -22,29 +20,6 @@ from kdops.tracking.views import save_view
 logger = logging.getLogger(__name__)
 
 PAGE = "report.html"
-
-
-class ReportConfig(BaseModel):
-    """The parameters of `report`.
-
-    Attributes:
-        datasets: names with commas between them; None: all that there are runs of.
-        user: whose runs, as the column Created by of MLflow's UI says it; None: everybody's.
-        output: the folder to write.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    datasets: Names | None = None
-    user: str | None = None
-    output: Path = Path("report")
-
-    @field_validator("output")
-    @classmethod
-    def _folder(cls, value: Path) -> Path:
-        if value.exists() and not value.is_dir():
-            raise ValueError("there is a file of that name; give a folder")
-        return value
 
 
 @dataclass(frozen=True)

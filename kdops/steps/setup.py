@@ -2,106 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-from kdops.data.corpus import Corpus, corpus_name, load_corpus
+from kdops.data.corpus import Corpus
 from kdops.data.facts import DataFacts, inspect
-from kdops.data.raw import DataOptions, Scheme
-from kdops.data.unlabeled import Unlabeled, load_unlabeled
-from kdops.models.teacher import mask_token
+from kdops.steps.data_config import DataConfig
 from kdops.task import Task
 from kdops.tracking import names
 
 logger = logging.getLogger(__name__)
-
-
-def _named(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    named = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-    if not named:
-        raise ValueError("no name is given")
-    return named
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_named)]
-"""A parameter that holds names with commas between them, each counted once."""
-
-
-class DataConfig(BaseModel):
-    """The parameters of a step that reads a data set; see `DataOptions`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    dataset: str = "sample"
-    name: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-    scheme: Scheme = "auto"
-    drop_leaks: bool = False
-
-    @property
-    def options(self) -> DataOptions:
-        """How the data set is read."""
-        return DataOptions(
-            name=self.name,
-            text_column=self.text_column,
-            label_column=self.label_column,
-            scheme=self.scheme,
-            drop_leaks=self.drop_leaks,
-        )
-
-    @property
-    def corpus_name(self) -> str:
-        """What the data set is called, which needs none of its files."""
-        return corpus_name(self.dataset, self.options)
-
-    def corpus(self) -> Corpus:
-        """The data set, read anew.
-
-        Raises:
-            UserError: for anything that training should not start with.
-        """
-        return load_corpus(self.dataset, self.options)
-
-
-class TrainingDataConfig(DataConfig):
-    """The parameters of a step that trains: data, more text, and the teacher that reads both."""
-
-    teacher: str | None = None
-    unlabeled: str | None = None
-    unlabeled_max: int | None = Field(default=None, ge=1)
-    length_filter: bool = True
-
-    def source(self, corpus: Corpus) -> str:
-        """The encoder that is fine-tuned: the user's choice, or the data set's own."""
-        return self.teacher or corpus.default_teacher
-
-    def unlabeled_texts(self, corpus: Corpus, *, wanted: bool = True) -> Unlabeled | None:
-        """The texts without labels that the parameters name; None where there are none.
-
-        Args:
-            corpus: the data set that they are added to.
-            wanted: whether the step has a use for them; if not, they are not read, and a user who named some is told.
-
-        Raises:
-            UserError: if they cannot be had or used.
-        """
-        if not wanted:
-            if self.unlabeled not in (None, "default"):
-                logger.warning(
-                    "unlabeled=%s is not used: this recipe and teacher take no unlabeled text", self.unlabeled
-                )
-            return None
-        return load_unlabeled(
-            corpus,
-            self.unlabeled,
-            max_texts=self.unlabeled_max,
-            length_filter=self.length_filter,
-            mask_token=mask_token(self.source(corpus)) if self.unlabeled == "augmented" else None,
-        )
 
 
 @dataclass(frozen=True)

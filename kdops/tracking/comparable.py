@@ -9,11 +9,8 @@ from kdops.errors import UserError
 from kdops.tracking import names
 
 CELL = ["dataset", "student", "recipe", "seed"]
-# What makes a student another one than its seed does; not the place of the data, whose content is compared.
-_SETTINGS = (
-    *("teacher", "teacher_epochs", "learning_rate", "max_length", "unlabeled", "unlabeled_max", "length_filter"),
-    *("embeddings", "init", "trials", "epochs", "patience", "batch_size", "precision", "threads"),
-)
+# What no average is about, where a run does not name its settings.
+_ALWAYS_DIFFERENT = ("seed",)
 
 
 @dataclass(frozen=True)
@@ -68,9 +65,28 @@ def of_user(students: pd.DataFrame, user: str) -> set[str]:
     return {*theirs.index, *theirs["reused_run"].dropna()}
 
 
+def settings_of(params: Mapping[str, str], named: object) -> dict[str, str]:
+    """The parameters of a run that make another result, as it logged them.
+
+    Args:
+        params: All that it logged.
+        named: Their names, as the run logged them; where it did not, all that begin with `cfg.` count but the seed:
+            seeds with different settings must never be averaged.
+    """
+    configured = {
+        name.removeprefix(names.CONFIG_PREFIX): value
+        for name, value in params.items()
+        if name.startswith(names.CONFIG_PREFIX)
+    }
+    if isinstance(named, str):
+        return {name: configured.get(name, "") for name in named.split(",")}
+    return {name: value for name, value in configured.items() if name not in _ALWAYS_DIFFERENT}
+
+
 def _like_the_newest(rows: pd.DataFrame) -> pd.Series:
     """Whether each run has the settings of the newest run of its data set, student and recipe; oldest first."""
-    settings = rows["params"].map(lambda params: repr([params.get(names.CONFIG_PREFIX + one) for one in _SETTINGS]))
+    told = zip(rows["params"], rows["settings"], strict=True)
+    settings = pd.Series([repr(sorted(settings_of(params, named).items())) for params, named in told], index=rows.index)
     newest = settings.groupby([rows[column] for column in CELL[:-1]]).transform("last")
     return settings == newest
 

@@ -37,6 +37,8 @@ PRECISION = "kdops.precision"
 MAIN_METRIC = "kdops.main_metric"
 FINGERPRINT = "kdops.fingerprint"
 TEACHER_RUN = "kdops.teacher_run"
+# Names of the parameters that make another result, separated by commas: only runs that agree in them are averaged.
+SETTINGS = "kdops.settings"
 BASELINE_RUN = "kdops.baseline_run"
 VERSION = "kdops.version"
 MODEL = "kdops.model"

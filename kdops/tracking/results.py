@@ -29,6 +29,7 @@ _TAGS = {
     "teacher_run": names.TEACHER_RUN,
     "baseline_run": names.BASELINE_RUN,
     "study": names.STUDY,
+    "settings": names.SETTINGS,
     "reused_run": names.REUSED_RUN,
     "trial_state": names.TRIAL_STATE,
 }
@@ -68,8 +69,8 @@ class Results:
     `task`, `metric` (the main one), `student`, `recipe`, `precision` (of the registered bundle), `seed`, `user` (who
     made it); the main metric as `validation` and `test` (fractions); `f1_retained` (fraction), `kd_gain` (points); the
     costs by their names; `times_latency` and so on, how many times cheaper than the teacher; `teacher_run`,
-    `baseline_run`, `study`, `minutes`, and `params`, the logged parameters. `students` has `alone` too, the test score
-    of the same student without distillation.
+    `baseline_run`, `study`, `minutes`, `params` (as logged), `settings` (which of them make another result). `students`
+    has `alone` too, the test score of the same student without distillation.
 
     Attributes:
         students: the newest finished run of each data set, student, recipe and seed, all of a data set on the same
@@ -135,8 +136,7 @@ def read_results(
         made = made[made.index.isin(list(run_ids))]
     missing = [name for name in datasets or () if name not in set(made["dataset"])]
     if missing:
-        everything = read_results(user=user, open_run=open_run)
-        present = ", ".join(everything.datasets)
+        present = ", ".join(read_results(user=user, open_run=open_run).datasets)
         raise UserError(f"no finished distillation of data set {missing[0]!r}; there are runs of: {present}")
     if made.empty:
         raise UserError("no finished distillation in the store that MLFLOW_TRACKING_URI names: run `distill` first")

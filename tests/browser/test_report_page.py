@@ -3,7 +3,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kdops.steps.report import ReportConfig, report
+from kdops.steps.report import report
+from kdops.steps.report_config import ReportConfig
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

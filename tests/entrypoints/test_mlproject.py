@@ -9,9 +9,9 @@ import pytest
 import typer.main
 import yaml
 
-from entrypoints import cli
+from entrypoints import cli, mlproject
 from kdops.steps.distill.config import DistillConfig
-from kdops.steps.promote.step import PromoteConfig
+from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.teacher.config import TeacherConfig
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +23,12 @@ def defaults_in_mlproject(name: str) -> dict[str, str]:
     return {parameter: str(facts.get("default")) for parameter, facts in ENTRY_POINTS[name]["parameters"].items()}
 
 
+def test_it_is_what_the_parameters_say() -> None:
+    assert mlproject.MLPROJECT.read_text(encoding="utf-8") == mlproject.text(), "run `make mlproject`"
+
+
 def test_every_program_is_an_entry_point() -> None:
-    programs = {path.stem for path in (ROOT / "entrypoints").glob("*.py")} - {"__init__", "cli", "console", "options"}
+    programs = {path.stem for path in (ROOT / "entrypoints").glob("*.py")} - {"__init__", "cli", "console", "mlproject"}
     assert set(ENTRY_POINTS) == programs
 
 
@@ -34,10 +38,10 @@ def test_its_parameters_are_the_options_of_its_program(name: str) -> None:
     options = {str(option.name): str(option.default) for option in command.params if option.name != "help"}
     given = defaults_in_mlproject(name)
     assert list(given) == list(options)
+    assert given == options
     if name in CONFIGS:
-        assert cli.settings(CONFIGS[name], **given) == cli.settings(CONFIGS[name], **options) == CONFIGS[name]()
-    else:
-        assert given == options
+        assert cli.settings(CONFIGS[name], **given) == CONFIGS[name]()
+        assert cli.settings(CONFIGS[name], **dict.fromkeys(given, "default")) == CONFIGS[name]()
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)

@@ -50,6 +50,7 @@ def check_student(
     assert found["kdops.student"] == student
     assert found["kdops.recipe"] == recipe
     assert found["kdops.parity"] == "passed"
+    assert {f"cfg.{name}" for name in found["kdops.settings"].split(",")} <= set(run.data.params)
     assert re.fullmatch("[0-9a-f]{16}", found["kdops.fingerprint"])
     assert {"kdops.teacher_run", "kdops.baseline_run"} | HOST | VERSIONS <= set(found)
 

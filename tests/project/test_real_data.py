@@ -9,7 +9,8 @@ from kdops.training.signals import teacher_signals, text_keys
 
 from kdops.data.encoding import encode
 from kdops.models.teacher import load_teacher
-from kdops.steps.setup import DataConfig, checked_corpus
+from kdops.steps.data_config import DataConfig
+from kdops.steps.setup import checked_corpus
 
 pytestmark = pytest.mark.slow
 TEXTS, MAX_LENGTH = 32, 96

@@ -22,7 +22,8 @@ from kdops.report.quality_cost import quality_cost
 from kdops.report.tables import best_table, dataset_table
 from kdops.steps import measure as step
 from kdops.steps.exam.tables import students_table
-from kdops.steps.measure import MeasureConfig, measure
+from kdops.steps.measure import measure
+from kdops.steps.measure_config import MeasureConfig
 from kdops.tracking import names, runs, store, views
 from kdops.tracking.results import read_results
 

@@ -11,7 +11,8 @@ from entrypoints import cli
 from kdops.errors import UserError
 from kdops.measure.turns import Measured, SideBySide
 from kdops.steps import measure as step
-from kdops.steps.measure import MeasureConfig, measure
+from kdops.steps.measure import measure
+from kdops.steps.measure_config import MeasureConfig
 from kdops.steps.teacher.bundle import TeacherBundle
 from kdops.tracking import names, runs, store
 from kdops.tracking.names import Role

@@ -6,7 +6,8 @@ from finished_runs import add_student, add_teacher, log_data
 
 from kdops.errors import UserError
 from kdops.steps import report as step
-from kdops.steps.report import ReportConfig, report, report_for
+from kdops.steps.report import report, report_for
+from kdops.steps.report_config import ReportConfig
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 

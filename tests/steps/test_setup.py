@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kdops.errors import UserError
-from kdops.steps.setup import DataConfig, TrainingDataConfig, checked_corpus, gold_classes
+from kdops.steps.data_config import DataConfig, TrainingDataConfig
+from kdops.steps.setup import checked_corpus, gold_classes
 
 TEXTS = {
     "train": [("enak", "positive"), ("Enak!", "positive"), ("buruk", "negative")],

@@ -8,8 +8,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from kdops.data.wordpiece import train_wordpiece
 from kdops.data.word_spans import word_cutter, word_spans
+from kdops.data.wordpiece import train_wordpiece
 from kdops.models.kinds import STUDENTS
 from kdops.models.student import start_from_general
 from kdops.models.students import build_student

@@ -4,18 +4,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
 from kdops.deploy.parity import GateError, Parity
 from kdops.errors import UserError
 from kdops.measure.costs import Cost
+from kdops.steps.distill.config import Precision
 from kdops.steps.student.finish import BUNDLE
 
 logger = logging.getLogger(__name__)
-
-Precision = Literal["fp32", "int8", "auto"]
 
 
 @dataclass(frozen=True)

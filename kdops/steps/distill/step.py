@@ -53,7 +53,7 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     corpus, recipe = job.corpus, config.rung
     described = config.model_dump() | {"dataset": corpus.name, "embeddings": recipe.embeddings}
     described |= {"teacher": config.source(corpus), names.DATA: config.dataset}
-    tags = identifying_tags(corpus, config.student, recipe.name)
+    tags = identifying_tags(corpus, config.student, recipe.name) | {names.SETTINGS: ",".join(config.settings())}
     name = f"{config.student} {recipe.name} {corpus.name}"
     with recorder.opened(Role.STUDENT, name, tags=tags, config=described, parent_run_id=exam_run) as record:
         record.data(corpus, job.checked.counts | _unlabeled_counts(job))

@@ -15,8 +15,9 @@ from kdops.models.teacher import SCRATCH
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.step import check_choices, check_source, work_of
 from kdops.steps.exam.cluster import check_cluster
+from kdops.steps.exam.config import RAY, ExamConfig
 from kdops.steps.exam.estimate import Estimator, in_words, side_by_side
-from kdops.steps.exam.grid import RAY, Cell, ExamConfig, in_turns
+from kdops.steps.exam.grid import Cell, in_turns
 from kdops.steps.setup import checked_corpus
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.step import teacher_keys

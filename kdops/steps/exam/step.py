@@ -19,7 +19,7 @@ from kdops.report.exam import (
 )
 from kdops.report.page import Section
 from kdops.steps.exam.cluster import RayWorkers
-from kdops.steps.exam.grid import RAY, ExamConfig
+from kdops.steps.exam.config import RAY, ExamConfig
 from kdops.steps.exam.plan import Plan, make_plan
 from kdops.steps.exam.progress import Progress
 from kdops.steps.exam.tables import students_table

@@ -4,13 +4,11 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pydantic import Field
-
 from kdops.errors import UserError
-from kdops.steps.promote.candidates import Limit, candidates, deciding_metrics
+from kdops.steps.promote.candidates import candidates, deciding_metrics
 from kdops.steps.promote.cards import says_champion, with_promotion, with_replacement, without_promotion
+from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Contest, Decision
-from kdops.steps.setup import DataConfig
 from kdops.tracking import champion as serving
 from kdops.tracking import names, registry, runs
 from kdops.tracking.champion import Words
@@ -24,30 +22,6 @@ _PROMOTION_TAGS = (
     names.PROMOTION_REASON,
     names.PROMOTION_RUN,
 )
-
-
-class PromoteConfig(DataConfig):
-    """What to promote and within which limits; a limit that is None is off."""
-
-    min_f1_retained: float | None = Field(default=None, gt=0, le=2)
-    max_latency_p95_ms: float | None = Field(default=None, gt=0)
-    max_ram_mb: float | None = Field(default=None, gt=0)
-    max_storage_mb: float | None = Field(default=None, gt=0)
-    threads: int = Field(default=1, ge=1)
-    reason: str | None = None
-    rollback: bool = False
-    dry_run: bool = False
-
-    @property
-    def limits(self) -> tuple[Limit, ...]:
-        """The limits that are on."""
-        bounds = [
-            (names.F1_RETAINED, self.min_f1_retained, True),
-            (names.LATENCY_P95_MS, self.max_latency_p95_ms, False),
-            (names.RAM_PEAK_MB, self.max_ram_mb, False),
-            (names.STORAGE_MB, self.max_storage_mb, False),
-        ]
-        return tuple(Limit(metric, bound, at_least) for metric, bound, at_least in bounds if bound is not None)
 
 
 def promote(config: PromoteConfig) -> Decision:

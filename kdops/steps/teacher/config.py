@@ -1,27 +1,34 @@
 """The parameters of `train_teacher`."""
 
-from pydantic import Field
+from typing import TYPE_CHECKING
 
-from kdops.models.teacher import SCRATCH
-from kdops.steps.setup import TrainingDataConfig
-from kdops.training.loop import LoopConfig
+from kdops.steps.data_config import TrainingDataConfig
+from kdops.steps.parameters import parameter
+
+if TYPE_CHECKING:
+    from kdops.training.loop import LoopConfig
 
 _SCRATCH_LEARNING_RATE = 5e-4
 _LEARNING_RATE = 5e-5
 
 
 class TeacherConfig(TrainingDataConfig):
-    """How a teacher is trained, and on what."""
+    """The parameters of `train_teacher`."""
 
-    epochs: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=32, ge=1)
-    learning_rate: float | None = Field(default=None, gt=0, le=1)
-    max_length: int = Field(default=128, ge=3)
-    seed: int = Field(default=1, ge=0)
-    force: bool = False
+    epochs: int = parameter(10, "Train for at most this many epochs.", ge=1)
+    batch_size: int = parameter(32, "Texts per step.", ge=1)
+    learning_rate: float | None = parameter(
+        None, f"Peak learning rate; auto: {_LEARNING_RATE:g}, from scratch {_SCRATCH_LEARNING_RATE:g}.", gt=0, le=1
+    )
+    max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
+    seed: int = parameter(1, "Seed of everything random.", setting=False, ge=0)
+    force: bool = parameter(False, "Do everything again, although it is finished.", setting=False)
 
-    def loop(self, source: str) -> LoopConfig:
+    def loop(self, source: str) -> "LoopConfig":
         """How a teacher that starts from `source` is trained."""
+        from kdops.models.teacher import SCRATCH
+        from kdops.training.loop import LoopConfig
+
         usual = _SCRATCH_LEARNING_RATE if source == SCRATCH else _LEARNING_RATE
         return LoopConfig(
             epochs=self.epochs,

@@ -6,10 +6,10 @@ from distillations import distilled, result
 from entrypoints import cli
 from kdops.data.raw import DataOptions
 from kdops.errors import UserError
+from kdops.steps.data_config import DataConfig, TrainingDataConfig
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import DistilledStudent
-from kdops.steps.promote.step import PromoteConfig
-from kdops.steps.setup import DataConfig, TrainingDataConfig
+from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.training.recipes import RECIPES
 from kdops.workspace import load_result, save_result

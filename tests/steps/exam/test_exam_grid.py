@@ -5,7 +5,8 @@ from kdops.data.catalog import CATALOG
 from kdops.errors import UserError
 from kdops.models.kinds import STUDENTS
 from kdops.steps.distill.config import DistillConfig
-from kdops.steps.exam.grid import Cell, ExamConfig, in_turns
+from kdops.steps.exam.config import ExamConfig
+from kdops.steps.exam.grid import Cell, in_turns
 from kdops.training.recipes import RECIPES
 
 

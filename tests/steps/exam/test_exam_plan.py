@@ -9,7 +9,8 @@ from kdops.errors import UserError
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.step import work_of
 from kdops.steps.exam import plan as planning
-from kdops.steps.exam.grid import Cell, ExamConfig
+from kdops.steps.exam.config import ExamConfig
+from kdops.steps.exam.grid import Cell
 from kdops.steps.exam.plan import Plan, make_plan
 from kdops.steps.teacher.step import teacher_keys
 from kdops.tracking import names, runs

@@ -22,8 +22,9 @@ from kdops.deploy.predictor import BundleInfo
 from kdops.errors import UserError
 from kdops.measure.turns import Measured, SideBySide
 from kdops.steps.promote import candidates
+from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Decision
-from kdops.steps.promote.step import PromoteConfig, promote
+from kdops.steps.promote.step import promote
 from kdops.task import Task
 from kdops.tracking import names, registry, runs
 from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role

@@ -1,0 +1,106 @@
+"""The parameters of steps that read a data set, and of those that train on it."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from kdops.data.raw import DataOptions, Scheme
+from kdops.steps.parameters import StepConfig, parameter
+
+if TYPE_CHECKING:
+    from kdops.data.corpus import Corpus
+    from kdops.data.unlabeled import Unlabeled
+
+logger = logging.getLogger(__name__)
+
+
+class DataConfig(StepConfig):
+    """The parameters of a step that reads a data set; see `DataOptions`."""
+
+    dataset: str = parameter(
+        "sample", "Data set: a catalogue name, a folder or file of your own, or a hub id.", setting=False
+    )
+    name: str | None = parameter(None, "What your own data is called; auto: as its folder or file.", setting=False)
+    text_column: str | None = parameter(
+        None, "Column of the text or the words: a name, or a number from 1; auto: found by its name.", setting=False
+    )
+    label_column: str | None = parameter(
+        None, "Column of the label or the tags: a name, or a number from 1; auto: found by its name.", setting=False
+    )
+    scheme: Scheme = parameter("auto", "How tags mark spans; auto: read off the tags.", setting=False)
+    drop_leaks: bool = parameter(
+        False, "Drop the training texts that are in validation or test as well.", setting=False
+    )
+
+    @property
+    def options(self) -> DataOptions:
+        """How the data set is read."""
+        return DataOptions(
+            name=self.name,
+            text_column=self.text_column,
+            label_column=self.label_column,
+            scheme=self.scheme,
+            drop_leaks=self.drop_leaks,
+        )
+
+    @property
+    def corpus_name(self) -> str:
+        """What the data set is called, which needs none of its files."""
+        from kdops.data.corpus import corpus_name
+
+        return corpus_name(self.dataset, self.options)
+
+    def corpus(self) -> "Corpus":
+        """The data set, read anew.
+
+        Raises:
+            UserError: for anything that training should not start with.
+        """
+        from kdops.data.corpus import load_corpus
+
+        return load_corpus(self.dataset, self.options)
+
+
+class TrainingDataConfig(DataConfig):
+    """The parameters of a step that trains: data, more text, and the teacher that reads both."""
+
+    teacher: str | None = parameter(None, "Hub id, local folder, or scratch; auto: the data set's own.")
+    unlabeled: str | None = parameter(
+        None,
+        "Unlabeled text: a .jsonl or .txt file, catalogue (other data sets of the task) or augmented (variations of "
+        "the training texts); auto: the data set's own, or the catalogue's.",
+    )
+    unlabeled_max: int | None = parameter(
+        None, "Use at most this many unlabeled texts; none: all of them.", shown="none", ge=1
+    )
+    length_filter: bool = parameter(True, "Leave out unlabeled texts shorter or longer than the training texts.")
+
+    def source(self, corpus: "Corpus") -> str:
+        """The encoder that is fine-tuned: the user's choice, or the data set's own."""
+        return self.teacher or corpus.default_teacher
+
+    def unlabeled_texts(self, corpus: "Corpus", *, wanted: bool = True) -> "Unlabeled | None":
+        """The texts without labels that the parameters name; None where there are none.
+
+        Args:
+            corpus: the data set that they are added to.
+            wanted: whether the step has a use for them; if not, they are not read, and a user who named some is told.
+
+        Raises:
+            UserError: if they cannot be had or used.
+        """
+        from kdops.data.unlabeled import load_unlabeled
+        from kdops.models.teacher import mask_token
+
+        if not wanted:
+            if self.unlabeled not in (None, "default"):
+                logger.warning(
+                    "unlabeled=%s is not used: this recipe and teacher take no unlabeled text", self.unlabeled
+                )
+            return None
+        return load_unlabeled(
+            corpus,
+            self.unlabeled,
+            max_texts=self.unlabeled_max,
+            length_filter=self.length_filter,
+            mask_token=mask_token(self.source(corpus)) if self.unlabeled == "augmented" else None,
+        )
