@@ -8,7 +8,18 @@ from pathlib import Path
 
 from kdops import __version__
 
-COMMANDS = ("distill", "train_teacher", "promote", "main", "exam", "export", "measure", "report", "list_datasets")
+COMMANDS = (
+    "main",
+    "train_teacher",
+    "pretrain_student",
+    "distill",
+    "exam",
+    "export",
+    "promote",
+    "measure",
+    "report",
+    "list_datasets",
+)
 """The entry points: each is a module of this package with a program `main`."""
 
 _USER_ERROR = 2

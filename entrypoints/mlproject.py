@@ -8,8 +8,9 @@ from pathlib import Path
 import typer
 import typer.main
 
+from entrypoints.console import COMMANDS
+
 MLPROJECT = Path(__file__).parents[1] / "MLproject"
-NAMES = ("main", "train_teacher", "distill", "exam", "export", "promote", "measure", "report", "list_datasets")
 _HEAD = """\
 # Written by `make mlproject` from the parameters of the steps; `none` is no value, `auto` depends on the data.
 name: kdops
@@ -23,7 +24,7 @@ _WIDTH = 112
 
 def text() -> str:
     """The whole file."""
-    programs = {name: importlib.import_module(f"entrypoints.{name}").main for name in NAMES}
+    programs = {name: importlib.import_module(f"entrypoints.{name}").main for name in COMMANDS}
     return _HEAD + "\n".join(entry_point(name, program) for name, program in programs.items())
 
 

@@ -48,6 +48,10 @@ class Stage:
     version: int
 
 
+GENERAL_TEXTS = Stage("general-texts", 1)
+ENCODER_STATES = Stage("encoder-states", 1)
+VOCABULARIES = Stage("vocabularies", 1)
+GENERAL_STUDENTS = Stage("general-students", 1)
 TEACHERS = Stage("teachers", 3)
 TEACHER_BUNDLES = Stage("teacher-bundles", 1)
 TEACHER_LOGITS = Stage("teacher-logits", 2)

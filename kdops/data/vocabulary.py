@@ -24,37 +24,42 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A student's tokenizer and where its ids come from.
+    """A student's tokenizer, and where its ids come from if it is its teacher's.
 
     Attributes:
-        tokenizer: the trimmed tokenizer.
-        teacher_ids: the teacher's id of each kept piece, int64 (size,), ascending; position is the student's id.
-        teacher_size: one more than the teacher's highest id.
+        tokenizer: the tokenizer.
+        pad_id: its padding token.
+        teacher_ids: the teacher's id of each token, int64 (size,), ascending; position is the student's id. None: the
+            tokens are the student's own.
+        teacher_size: one more than the teacher's highest id; 0 without a teacher's tokens.
     """
 
     tokenizer: Tokenizer
-    teacher_ids: np.ndarray
-    teacher_size: int
+    pad_id: int
+    teacher_ids: np.ndarray | None = None
+    teacher_size: int = 0
 
     @property
     def size(self) -> int:
-        """Number of pieces, special tokens included."""
-        return len(self.teacher_ids)
+        """Number of tokens, special ones included."""
+        return self.tokenizer.get_vocab_size() if self.teacher_ids is None else len(self.teacher_ids)
 
     @property
     def from_teacher(self) -> np.ndarray:
-        """The student's id of each teacher id, int32 (teacher_size,); -1 where the piece was trimmed away."""
+        """The student's id of each teacher id, int32 (teacher_size,); -1 where the token was trimmed away."""
+        assert self.teacher_ids is not None
         table = np.full(self.teacher_size, -1, dtype=np.int32)
         table[self.teacher_ids] = np.arange(self.size, dtype=np.int32)
         return table
 
 
-def trim(tokenizer: Tokenizer, used_ids: np.ndarray) -> Vocabulary:
+def trim(tokenizer: Tokenizer, used_ids: np.ndarray, pad_id: int = 0) -> Vocabulary:
     """Trim a tokenizer to the used ids and what is needed to spell any other word.
 
     Args:
         tokenizer: WordPiece, Unigram or BPE; a tokenizer of another kind is kept whole, which is logged.
         used_ids: token ids of the texts that the student will train on, any shape, repeats allowed.
+        pad_id: the tokenizer's padding token.
     """
     # The number of pieces is less where ids are left out, as they are for repeated lines of a vocabulary file.
     teacher_size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
@@ -63,7 +68,7 @@ def trim(tokenizer: Tokenizer, used_ids: np.ndarray) -> Vocabulary:
     trimmers = {"WordPiece": _trim_wordpiece, "Unigram": _trim_unigram, "BPE": _trim_bpe}
     if model["type"] not in trimmers:
         logger.warning("the vocabulary of a %s tokenizer is kept whole", model["type"])
-        return Vocabulary(tokenizer, np.arange(teacher_size), teacher_size)
+        return Vocabulary(tokenizer, pad_id, np.arange(teacher_size), teacher_size)
     by_id = {index: piece for piece, index in tokenizer.get_vocab(with_added_tokens=True).items()}
     added = {token["content"] for token in spec["added_tokens"]}
     wanted = {by_id[int(index)] for index in np.unique(used_ids)} | added
@@ -74,8 +79,8 @@ def trim(tokenizer: Tokenizer, used_ids: np.ndarray) -> Vocabulary:
     trimmed = Tokenizer.from_str(json.dumps(spec))
     if trimmed.get_vocab(with_added_tokens=True) != new_ids:
         logger.warning("this tokenizer's special tokens stand between its pieces: its vocabulary is kept whole")
-        return Vocabulary(tokenizer, np.arange(teacher_size), teacher_size)
-    return Vocabulary(trimmed, teacher_ids, teacher_size)
+        return Vocabulary(tokenizer, pad_id, np.arange(teacher_size), teacher_size)
+    return Vocabulary(trimmed, int(np.searchsorted(teacher_ids, pad_id)), teacher_ids, teacher_size)
 
 
 def _trim_wordpiece(model: dict[str, Any], wanted: set[str]) -> set[str]:

@@ -43,7 +43,15 @@ _MARKS = (
 )
 STUDENTS = dict(zip(kinds.STUDENTS, _MARKS, strict=False))
 TEACHER_MARK = Mark(BLACK, "x")
-_FILLS = (Fill(SKY, "/"), Fill(ORANGE, "."), Fill(GREEN, "x"), Fill(BLUE, ""), Fill(PURPLE, "-"))
+_FILLS = (
+    Fill(SKY, "/"),
+    Fill(ORANGE, "."),
+    Fill(GREEN, "x"),
+    Fill(BLUE, ""),
+    Fill(PURPLE, "-"),
+    Fill(VERMILION, "/"),
+    Fill(SKY, "x"),
+)
 RECIPES = {ALONE: Fill(WHITE, "")} | dict(
     zip((name for name in recipes.RECIPES if name != VANILLA), _FILLS, strict=False)
 )

@@ -8,6 +8,7 @@ from enum import StrEnum
 class Role(StrEnum):
     """What a run is for (tag `kdops.role`)."""
 
+    GENERAL = "general"
     TEACHER = "teacher"
     STUDENT = "student"
     BASELINE = "baseline"

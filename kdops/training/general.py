@@ -8,8 +8,6 @@ comes out is good for any data set, either task and any recipe.
 
 import json
 import logging
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.loop import Epoch, LoopConfig, fit
 from kdops.training.losses import NO_LABEL, StatesObjective
 from kdops.training.states import WordStates
+from kdops.workspace import written_whole
 
 logger = logging.getLogger(__name__)
 
@@ -251,15 +250,11 @@ def _report(epoch: Epoch) -> None:
 
 
 def _write(made: GeneralStudent, student: Student, tokenizer: Tokenizer) -> None:
-    unfinished = made.folder.with_name(f".{made.folder.name}.{uuid.uuid4().hex}.part")
-    unfinished.mkdir(parents=True)
-    try:
+    with written_whole(made.folder) as unfinished:
+        unfinished.mkdir()
         weights = {name: value.detach().cpu().contiguous() for name, value in student.body_weights().items()}
         save_file(weights, unfinished / _WEIGHTS)
         tokenizer.save(str(unfinished / _TOKENIZER))
         facts = asdict(made)
         del facts["folder"]
         (unfinished / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
-        unfinished.rename(made.folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The rungs of the study's ladder (arXiv:2201.00558, section 3)."""
+"""What a student may learn from: the study's five recipes (arXiv:2201.00558, section 3), and general distillation."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +17,19 @@ class Recipe:
         distills: whether it learns from the teacher's logits, or from gold labels alone.
         unlabeled: whether texts without labels are added.
         embeddings: where its token embeddings start: one of `EMBEDDINGS`, or the path of a vector file.
+        general: whether it starts from a general student, which has learned the pre-trained encoder's token states.
     """
 
     name: str
     distills: bool
     unlabeled: bool
     embeddings: str
+    general: bool = False
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is what others are compared with: gold labels and nothing else."""
+        return not (self.distills or self.general)
 
     def with_embeddings(self, choice: str) -> "Recipe":
         """The same recipe with another start of the token embeddings.
@@ -43,13 +50,30 @@ class Recipe:
 
 VANILLA = Recipe("vanilla", distills=False, unlabeled=False, embeddings="random")
 
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        VANILLA,
-        Recipe("kd", distills=True, unlabeled=False, embeddings="random"),
-        Recipe("kd-unlabeled", distills=True, unlabeled=True, embeddings="random"),
-        Recipe("kd-unlabeled-fasttext", distills=True, unlabeled=True, embeddings="fasttext"),
-        Recipe("kd-unlabeled-teacher", distills=True, unlabeled=True, embeddings="teacher"),
-    )
-}
+_STUDY = (
+    VANILLA,
+    Recipe("kd", distills=True, unlabeled=False, embeddings="random"),
+    Recipe("kd-unlabeled", distills=True, unlabeled=True, embeddings="random"),
+    Recipe("kd-unlabeled-fasttext", distills=True, unlabeled=True, embeddings="fasttext"),
+    Recipe("kd-unlabeled-teacher", distills=True, unlabeled=True, embeddings="teacher"),
+)
+_GENERAL = (
+    Recipe("general", distills=False, unlabeled=False, embeddings="random", general=True),
+    Recipe("general-kd", distills=True, unlabeled=False, embeddings="random", general=True),
+    Recipe("general-kd-unlabeled", distills=True, unlabeled=True, embeddings="random", general=True),
+)
+RECIPES = {recipe.name: recipe for recipe in (*_STUDY, *_GENERAL)}
+STUDY_RECIPES = tuple(recipe.name for recipe in _STUDY)
+"""Those of the study, with its setting as the first trial of each."""
+
+AUTO = "auto"
+"""Stands for the recipe that suits the teacher; see `recipe_for`."""
+
+
+def recipe_for(*, pretrained: bool) -> str:
+    """The recipe that is taken where nobody names one.
+
+    Args:
+        pretrained: whether the teacher starts from a pre-trained encoder; general distillation needs its token states.
+    """
+    return "general-kd" if pretrained else "kd-unlabeled-teacher"

@@ -25,7 +25,7 @@ def version_card(corpus: Corpus, result: DistilledStudent, info: BundleInfo, *, 
         threads: CPU threads that costs were measured with.
     """
     made = "trained without distillation"
-    if RECIPES[info.recipe].distills:
+    if not RECIPES[info.recipe].baseline:
         made = f"distilled by `{info.recipe}` from `{info.teacher}`"
     cpu = f"{threads} CPU {'thread' if threads == 1 else 'threads'}, {host.kind(host.facts())}"
     sections = {
@@ -52,6 +52,8 @@ def _data(corpus: Corpus) -> list[str]:
 def _recipe(corpus: Corpus, info: BundleInfo, result: DistilledStudent) -> list[str]:
     recipe, main = RECIPES[info.recipe], corpus.main_metric
     learns = "the teacher's logits, and gold labels as tuning chose" if recipe.distills else "gold labels alone"
+    if recipe.general:
+        learns = f"the token states of the pre-trained encoder, then {learns}"
     more = ", on the labeled texts and on texts without labels" if recipe.unlabeled else ""
     return [
         f"- teacher: `{info.teacher}`, fine-tuned on the same data, test {main} {result.teacher.scores.test[main]:.4f}",

@@ -1,30 +1,38 @@
 """The parameters of `distill`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from kdops.models.kinds import STUDENTS
+from kdops.data.catalog.card import SCRATCH
+from kdops.errors import UserError
 from kdops.steps.data_config import TrainingDataConfig
+from kdops.steps.general.config import GeneralConfig
 from kdops.steps.parameters import parameter
 from kdops.steps.teacher.config import TeacherConfig
-from kdops.training.recipes import EMBEDDINGS, RECIPES, Recipe
+from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES, STUDY_RECIPES, Recipe, recipe_for
 
 if TYPE_CHECKING:
+    from kdops.data.corpus import Corpus
+    from kdops.steps.general.plan import GeneralPlan
     from kdops.steps.student.tuning import Budget
 
 Precision = Literal["fp32", "int8", "auto"]
 
 
-class DistillConfig(TrainingDataConfig):
+class DistillConfig(GeneralConfig):
     """The parameters of `distill`."""
 
-    student: Literal[*STUDENTS] = parameter("bilstm", "The student.")  # type: ignore[valid-type]
-    recipe: Literal[*RECIPES] = parameter(  # type: ignore[valid-type]
-        "kd-unlabeled-teacher", "What the student learns from, and where its embeddings start."
+    recipe: Literal[AUTO, *RECIPES] = parameter(  # type: ignore[valid-type]
+        AUTO, "What the student learns from; auto: general-kd, or kd-unlabeled-teacher with a teacher from scratch."
     )
     embeddings: str | None = parameter(
         None, f"Where token embeddings start: {', '.join(EMBEDDINGS)} or a vector file; auto: as the recipe says."
     )
-    init: Literal["random", "teacher"] = parameter("random", "Where the layers of a BERT student start.")
+    init: Literal["auto", "random", "teacher", "general"] = parameter(
+        "auto",
+        "Where the student's layers start: random, teacher (BERT students: what fits of its layers), general (general "
+        "distillation); auto: as the recipe says.",
+    )
     trials: int = parameter(4, "Settings to try.", ge=1)
     epochs: int = parameter(10, "Train for at most this many epochs.", ge=1)
     patience: int = parameter(3, "Stop a trial after this many epochs without a better validation score.", ge=1)
@@ -33,7 +41,6 @@ class DistillConfig(TrainingDataConfig):
     learning_rate: float | None = parameter(
         None, "The teacher's peak learning rate; auto: as train_teacher has it. The student's is tuned.", gt=0, le=1
     )
-    max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
     precision: Precision = parameter("auto", "What is registered; auto: the faster one of those that pass their gate.")
     threads: int = parameter(1, "CPU threads of each model while it is measured.", ge=1)
     seed: int = parameter(1, "Seed of everything random.", setting=False, ge=0)
@@ -52,7 +59,7 @@ class DistillConfig(TrainingDataConfig):
 
         return Budget(
             student=self.student,
-            init=self.init,
+            init="teacher" if self.init == "teacher" else "random",
             trials=self.trials,
             epochs=self.epochs,
             patience=self.patience,
@@ -70,13 +77,38 @@ class DistillConfig(TrainingDataConfig):
 
     @property
     def rung(self) -> Recipe:
-        """The recipe, with the start of the embeddings that the user chose.
+        """The recipe, with the start of embeddings and layers that the user chose; it must be `resolved`.
 
         Raises:
-            UserError: if that is none there is.
+            UserError: if there is no such start.
         """
         recipe = RECIPES[self.recipe]
+        if self.init != "auto":
+            recipe = replace(recipe, general=self.init == "general")
         return recipe.with_embeddings(self.embeddings) if self.embeddings else recipe
+
+    def resolved(self, corpus: "Corpus") -> "DistillConfig":
+        """The same with the recipe that suits the data's teacher, where none is named."""
+        if self.recipe != AUTO:
+            return self
+        return self.model_copy(update={"recipe": recipe_for(pretrained=self.source(corpus) != SCRATCH)})
+
+    def general_plan(self, corpus: "Corpus") -> "GeneralPlan | None":
+        """What the student's vocabulary and its general distillation are made from; None: neither is wanted.
+
+        Raises:
+            UserError: if choices exclude each other, or texts cannot be had.
+        """
+        recipe = self.rung
+        own = self.vocabulary == "own" or (self.vocabulary == "auto" and recipe.general)
+        if recipe.general and self.source(corpus) == SCRATCH:
+            raise UserError(
+                f"recipe={self.recipe}, init={self.init}: a teacher from scratch has no pre-trained encoder to learn "
+                f"token states from; choose another teacher or one of the recipes {', '.join(STUDY_RECIPES)}"
+            )
+        if own and (self.init == "teacher" or recipe.embeddings == "teacher"):
+            raise UserError("init=teacher and embeddings=teacher need the teacher's tokens: vocabulary=teacher")
+        return self.plan(corpus, own=own) if own or recipe.general else None
 
     @property
     def teacher_config(self) -> TeacherConfig:

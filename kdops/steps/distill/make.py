@@ -14,6 +14,8 @@ from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.phases import Phases
 from kdops.steps.distill.precision import bundle_folder, chosen_precision, exported
 from kdops.steps.distill.result import Baseline, ComparedTeacher, DistilledStudent
+from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.general.step import pretrained
 from kdops.steps.setup import CheckedCorpus, identifying_tags
 from kdops.steps.student.finish import BUNDLE, StudentFacts, finish_student, student_fingerprint
 from kdops.steps.student.inputs import student_inputs
@@ -53,12 +55,14 @@ class Job:
         config: the parameters.
         checked: the data.
         unlabeled: texts without labels, where the recipe or the teacher has a use for them.
+        plan: of the student's own vocabulary and its general distillation; None: neither is wanted.
         recorder: where runs go.
     """
 
     config: DistillConfig
     checked: CheckedCorpus
     unlabeled: Unlabeled | None
+    plan: GeneralPlan | None
     recorder: Recorder
 
     @property
@@ -77,9 +81,12 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases()
     with phases.timed("teacher"):
         teacher = teacher_for(job.checked, job.unlabeled, config.teacher_config, job.recorder)
+    if job.plan and recipe.general:
+        with phases.timed("general"):
+            pretrained(job.plan, corpus, job.recorder)
     facts = _student(job, record, teacher, recipe, config.budget, folder, phases, "student")
     bundles = exported(folder, corpus, config.precision)
-    baseline = _baseline(job, teacher, phases) if recipe.distills else None
+    baseline = _baseline(job, teacher, phases) if not recipe.baseline else None
     with phases.timed("measure"):
         theirs = teacher_bundle(teacher, corpus)
         alone = baseline.folder / BUNDLE if baseline else bundle_folder(folder, FP32)
@@ -109,7 +116,7 @@ def lineage_of(job: Job, record: Recording) -> Lineage:
     """The runs of the teacher and the baseline, which are there; they are recorded where that was not done yet."""
     done = replace(job, config=job.config.model_copy(update={"force": False}))
     teacher = teacher_for(done.checked, done.unlabeled, done.config.teacher_config, done.recorder)
-    baseline = _baseline(done, teacher, Phases()) if done.config.rung.distills else None
+    baseline = _baseline(done, teacher, Phases()) if not done.config.rung.baseline else None
     return Lineage(teacher.run_id, baseline.run_id if baseline else record.run_id)
 
 
@@ -142,7 +149,7 @@ def _student(
     phase: str,
 ) -> StudentFacts:
     with phases.timed(f"{phase}_logits" if recipe.distills else f"{phase}_encoding"):
-        inputs = student_inputs(job.corpus, teacher, recipe, job.unlabeled, job.config.max_length)
+        inputs = student_inputs(job.corpus, teacher, recipe, job.unlabeled, job.config.max_length, job.plan)
     with phases.timed(f"{phase}_tuning"):
         return finish_student(inputs, budget, folder, job.recorder, record.run_id)
 
@@ -151,7 +158,7 @@ def _baseline(job: Job, teacher: TrainedTeacher, phases: Phases) -> FoundBaselin
     """The same student without distillation; students of several recipes that are distilled at one time share it."""
     config, corpus, recorder = job.config, job.corpus, job.recorder
     budget = baseline_budget(config, corpus, job.unlabeled)
-    work = student_fingerprint(corpus, teacher.keys, VANILLA, job.unlabeled, budget, config.max_length)
+    work = student_fingerprint(corpus, teacher.keys, VANILLA, job.unlabeled, budget, config.max_length, job.plan)
     piece = Piece(BASELINES, work)
     with piece.locked():
         run_id = None if config.force else recorder.finished(Role.BASELINE, work)

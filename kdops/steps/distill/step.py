@@ -16,6 +16,7 @@ from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.make import Job, lineage_of, make_student, student_tags
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.distill.result import Distilled, DistilledStudent
+from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.report import report_for
 from kdops.steps.setup import checked_corpus, identifying_tags
 from kdops.steps.student.finish import student_fingerprint
@@ -25,6 +26,7 @@ from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
 from kdops.training.devices import check_alone
+from kdops.training.recipes import VANILLA
 from kdops.training.storage import open_storage
 from kdops.workspace import RESULT_FILE, STUDENTS, Piece, load_result
 
@@ -50,7 +52,8 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     recorder = recorder or MlflowRecorder()
     recorder.connect()
     job = _checked(config, recorder)
-    corpus, recipe = job.corpus, config.rung
+    config, corpus = job.config, job.corpus
+    recipe = config.rung
     described = config.model_dump() | {"dataset": corpus.name, "embeddings": recipe.embeddings}
     described |= {"teacher": config.source(corpus), names.DATA: config.dataset}
     tags = identifying_tags(corpus, config.student, recipe.name) | {names.SETTINGS: ",".join(config.settings())}
@@ -63,9 +66,15 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
         return done
 
 
-def work_of(config: DistillConfig, corpus: Corpus, teacher: TeacherKeys, unlabeled: Unlabeled | None) -> str:
-    """The fingerprint of all that `distill` does, which a finished run of it carries."""
-    student = student_fingerprint(corpus, teacher, config.rung, unlabeled, config.budget, config.max_length)
+def work_of(
+    config: DistillConfig,
+    corpus: Corpus,
+    teacher: TeacherKeys,
+    unlabeled: Unlabeled | None,
+    plan: GeneralPlan | None,
+) -> str:
+    """The fingerprint of all that `distill` does, which a finished run of it carries; the recipe must be resolved."""
+    student = student_fingerprint(corpus, teacher, config.rung, unlabeled, config.budget, config.max_length, plan)
     return fingerprint(student, *config.deployment)
 
 
@@ -73,7 +82,8 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
     """Everything that the parameters name, looked at before any training."""
     check_choices(config)
     checked = checked_corpus(config)
-    corpus, recipe = checked.corpus, config.rung
+    corpus, config = checked.corpus, config.resolved(checked.corpus)
+    recipe = config.rung
     source = config.source(corpus)
     check_source(config, source)
     open_storage(config.budget.storage)
@@ -85,7 +95,7 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
             corpus.name,
             recipe.name,
         )
-    return Job(config, checked, unlabeled, recorder)
+    return Job(config, checked, unlabeled, config.general_plan(corpus), recorder)
 
 
 def check_choices(config: DistillConfig) -> None:
@@ -95,8 +105,8 @@ def check_choices(config: DistillConfig) -> None:
         UserError: if it cannot.
     """
     check_student(config.student, config.max_length, from_teacher=config.init == "teacher")
-    if config.rung.vector_file:
-        check_vector_file(config.rung.vector_file)
+    if config.embeddings and (path := VANILLA.with_embeddings(config.embeddings).vector_file):
+        check_vector_file(path)
 
 
 def check_source(config: DistillConfig, source: str) -> None:
@@ -117,7 +127,7 @@ def _unlabeled_counts(job: Job) -> dict[str, float]:
 def _found_or_made(job: Job, record: Recording) -> Distilled:
     config, corpus, recorder = job.config, job.corpus, job.recorder
     keys = teacher_keys(corpus, job.unlabeled, config.teacher_config)
-    work = work_of(config, corpus, keys, job.unlabeled)
+    work = work_of(config, corpus, keys, job.unlabeled, job.plan)
     piece = Piece(STUDENTS, work)
     with piece.locked():
         run_id = None if config.force else recorder.finished(Role.STUDENT, work)

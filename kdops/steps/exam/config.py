@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 from kdops.models.kinds import STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.parameters import AUTO, NONE, Names, StepConfig, parameter
-from kdops.training.recipes import RECIPES
+from kdops.training.recipes import RECIPES, STUDY_RECIPES
 
 EVERYTHING = "all"
 GRID = ("dataset", "name", "student", "recipe", "seed", "workers", "force")
@@ -23,7 +23,7 @@ _PRESETS = {
     "paper": {
         "datasets": "smsa,emot,senta,terma,pos,nergrit,nerp,posp",
         "students": EVERYTHING,
-        "recipes": EVERYTHING,
+        "recipes": STUDY_RECIPES,
     }
 }
 
@@ -47,9 +47,8 @@ class ExamConfig(StepConfig):
         STUDENTS, f"Students, separated by commas, or all: {', '.join(STUDENTS)}; auto: all.", shown=AUTO
     )
     recipes: Names = parameter(
-        ("kd-unlabeled-teacher",),
-        f"Recipes, separated by commas, or all: {', '.join(RECIPES)}; auto: kd-unlabeled-teacher, or the preset's.",
-        shown=AUTO,
+        (AUTO,),
+        f"Recipes, separated by commas, or all: {', '.join(RECIPES)}; auto: what `distill` takes, or the preset's.",
     )
     seeds: int = parameter(3, "How often each cell is done, with seeds 1, 2 and so on.", ge=1)
     backend: str = parameter("loky", "Where workers run: loky (this machine) or ray (a Ray cluster).")

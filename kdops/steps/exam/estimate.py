@@ -50,7 +50,7 @@ class Estimator:
         if (cell.dataset, cell.seed) not in self._taught:
             self._taught.add((cell.dataset, cell.seed))
             parts.append(_mean(one.seconds.get(_TEACHER) for one in teachers if _alike_teacher(one, cell)))
-        if RECIPES[cell.recipe].distills and _shares_baseline(cell) not in self._alone:
+        if not RECIPES[cell.recipe].baseline and _shares_baseline(cell) not in self._alone:
             self._alone.add(_shares_baseline(cell))
             parts.append(_mean(_baseline(one.seconds) for one in students if _alike_baseline(one, cell)))
         return None if None in parts else sum(part for part in parts if part is not None)

@@ -23,7 +23,7 @@ from kdops.steps.tables import aligned
 from kdops.steps.teacher.step import teacher_keys
 from kdops.tracking.names import Role
 from kdops.tracking.results import read_finished
-from kdops.training.recipes import EMBEDDINGS, RECIPES
+from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES
 from kdops.training.storage import open_storage
 
 Given = ParamSpec("Given")
@@ -115,7 +115,9 @@ def make_plan(config: ExamConfig, workers: int) -> Plan:
                 for recipe in config.recipes
                 for student in config.students
             ]
-            states |= {cell: done.get(work_of(cell.config, corpus, keys, unlabeled)) for cell in group}
+            for cell in group:
+                plan = cell.config.general_plan(corpus)
+                states[cell] = done.get(work_of(cell.config, corpus, keys, unlabeled, plan))
             groups.append(group)
     sources = {corpus.name: config.each.source(corpus) for corpus, _ in found.values()}
     estimator = Estimator(finished, teachers, taught, sources, states)
@@ -123,7 +125,7 @@ def make_plan(config: ExamConfig, workers: int) -> Plan:
 
 
 def _cell(config: ExamConfig, dataset: str, corpus: Corpus, student: str, recipe: str, seed: int) -> Cell:
-    asked = config.cell(dataset, student, recipe, seed)
+    asked = config.cell(dataset, student, recipe, seed).resolved(corpus)
     # Not the place of the data, whose content is there: two exams may call it by different paths.
     described = asked.model_dump(exclude={"dataset"}) | {"teacher": asked.source(corpus)}
     places = {name: _one_place(described[name]) for name in _PLACES}
@@ -140,7 +142,7 @@ def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:
     """The data sets by the names that the user gave, with their texts without labels."""
     problems = _Problems()
     problems.unknown("student", config.students, STUDENTS)
-    problems.unknown("recipe", config.recipes, RECIPES)
+    problems.unknown("recipe", config.recipes, (AUTO, *RECIPES))
     problems.unknown("backend", [config.backend], _BACKENDS)
     module = _BACKENDS.get(config.backend)
     if module and not find_spec(module):
@@ -172,7 +174,8 @@ def _corpus(config: DistillConfig) -> Corpus:
 
 
 def _unlabeled(config: ExamConfig, corpus: Corpus) -> Unlabeled | None:
-    needed = any(RECIPES[recipe].unlabeled for recipe in config.recipes) or config.each.source(corpus) == SCRATCH
+    recipes = (config.cell("", STUDENTS[0], recipe, 1).resolved(corpus).rung for recipe in config.recipes)
+    needed = any(recipe.unlabeled for recipe in recipes) or config.each.source(corpus) == SCRATCH
     return config.each.unlabeled_texts(corpus, wanted=needed)
 
 

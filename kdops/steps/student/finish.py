@@ -13,6 +13,7 @@ from kdops.deploy.parity import Parity, check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
 from kdops.fingerprint import fingerprint
 from kdops.models.students import parameter_counts
+from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import StudentInputs, inputs_fingerprint
 from kdops.steps.student.tuning import Budget, tuned_student
@@ -82,9 +83,10 @@ def student_fingerprint(
     unlabeled: Unlabeled | None,
     budget: Budget,
     max_length: int,
+    plan: GeneralPlan | None = None,
 ) -> str:
     """What names a tuned student, whether it is there or not."""
-    inputs = inputs_fingerprint(corpus, teacher, recipe, unlabeled, max_length)
+    inputs = inputs_fingerprint(corpus, teacher, recipe, unlabeled, max_length, plan)
     return fingerprint(study_fingerprint(inputs, teacher, budget), budget.trials)
 
 
@@ -157,7 +159,7 @@ def _info(inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: 
         task=corpus.task,
         labels=corpus.labels,
         max_length=inputs.max_length,
-        pad_id=inputs.pad_id,
+        pad_id=inputs.vocabulary.pad_id,
         student=budget.student,
         dataset=corpus.name,
         licence=corpus.licence,

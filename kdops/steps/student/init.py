@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kdops.models.bert import BertStudent, start_from_teacher
 from kdops.models.embeddings import PieceTexts, fasttext_table, fit_width
+from kdops.models.student import start_from_general
 from kdops.models.students import build_student, embedding_table
 from kdops.models.vectors import check_vector_file, vector_table
 from kdops.steps.student.inputs import StudentInputs
@@ -39,8 +40,11 @@ class StudentInit:
         """An untrained student; PyTorch's random state decides what is random about it."""
         corpus, vocabulary = self.inputs.corpus, self.inputs.vocabulary
         student = build_student(self.student, vocabulary.size, len(corpus.labels), corpus.task, dropout=dropout)
-        if self.from_teacher:
+        if self.inputs.general:
+            start_from_general(student, self.inputs.general.weights)
+        elif self.from_teacher:
             assert isinstance(student, BertStudent)
+            assert vocabulary.teacher_ids is not None
             start_from_teacher(student, self.inputs.teacher.model.model.encoder, vocabulary.teacher_ids)
         if self.vectors is not None:
             table = embedding_table(student).weight.data
@@ -71,5 +75,6 @@ def student_init(student: str, inputs: StudentInputs, *, from_teacher: bool, see
                 save_file({"vectors": fasttext_table(texts, pieces, width, seed=seed)}, unfinished)
         vectors = load_file(kept)["vectors"]
     elif recipe.embeddings == "teacher" and not from_teacher:
+        assert vocabulary.teacher_ids is not None
         vectors = fit_width(inputs.teacher.model.model.embedding_table[vocabulary.teacher_ids], width)
     return StudentInit(student, inputs, from_teacher, vectors, coverage)

@@ -8,13 +8,16 @@ from itertools import chain
 import numpy as np
 
 from kdops.data.corpus import Corpus
-from kdops.data.encoding import Text, encode
+from kdops.data.encoding import Encoded, Text, encode
 from kdops.data.unlabeled import Unlabeled
 from kdops.data.vocabulary import Vocabulary, trim
 from kdops.fingerprint import fingerprint
+from kdops.steps.general.make import general_student, vocabulary_of
+from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.setup import gold_classes
 from kdops.steps.teacher.result import TeacherKeys, TrainedTeacher
 from kdops.training.batches import TrainingSet
+from kdops.training.general import GeneralStudent
 from kdops.training.losses import NO_LABEL
 from kdops.training.recipes import Recipe
 from kdops.training.scoring import LabeledTexts, labeled_texts
@@ -31,12 +34,12 @@ class StudentInputs:
     Attributes:
         corpus: the data set.
         recipe: what the student learns from.
-        vocabulary: the teacher's tokenizer, trimmed.
-        pad_id: padding in that vocabulary.
+        vocabulary: its own, or the teacher's tokenizer, trimmed.
         max_length: most tokens of a text.
         training: rows to train on; unlabeled ones after the labeled ones.
         validation: what trials are scored on.
         teacher: whose weights the student may start from.
+        general: the general student that it starts from; None: it does not.
         unlabeled_texts: how many of the rows have no label.
         logits_computed: how many texts went through the teacher just now.
         fingerprint: stands for all of the above.
@@ -45,59 +48,89 @@ class StudentInputs:
     corpus: Corpus
     recipe: Recipe
     vocabulary: Vocabulary
-    pad_id: int
     max_length: int
     training: TrainingSet
     validation: LabeledTexts
     teacher: TrainedTeacher
+    general: GeneralStudent | None
     unlabeled_texts: int
     logits_computed: int
     fingerprint: str
 
 
 def student_inputs(
-    corpus: Corpus, teacher: TrainedTeacher, recipe: Recipe, unlabeled: Unlabeled | None, max_length: int
+    corpus: Corpus,
+    teacher: TrainedTeacher,
+    recipe: Recipe,
+    unlabeled: Unlabeled | None,
+    max_length: int,
+    plan: GeneralPlan | None = None,
 ) -> StudentInputs:
-    """Encode the texts of a recipe once, ask the teacher for what it has not said yet, and trim the vocabulary."""
+    """Encode the texts of a recipe once, and ask the teacher for what it has not said yet.
+
+    Args:
+        corpus: the data set.
+        teacher: its teacher.
+        recipe: what the student learns from.
+        unlabeled: texts without labels.
+        max_length: most tokens of a text.
+        plan: of the student's vocabulary and general student; None: the teacher's tokens, trimmed to those that occur.
+    """
     more = unlabeled if recipe.unlabeled else None
-    encoded = encode(teacher.tokenizer, _texts(corpus, more), corpus.task, max_length)
+    vocabulary, encoded = _encoded(corpus, teacher, more, max_length, plan)
     known = encoded.unit_labels(gold_classes(corpus, "train"))
     labels = np.full(len(encoded.unit_positions), NO_LABEL, dtype=np.int64)
     labels[: len(known)] = known
-    vocabulary = trim(teacher.tokenizer, encoded.used_ids())
-    to_student = vocabulary.from_teacher
-    encoded = encoded.remapped(to_student)
     logits = _logits(corpus, teacher, more, max_length).for_units(encoded) if recipe.distills else None
     if logits and logits.missing_units:
         logger.warning(
-            "%d words have no teacher logits: the teacher's tokens fill max_length=%d earlier than the student's",
+            "%d of %d words or texts have no teacher logits: max_length=%d cuts them off in the teacher's tokens",
             logits.missing_units,
+            len(encoded.unit_positions),
             max_length,
         )
-    pad_id = int(to_student[teacher.facts.pad_id])
     return StudentInputs(
         corpus=corpus,
         recipe=recipe,
         vocabulary=vocabulary,
-        pad_id=pad_id,
         max_length=max_length,
         training=TrainingSet(encoded, labels, logits),
-        validation=labeled_texts(corpus, "validation", vocabulary.tokenizer, pad_id, max_length),
+        validation=labeled_texts(corpus, "validation", vocabulary.tokenizer, vocabulary.pad_id, max_length),
         teacher=teacher,
+        general=general_student(plan) if plan and recipe.general else None,
         unlabeled_texts=len(more) if more else 0,
         logits_computed=logits.computed if logits else 0,
-        fingerprint=inputs_fingerprint(corpus, teacher.keys, recipe, unlabeled, max_length),
+        fingerprint=inputs_fingerprint(corpus, teacher.keys, recipe, unlabeled, max_length, plan),
     )
 
 
 def inputs_fingerprint(
-    corpus: Corpus, teacher: TeacherKeys, recipe: Recipe, unlabeled: Unlabeled | None, max_length: int
+    corpus: Corpus,
+    teacher: TeacherKeys,
+    recipe: Recipe,
+    unlabeled: Unlabeled | None,
+    max_length: int,
+    plan: GeneralPlan | None = None,
 ) -> str:
     """What stands for the inputs without making them; where the teacher's weights play no part, its tokenizer does."""
-    source = teacher.work if recipe.distills or recipe.embeddings == "teacher" else teacher.tokenizer
+    taught = recipe.distills or recipe.embeddings == "teacher"
+    source = teacher.work if taught else "" if plan else teacher.tokenizer
     more = unlabeled.fingerprint if unlabeled and recipe.unlabeled else ""
     embeddings = file_digest(recipe.vector_file) if recipe.vector_file else recipe.embeddings
-    return fingerprint(corpus.fingerprint, source, recipe.name, embeddings, more, max_length)
+    start = "" if plan is None else plan.piece.key if recipe.general else plan.vocabulary_piece.key
+    return fingerprint(corpus.fingerprint, source, recipe.name, embeddings, more, max_length, start)
+
+
+def _encoded(
+    corpus: Corpus, teacher: TrainedTeacher, more: Unlabeled | None, max_length: int, plan: GeneralPlan | None
+) -> tuple[Vocabulary, Encoded]:
+    """The student's vocabulary, and the texts in its tokens."""
+    if plan:
+        vocabulary = vocabulary_of(plan)
+        return vocabulary, encode(vocabulary.tokenizer, _texts(corpus, more), corpus.task, max_length)
+    encoded = encode(teacher.tokenizer, _texts(corpus, more), corpus.task, max_length)
+    vocabulary = trim(teacher.tokenizer, encoded.used_ids(), teacher.facts.pad_id)
+    return vocabulary, encoded.remapped(vocabulary.from_teacher)
 
 
 def _logits(corpus: Corpus, teacher: TrainedTeacher, more: Unlabeled | None, max_length: int) -> StoredLogits:

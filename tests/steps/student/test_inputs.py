@@ -79,7 +79,7 @@ class TestRows:
         inputs = inputs_of(taught, MORE)
         assert inputs.vocabulary.size < taught.teacher.model.tokenizer.get_vocab_size()
         assert int(inputs.training.encoded.ids.max()) < inputs.vocabulary.size
-        assert inputs.vocabulary.tokenizer.id_to_token(inputs.pad_id) == "[PAD]"
+        assert inputs.vocabulary.tokenizer.id_to_token(inputs.vocabulary.pad_id) == "[PAD]"
         assert inputs.validation.gold == taught.corpus.gold("validation")
 
 
