@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
+from kdops.report.chart import Axis, Chart, Matrix, Panel, Series, Table
 from kdops.report.choice import best_rows, records
+from kdops.report.drawing import most_confused
 from kdops.report.style import BLACK, STUDENTS, TEACHER_MARK, VANILLA
 from kdops.task import Task
 from kdops.tracking.results import Results, read_classes
@@ -51,6 +52,25 @@ def classes(results: Results) -> Iterator[Chart]:
         caption=f"The best student by validation F1 ({best['recipe']}) on the test split, frequent ones first.{rest}",
         panels=panels,
     )
+
+
+def confused(results: Results) -> Iterator[Table]:
+    """The classes that one data set's best student confuses most, where they are too many for a confusion matrix."""
+    best = best_student(results)
+    told = read_classes(best["run_id"])
+    if told is None or best["task"] != Task.TEXT:
+        return
+    labels: list[str] = told["labels"]  # type: ignore[assignment]
+    pairs = most_confused(told["confusion"], labels)  # type: ignore[arg-type]
+    if len(labels) > _MOST_LABELS and pairs:
+        yield Table(
+            title=f"What {best['student']} confuses most",
+            caption="Texts of the test split, by their gold label and by the label that was predicted instead.",
+            rows=[
+                {"gold": pair.gold, "predicted": pair.predicted, "texts": f"{pair.times} of {pair.of}"}
+                for pair in pairs
+            ],
+        )
 
 
 def best_student(results: Results) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
+from kdops.report.drawing import drawable, font_families, label_text, plain_text
 
 _MARKERS = {
     "circle": "o",
@@ -41,15 +43,19 @@ def save_image(chart: Chart, folder: Path, prefix: str = "") -> Path:
 
 
 def draw(chart: Chart) -> Figure:
-    """Draw a chart, panels side by side."""
+    """Draw a chart, panels side by side; where that fails, a sheet that says so."""
+    return drawable(partial(_draw, chart), f"chart {chart.name}")
+
+
+def _draw(chart: Chart) -> Figure:
     width, height = _PANEL_INCHES
     widest = max(_categories(panel) for panel in chart.panels)
     if widest > _MANY:
         width, height = width + 0.22 * (widest - _MANY), height + 0.1 * (widest - _MANY)
     figure = Figure(figsize=(width * len(chart.panels), height), layout="constrained")
-    figure.suptitle(chart.title)
+    figure.suptitle(plain_text(chart.title))
     for axes, panel in zip(figure.subplots(1, len(chart.panels), squeeze=False)[0], chart.panels, strict=True):
-        axes.set_title(panel.title, fontsize="medium")
+        axes.set_title(plain_text(panel.title), fontsize="medium")
         if isinstance(panel, Matrix):
             _matrix(axes, panel)
         else:
@@ -71,14 +77,15 @@ def _panel(axes: Axes, panel: Panel) -> None:
             _marks(axes, series)
     if panel.level:
         name, height = panel.level
-        axes.axhline(height, color="black", linestyle="--", linewidth=1, label=name)
+        axes.axhline(height, color="black", linestyle="--", linewidth=1, label=plain_text(name))
     _scale(axes.xaxis, axes.set_xscale, panel.x)
     _scale(axes.yaxis, axes.set_yscale, panel.y)
-    axes.set(xlabel=textwrap.fill(panel.x.title, 44), ylabel=textwrap.fill(panel.y.title, 38))
+    axes.set(xlabel=plain_text(textwrap.fill(panel.x.title, 44)), ylabel=plain_text(textwrap.fill(panel.y.title, 38)))
     if panel.y.span:
         axes.set_ylim(*panel.y.span)
     if _categories(panel):
         axes.tick_params(axis="x", rotation=30 if _categories(panel) <= _MANY else 90)
+        axes.tick_params(axis="x", labelfontfamily=font_families())
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
     # Below the axes, where it hides nothing.
@@ -105,23 +112,23 @@ def _bars(axes: Axes, groups: Sequence[Series]) -> None:
             series.y,
             width,
             yerr=series.spread,
-            label=series.name,
+            label=plain_text(series.name),
             color=series.color,
             hatch=series.hatch * 3,
             edgecolor="black",
             linewidth=0.7,
             capsize=2,
         )
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), [plain_text(name) for name in names], fontfamily=font_families())
     axes.set_xlim(-0.6 - 0.4 * (len(names) == 1), len(names) - 0.4 + 0.4 * (len(names) == 1))
 
 
 def _marks(axes: Axes, series: Series) -> None:
     axes.errorbar(
-        series.x,
+        [plain_text(x) if isinstance(x, str) else x for x in series.x],
         series.y,
         yerr=series.spread,
-        label=series.name or None,
+        label=plain_text(series.name) or None,
         color=series.color,
         linestyle=_LINES[series.line],
         drawstyle="steps-post" if series.line == "steps" else "default",
@@ -138,8 +145,9 @@ def _matrix(axes: Axes, matrix: Matrix) -> None:
     counts = np.asarray(matrix.counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
-    axes.set_xticks(range(len(matrix.labels)), matrix.labels, rotation=90 if len(matrix.labels) > _MANY else 45)
-    axes.set_yticks(range(len(matrix.labels)), matrix.labels)
+    shown, fonts = [label_text(label) for label in matrix.labels], font_families()
+    axes.set_xticks(range(len(shown)), shown, rotation=90 if len(shown) > _MANY else 45, fontfamily=fonts)
+    axes.set_yticks(range(len(shown)), shown, fontfamily=fonts)
     axes.set(xlabel="predicted", ylabel="gold")
     for (row, column), count in np.ndenumerate(counts):
         shade = "white" if shares[row, column] > 0.5 else "black"

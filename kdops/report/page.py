@@ -5,6 +5,7 @@ import datetime
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from math import ceil
 
 import plotly.graph_objects as go
@@ -73,6 +74,11 @@ def draw(panel: Panel | Matrix) -> go.Figure:
     )
 
 
+def _literal(values: Sequence[float] | Sequence[str]) -> list[float | str]:
+    """Names without the bits of HTML that plotly would take for bold type or a line break."""
+    return [escape(value, quote=False) if isinstance(value, str) else value for value in values]
+
+
 def _panel(panel: Panel) -> go.Figure:
     figure = go.Figure([_bars(series) if panel.bars else _marks(series) for series in panel.series])
     if panel.level:
@@ -101,7 +107,7 @@ def _axis(axis: Axis) -> dict[str, object]:
 
 def _bars(series: Series) -> go.Bar:
     return go.Bar(
-        x=series.x,
+        x=_literal(series.x),
         y=series.y,
         name=series.name,
         error_y={"array": series.spread} if series.spread else None,
@@ -119,7 +125,7 @@ def _marks(series: Series) -> go.Scatter:
     symbol = _SYMBOLS.get(series.marker or "", series.marker)
     modes = ["lines"] * (series.line != "none") + ["markers"] * (series.marker is not None)
     return go.Scatter(
-        x=series.x,
+        x=_literal(series.x),
         y=series.y,
         name=series.name,
         showlegend=bool(series.name),
@@ -146,8 +152,8 @@ def _matrix(matrix: Matrix) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=shares,
-            x=matrix.labels,
-            y=matrix.labels,
+            x=_literal(matrix.labels),
+            y=_literal(matrix.labels),
             text=matrix.counts,
             texttemplate="%{text}" if len(matrix.labels) <= _MANY else None,
             colorscale="Greys",

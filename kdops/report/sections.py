@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kdops.report.chart import Chart
-from kdops.report.classes import classes
+from kdops.report.classes import classes, confused
 from kdops.report.ladder import ladder
 from kdops.report.page import Section
 from kdops.report.quality_cost import quality_cost
@@ -31,6 +31,6 @@ def _section(results: Results) -> Section:
         *training(results, trials),
         *classes(results),
     ]
-    tables = [dataset_table(results), *study_table(results), budget_table(results)]
+    tables = [dataset_table(results), *study_table(results), *confused(results), budget_table(results)]
     name = results.datasets[0]
     return Section(name, tables, charts, results.notes.get(name, ""))

@@ -2,16 +2,26 @@
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from kdops.report.drawing import drawable, font_families, label_text
 from kdops.training.loop import Epoch
+
+_MOST_CELLS = 30  # classes up to which each cell has its number
+_MOST_NAMED = 60  # and up to which each row has its name
+_LARGEST_INCHES = 16.0
 
 
 def curves(history: Sequence[Epoch], main_metric: str) -> Figure:
     """Training loss and validation score over epochs."""
+    return drawable(partial(_curves, history, main_metric), "the training curves")
+
+
+def _curves(history: Sequence[Epoch], main_metric: str) -> Figure:
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     loss_axes, score_axes = figure.subplots(1, 2)
     numbers = [epoch.number for epoch in history]
@@ -28,19 +38,31 @@ def curves(history: Sequence[Epoch], main_metric: str) -> Figure:
 
 
 def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
-    """Counts of predictions by gold label, shaded by the share of the gold label, (classes, classes)."""
-    size = 2.0 + 0.6 * len(labels)
+    """Counts of predictions by gold label, shaded by the share of the gold label, (classes, classes).
+
+    Of more than 30 classes the cells have no numbers, of more than 60 the rows no names: there a table of the pairs
+    that are confused most says more (`kdops.report.drawing.most_confused`).
+    """
+    return drawable(partial(_confusion_matrix, counts, labels), "the confusion matrix")
+
+
+def _confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
+    size = min(2.0 + 0.6 * len(labels), _LARGEST_INCHES)
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="predicted", ylabel="gold")
-    for (row, column), count in np.ndenumerate(counts):
-        axes.text(
-            column, row, str(count), ha="center", va="center", color="white" if shares[row, column] > 0.5 else "k"
-        )
+    if len(labels) <= _MOST_NAMED:
+        shown, fonts = [label_text(label) for label in labels], font_families()
+        axes.set_xticks(range(len(labels)), shown, rotation=45, ha="right", fontfamily=fonts)
+        axes.set_yticks(range(len(labels)), shown, fontfamily=fonts)
+    else:
+        axes.set_title(f"{len(labels)} classes, in the order of their labels")
+    if len(labels) <= _MOST_CELLS:
+        for (row, column), count in np.ndenumerate(counts):
+            shade = "white" if shares[row, column] > 0.5 else "k"
+            axes.text(column, row, str(count), ha="center", va="center", color=shade)
     return figure
 
 
@@ -52,6 +74,10 @@ def growth(points: pd.DataFrame, across: str, up: str) -> Figure:
         across: what `at` is, with its unit.
         up: what `value` is, with its unit.
     """
+    return drawable(partial(_growth, points, across, up), up)
+
+
+def _growth(points: pd.DataFrame, across: str, up: str) -> Figure:
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for (model, line), marker in zip(points.groupby("model", sort=False), itertools.cycle("osD^vx*+"), strict=False):

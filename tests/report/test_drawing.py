@@ -1,0 +1,97 @@
+"""Figures are of a bounded size, take labels for what they are, and end no run."""
+
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
+from kdops.report.drawing import ConfusedPair, drawable, label_text, most_confused, plain_text
+from kdops.report.image import draw, save_image
+from kdops.report.page import draw as draw_page
+from kdops.steps.figures import confusion_matrix
+
+PRICES = ["$", "$$", "$$$", r"\frac", "$x_{$", "a^b", "50%", "<b>"]
+
+
+def chart(labels: list[str]) -> Chart:
+    series = [Series(name, labels, [0.5] * len(labels), "#000000", "circle") for name in ("$a$", "b")]
+    counts = np.eye(len(labels), dtype=int).tolist()
+    panels = [Panel("F1 $by$ class", Axis("$class$"), Axis("F1"), series), Matrix("texts $", labels, counts)]
+    return Chart("classes", "$title$", "", [*panels, Panel("bars", Axis("x"), Axis("y"), series, bars=True)])
+
+
+def drawn_text(figure: Figure) -> str:
+    """All tick labels as they are drawn: matplotlib takes the backslash before a dollar for no math."""
+    figure.draw_without_rendering()
+    ticks = (label for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels()))
+    return "\n".join(label.get_text().replace(r"\$", "$") for label in ticks)
+
+
+def test_labels_are_never_read_as_math(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    figure = confusion_matrix(np.eye(len(PRICES), dtype=int), PRICES)
+    assert set(PRICES) <= set(drawn_text(figure).split("\n"))
+    assert save_image(chart(PRICES), tmp_path).stat().st_size > 10_000
+    assert set(PRICES) <= set(drawn_text(draw(chart(PRICES))).split("\n"))
+    assert not caplog.messages
+
+
+def test_labels_are_never_read_as_html() -> None:
+    for panel in chart(PRICES).panels:
+        drawn = draw_page(panel).data[0]
+        assert "&lt;b&gt;" in drawn.x
+        assert "<b>" not in drawn.x
+
+
+def test_a_figure_that_cannot_be_drawn_is_a_warning(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    def wrong() -> Figure:
+        figure = Figure()
+        figure.text(0, 0, "$\\nothing_{$")
+        return figure
+
+    with caplog.at_level(logging.WARNING):
+        figure = drawable(wrong, "the matrix")
+    assert caplog.messages == ["the matrix cannot be drawn"]
+    figure.savefig(tmp_path / "a.png")
+    assert figure.texts[0].get_text() == "the matrix could not be drawn"
+
+
+def test_letters_that_no_font_has_are_escaped() -> None:
+    assert plain_text("Größe café отзыв") == "Größe café отзыв"
+    assert plain_text("a\ue000") == r"a\ue000"
+    assert plain_text("a\U000f0000$") == r"a\U000f0000\$"
+
+
+def test_labels_in_any_script_draw_without_a_missing_letter(recwarn: pytest.WarningsRecorder) -> None:
+    confusion_matrix(np.eye(3, dtype=int), ["好评", "ดี", "अच्छा"]).savefig("/dev/null", format="png")
+    assert not [one for one in recwarn if "missing from font" in str(one.message)]
+
+
+def test_long_labels_are_cut() -> None:
+    assert label_text("x" * 100) == "x" * 39 + "…"
+    assert label_text("x" * 40) == "x" * 40
+
+
+@pytest.mark.parametrize("classes", [2, 31, 120, 300])
+def test_a_confusion_matrix_has_a_bounded_size(classes: int) -> None:
+    labels = [f"class number {number}" for number in range(classes)]
+    started = time.process_time()
+    figure = confusion_matrix(np.eye(classes, dtype=int), labels)
+    figure.savefig("/dev/null", format="png")
+    assert time.process_time() - started < 10
+    assert max(figure.get_size_inches()) <= 17
+    assert len(figure.axes[0].texts) == (classes**2 if classes <= 30 else 0)
+
+
+def test_the_most_confused_pairs() -> None:
+    counts = [[8, 2, 0], [1, 9, 0], [0, 5, 5]]
+    assert most_confused(counts, ["a", "b", "c"]) == [
+        ConfusedPair("c", "b", times=5, of=10),
+        ConfusedPair("a", "b", times=2, of=10),
+        ConfusedPair("b", "a", times=1, of=10),
+    ]
+    assert most_confused(counts, ["a", "b", "c"], most=1)[0].gold == "c"
+    assert most_confused(np.eye(3, dtype=int).tolist(), ["a", "b", "c"]) == []
