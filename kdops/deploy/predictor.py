@@ -198,7 +198,8 @@ class Predictor:
             text, matches = given, [] if self._is_text else [*self._words.finditer(given)]
             words, offsets = tuple(match.group() for match in matches), tuple(match.span() for match in matches)
         else:
-            words = tuple(given if isinstance(given, Iterable) else list[Any]([given]))
+            is_list = isinstance(given, Iterable) and not isinstance(given, Mapping)  # of an object these are no words
+            words = tuple(given if is_list else list[Any]([given]))  # type: ignore[arg-type]
             if self._is_text or not all(isinstance(word, str) for word in words):
                 takes = f"{self.info.task} takes texts{'' if self._is_text else ' or lists of words'}"
                 raise TypeError(f"input {index}: {takes}, not {given!r:.50}")

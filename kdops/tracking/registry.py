@@ -312,6 +312,9 @@ def _signature(task: Task) -> "ModelSignature":
         span += [Property("start", DataType.long), Property("end", DataType.long)]
         outputs = [ColSpec(strings, "words"), ColSpec(strings, "tags"), ColSpec(Array(Object(span)), "spans")]
     outputs.append(ColSpec(DataType.boolean, "truncated"))
+    if task is Task.TOKEN:
+        # Of a list of words in a column without a name MLflow passes on the first word only; without a schema all.
+        return ModelSignature(outputs=Schema(outputs))
     # The input has no name: MLflow then takes plain lists of texts, and tables too. And no type: for a string MLflow
     # would make a text of whatever comes, of null the text None; the predictor refuses what is no text.
     anything = AnyType()  # type: ignore[no-untyped-call]

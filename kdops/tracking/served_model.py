@@ -9,10 +9,12 @@ import hashlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
@@ -34,17 +36,16 @@ class ServedModel(PythonModel):
         self.predictor = predictor.Predictor.load(context.artifacts["bundle"], threads=_threads())
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[Any]:
-        """Predict texts: a list of them, of which MLflow makes a table too, or the column `text` of a table.
+        """Predict texts, or for token tasks lists of words too: a list or an array of them, or a table's column `text`.
 
         Raises:
             MlflowException: The request is not texts, or too large for one; the server answers 400 and says so.
         """
-        # By the model's signature MLflow passes on the first column only, so a wrong one must not go unnoticed.
-        column = model_input.columns[0]
-        if isinstance(column, str) and column != "text":
-            raise MlflowException.invalid_parameter_value(f"the first column must be 'text', not {column!r}")
-        texts = model_input[column].tolist()
-        characters = sum(len(text) for text in texts if isinstance(text, str))
+        texts = _texts(model_input)
+        if not texts:
+            raise MlflowException.invalid_parameter_value("there is no text in the request")
+        words = (word for text in texts for word in ([text] if isinstance(text, str) else _words(text)))
+        characters = sum(len(word) for word in words if isinstance(word, str))
         if len(texts) > MAX_TEXTS or characters > MAX_CHARACTERS:
             raise MlflowException.invalid_parameter_value(
                 f"{len(texts)} texts of {characters} characters: "
@@ -55,6 +56,25 @@ class ServedModel(PythonModel):
         except TypeError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         return [dataclasses.asdict(prediction) for prediction in predictions]
+
+
+def _texts(model_input: Any) -> list[Any]:
+    """The rows of what MLflow makes of a request."""
+    if isinstance(model_input, pd.DataFrame):
+        # By the model's signature MLflow may pass on the first column only, so a wrong one must not go unnoticed.
+        column = model_input.columns[0]
+        if isinstance(column, str) and column != "text":
+            raise MlflowException.invalid_parameter_value(f"the first column must be 'text', not {column!r}")
+        return model_input[column].tolist()
+    if isinstance(model_input, str):
+        return [model_input]
+    if not isinstance(model_input, pd.Series | np.ndarray | list) or getattr(model_input, "ndim", 1) == 0:
+        raise MlflowException.invalid_parameter_value(f"texts must come as a list, not {model_input!r:.50}")
+    return list(model_input)
+
+
+def _words(text: Any) -> Iterable[Any]:
+    return text if isinstance(text, list | tuple | np.ndarray) and np.ndim(text) == 1 else ()
 
 
 def _threads() -> int:

@@ -242,6 +242,7 @@ def test_spans_follow_iob2(predictors: dict[Task, Predictor], tags: str, spans: 
         (Task.TEXT, [["halo"]], "input 0"),
         (Task.TOKEN, [["halo", 3]], "input 0: token-classification takes texts or lists of words"),
         (Task.TOKEN, [3.5], "not 3.5"),
+        (Task.TOKEN, [{"text": "halo"}], "input 0: token-classification takes texts or lists of words"),
     ],
 )
 def test_what_is_not_text_is_refused(predictors: dict[Task, Predictor], task: Task, inputs: Any, message: str) -> None:
