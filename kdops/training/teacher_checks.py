@@ -51,9 +51,14 @@ def check_teacher_reads(teacher: Teacher, source: str, encoded: Encoded, max_len
             f"teacher {source!r} does not know {share:.1%} of the training tokens, more than {MOST_UNKNOWN:.0%}: its "
             "tokenizer is not the one of its weights, or these texts are in another language or script"
         )
-    difference = padding_difference(teacher, encoded)
-    if difference > _LOGIT_TOLERANCE:
-        kind = teacher.model.encoder.config.model_type
+    kind = teacher.model.encoder.config.model_type
+    try:
+        difference = padding_difference(teacher, encoded)
+    except Exception as error:  # whatever the code of a kind of encoder raises for a length that it cannot read
+        reason = " ".join(str(error).split())
+        raise UserError(f"teacher {source!r} is a {kind} that cannot read a padded text: {reason}") from error
+    # Written so that a NaN fails.
+    if not difference <= _LOGIT_TOLERANCE:
         raise UserError(
             f"teacher {source!r} is a {kind} whose logits change with the padding of a batch (by {difference:.1e}), so "
             "that no text has logits of its own; give another kind of encoder"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from encoders import FAMILIES
+from encoders import FAMILIES, Family
 
 from kdops.errors import UserError
 from kdops.models.teachers.loading import load_teacher
@@ -176,6 +176,19 @@ class TestFiles:
             " has a sentencepiece model and no tokenizer.json, which needs a package: "
             "pip install sentencepiece protobuf"
         )
+
+    def test_a_tokenizer_in_python_is_told_as_such(self, tmp_path: Path) -> None:
+        roformer = Family("roformer", FAMILIES["RoFormer"].settings).write(tmp_path)
+        assert refusal(roformer).startswith(" has a tokenizer (RoFormerTokenizer) that runs Python code, which no bund")
+
+    def test_a_kind_of_model_without_a_classifier_is_told_as_such(self, bert: Path) -> None:
+        edit(bert / "config.json", model_type="splinter")
+        assert refusal(bert) == " is a Splinter, and transformers has no AutoModelForSequenceClassification for it"
+
+    def test_a_model_that_cannot_read_a_row_is_told_as_such(self, tmp_path: Path) -> None:
+        settings = FAMILIES["XLM-R"].settings | {"languages": ["id_ID", "en_XX"], "adapter_reduction_factor": 2}
+        folder = Family("xmod", settings, FAMILIES["XLM-R"].write_tokenizer).write(tmp_path)
+        assert refusal(folder).startswith(" is a xmod that cannot read a text: Input language unknown.")
 
     def test_more_tokens_than_embeddings_are_refused(self, bert: Path) -> None:
         with (bert / "vocab.txt").open("a", encoding="utf-8") as file:

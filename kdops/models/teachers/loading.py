@@ -57,7 +57,7 @@ def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: s
     """A teacher from its parts, in evaluation mode.
 
     Raises:
-        UserError: if its tokenizer gives ids that its embeddings do not have.
+        UserError: if its tokenizer gives ids that its embeddings do not have, or it cannot read a row of tokens.
     """
     pad_id, rows = int(processing.pad_token_id), len(embedding_table(encoder))
     largest = max(processing.get_vocab().values())
@@ -73,19 +73,29 @@ def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: s
         # Its sparse attention is for texts of thousands of tokens, draws at random, and cannot be exported.
         encoder.base_model.set_attention_type("original_full")  # type: ignore[operator]
     model = TeacherModel(encoder, pad_id).eval()
+    try:
+        _read(model)
+    except Exception as error:  # whatever the code of a kind of encoder raises for a row that it cannot read
+        reason = " ".join(str(error).split())
+        raise UserError(f"teacher {source!r} is a {config.model_type} that cannot read a text: {reason}") from error
     if not _multiplies_in_bfloat16(model):
         logger.warning("teacher %s (%s) cannot multiply in bfloat16: float32 is used", source, config.model_type)
         model.float32_only = True
     return Teacher(model, processing.backend_tokenizer, pad_id, processing)
 
 
-@torch.inference_mode()
 def _multiplies_in_bfloat16(model: TeacherModel) -> bool:
-    """Whether a model gives logits of one short row in bfloat16; some mix it with float32 and fail."""
-    row = torch.tensor([[model.pad_id, 0, 1]])
+    """Whether a model gives logits in bfloat16; some mix it with float32 and fail."""
     try:
         with torch.autocast("cpu", torch.bfloat16):
-            model(row, torch.ones_like(row))
-    except RuntimeError:  # of mixed number types; anything else fails in float32 too
+            _read(model)
+    except RuntimeError:  # which torch raises for mixed number types
         return False
     return True
+
+
+@torch.inference_mode()
+def _read(model: TeacherModel) -> None:
+    """Let a model in evaluation mode read one short row."""
+    row = torch.tensor([[model.pad_id, 0, 1]])
+    model(row, torch.ones_like(row))

@@ -1,5 +1,6 @@
 """What transformers says, without what worries people for no reason, and in one line."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,11 @@ from transformers.utils import logging as transformers_logging
 from kdops.errors import UserError
 
 _LONGEST_REASON = 400
+# Of packages that cut words in Python: the package would not help, since only fast tokenizers go into a bundle.
+_PYTHON_TOKENIZER = re.compile(r"need to install \S+ to use (\w+Tokenizer)")
+_NO_CLASS = re.compile(
+    r"Unrecognized configuration class <class '[\w.]*?(\w+)Config'>.*?(AutoTokenizer|AutoModelFor\w+)"
+)
 
 
 @contextmanager
@@ -37,6 +43,13 @@ def cannot_load(source: str, error: Exception) -> UserError:
             f"teacher {source!r} has no tokenizer.json, and its other files are not enough for its tokenizer; load and "
             "save it by AutoTokenizer where it works, and put the tokenizer.json beside its config.json"
         )
+    if found := _PYTHON_TOKENIZER.search(reason):
+        return UserError(
+            f"teacher {source!r} has a tokenizer ({found[1]}) that runs Python code, which no bundle can hold; give a "
+            "model with a tokenizer.json"
+        )
+    if found := _NO_CLASS.search(reason):
+        return UserError(f"teacher {source!r} is a {found[1]}, and transformers has no {found[2]} for it")
     if "weights_only" in reason or "Unpickling" in type(error).__name__:
         return UserError(
             f"teacher {source!r} has a weights file that is damaged, or a pickle that would run code when it is "
