@@ -51,7 +51,7 @@ class PlainTeacher(TeacherModel):
 
     def __init__(self, source: str) -> None:
         nn.Module.__init__(self)
-        self.encoder = AutoModelForSequenceClassification.from_pretrained(source)
+        self.encoder = AutoModelForSequenceClassification.from_pretrained(source, trust_remote_code=False)
 
 
 class Classroom:

@@ -71,20 +71,19 @@ def _products(setting: Setting, kind: torch.dtype) -> Work:
     narrow, broad = random(most, width), random(most, inner)
     shares = random(heads * max(batch * length**2 for batch, length in shapes))
 
-    def of_layer(batch: int, length: int, read: int) -> None:
-        all_tokens, readers = narrow[: batch * length], narrow[: batch * read]
-        for tokens in (all_tokens, all_tokens, readers, readers):  # keys, values, queries, output
+    def of_layer(batch: int, length: int) -> None:
+        tokens = narrow[: batch * length]
+        for _ in range(4):  # queries, keys, values, output
             tokens @ square
-        keys = all_tokens.view(batch * heads, length, width // heads)
-        keys[:, :read] @ keys.transpose(1, 2)
-        shares[: batch * heads * read * length].view(batch * heads, read, length) @ keys
-        readers @ up
-        broad[: batch * read] @ down
+        keys = tokens.view(batch * heads, length, width // heads)
+        keys @ keys.transpose(1, 2)
+        shares[: batch * heads * length**2].view(batch * heads, length, length) @ keys
+        tokens @ up
+        broad[: batch * length] @ down
 
     def of_batch(batch: int, length: int) -> None:
-        # A classifier reads the first position of the last layer only; its keys and values are of all.
-        for read in [length] * (layers - 1) + [1]:
-            of_layer(batch, length, read)
+        for _ in range(layers):
+            of_layer(batch, length)
 
     def work() -> Figures:
         with torch.inference_mode():

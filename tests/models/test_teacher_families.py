@@ -80,3 +80,13 @@ def test_it_works_or_says_in_one_line_why_not(family: Family, task: Task, tmp_pa
         assert "\n" not in str(caught.value)
     else:
         use(folder, task)
+
+
+def test_the_page_on_teachers_lists_what_was_tried() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in page.splitlines() if line.startswith("|")]
+    tried = [
+        [name, *("no" if task in family.refused else "yes" for task in (Task.TEXT, Task.TOKEN))]
+        for name, family in FAMILIES.items()
+    ]
+    assert sorted(rows[2:]) == sorted(tried)

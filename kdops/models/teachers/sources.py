@@ -10,6 +10,7 @@ from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, R
 
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
+from kdops.models.teachers.adapters import check_adapter
 
 SCRATCH = "scratch"
 MEMBER = "member-"
@@ -65,11 +66,10 @@ def pinned_source(source: str) -> PinnedSource:
         UserError: if there is no such model, saying what else to give.
     """
     folder = Path(source)
+    check_adapter(source, folder)
     if (folder / "config.json").is_file():
         _check_files(source, folder)
         return PinnedSource(source, None)
-    if (folder / "adapter_config.json").is_file():
-        raise UserError(f"teacher {source!r} is an adapter without its model; {_merge_advice()}")
     if folder.exists() or source.startswith((".", "/", "~")):
         raise UserError(f"teacher {source!r} is not a folder with a Hugging Face model (it has no config.json)")
     name, _, revision = source.partition("@")
@@ -102,8 +102,6 @@ def teacher_identity(source: str) -> str:
 
 
 def _check_files(source: str, folder: Path) -> None:
-    if (folder / "adapter_config.json").is_file():
-        raise UserError(f"teacher {source!r} has an adapter (adapter_config.json) beside its model; {_merge_advice()}")
     for path in sorted(folder.iterdir()):
         if path.suffix in _READ_SUFFIXES and path.is_file():
             with path.open("rb") as file:
@@ -112,10 +110,6 @@ def _check_files(source: str, folder: Path) -> None:
                         f"teacher {source!r}: {path.name} is a git-lfs pointer and not the file itself; "
                         "run `git lfs pull` in that folder"
                     )
-
-
-def _merge_advice() -> str:
-    return "merge it first: PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(...)"
 
 
 def _commit_on_this_machine(name: str, revision: str) -> str | None:

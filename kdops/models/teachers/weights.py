@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from transformers import (
 )
 
 from kdops.errors import UserError
+from kdops.models.teachers import adapters
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.heads import head_names, labels_differ, matching_rows, output_layer, reorder, restart
 from kdops.models.teachers.quiet import cannot_load, quiet
@@ -106,6 +108,22 @@ def _load(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loa
 
 
 def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
+    folder = Path(pinned.name)
+    if not (folder / adapters.CONFIG).is_file():
+        return _load_plain(pinned, task, settings)
+    with adapters.without_adapter(folder) as base:
+        loaded = _load_plain(PinnedSource(str(base), None), task, settings)
+    try:
+        model = adapters.merged(loaded.model, folder)
+    except Exception as error:  # whatever peft raises for an adapter of another model
+        raise cannot_load(pinned.name, error) from error
+    logger.info("teacher %s: its adapter is merged into its weights", pinned.name)
+    whole = adapters.replaced_modules(folder)
+    missing = frozenset(name for name in loaded.missing if not name.startswith(whole))
+    return replace(loaded, model=model, missing=missing)
+
+
+def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
     family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
     try:
         # Its report of new weights in the head would worry people for whom all is as it should be.
