@@ -23,8 +23,8 @@ SECTIONS = {
 
 One epoch on gold labels, from the same weights, with the same rows, optimizer and schedule, and a validation score at
 its end. What makes the difference: texts are padded in groups of similar length; where a CPU has instructions for
-bfloat16, AVX-512 BF16 or AMX, matrix products are of that type, while weights, sums and losses stay float32. A `Trainer`
-uses bfloat16 too if it is told to. When this was measured, kdops also computed only the first position of a
+bfloat16, AVX-512 BF16 or AMX, matrix products are of that type, while weights, sums and losses stay float32. A
+`Trainer` uses bfloat16 too if it is told to. When this was measured, kdops also computed only the first position of a
 classifier's last layer and drew dropout faster, which saved a tenth of a step of this teacher; it no longer does.""",
     "students": """## Training a student
 
