@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from encoders import FAMILIES, Family
+from hub import local_hub
 from transformers import AutoModelForSequenceClassification
 
 from kdops.errors import UserError
@@ -57,6 +58,7 @@ def edit(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
+@pytest.mark.slow
 class TestHub:
     @pytest.fixture
     def cache(self, tmp_path: Path) -> Path:
@@ -71,16 +73,33 @@ class TestHub:
             (model / "refs" / name).write_text(commit, encoding="utf-8")
         return tmp_path
 
+    @staticmethod
+    def _identities(home: Path, sources: list[str], endpoint: str | None = None) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_XET": "1"}
+        environment.pop("HF_HUB_CACHE", None)
+        if endpoint:
+            environment |= {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": endpoint}
+        command = [sys.executable, "-c", IDENTITIES, *sources]
+        return subprocess.run(
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        )
+
     def test_a_hub_id_is_pinned_to_the_commit_that_is_on_this_machine(self, cache: Path) -> None:
         sources = ["someone/some-encoder", "someone/some-encoder@v2", f"someone/some-encoder@{COMMITS[1]}"]
-        environment = os.environ | {"HF_HOME": str(cache), "HF_HUB_OFFLINE": "1"}
-        environment.pop("HF_HUB_CACHE", None)
-        done = subprocess.run(
-            [sys.executable, "-c", IDENTITIES, *sources],
-            env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
+        done = self._identities(cache, sources)
         first, second = (f"someone/some-encoder@{commit} {layers}" for layers, commit in enumerate(COMMITS, start=1))
-        assert done.stdout.splitlines() == [first, second, second]
+        assert done.stdout.splitlines() == [first, second, second], done.stderr
+
+    def test_what_was_fetched_once_stays_as_it_was(self, bert: Path, tmp_path: Path) -> None:
+        source, home = "someone/some-encoder", tmp_path / "home"
+        with local_hub(source, COMMITS[0], bert) as address:
+            fetched = self._identities(home, [source], address)
+        assert fetched.stdout == f"{source}@{COMMITS[0]} 2\n", fetched.stderr
+        with local_hub(source, COMMITS[1], bert) as address:
+            assert self._identities(home, [source], address).stdout == fetched.stdout
+            unknown = self._identities(home, [f"{source}@v9"], address)
+        assert "has no commit, branch or tag 'v9' on the hub" in unknown.stderr
+        assert self._identities(home, [source]).stdout == fetched.stdout
 
 
 class TestCodeOfOthers:

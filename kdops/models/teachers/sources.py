@@ -5,8 +5,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import model_info, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub import hf_hub_download, model_info, try_to_load_from_cache
+from huggingface_hub.errors import (
+    HFValidationError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
@@ -73,11 +78,12 @@ def pinned_source(source: str) -> PinnedSource:
     if folder.exists() or source.startswith((".", "/", "~")):
         raise UserError(f"teacher {source!r} is not a folder with a Hugging Face model (it has no config.json)")
     name, _, revision = source.partition("@")
-    commit = _commit_on_this_machine(name, revision or "main")
+    revision = revision or "main"
+    commit = _commit_on_this_machine(name, revision)
     if commit is None:
         if os.environ.get("HF_HUB_OFFLINE") == "1":
             raise UserError(f"teacher {source!r} is not on this machine and HF_HUB_OFFLINE is set; {_CHOICES}")
-        commit = _commit_on_the_hub(source, name, revision or None)
+        commit = _commit_on_the_hub(source, name, revision)
     return PinnedSource(name, commit)
 
 
@@ -120,17 +126,19 @@ def _commit_on_this_machine(name: str, revision: str) -> str | None:
     return Path(path).parent.name if isinstance(path, str) else None
 
 
-def _commit_on_the_hub(source: str, name: str, revision: str | None) -> str:
+def _commit_on_the_hub(source: str, name: str, revision: str) -> str:
     try:
-        commit = model_info(name, revision=revision, timeout=_HUB_TIMEOUT_S).sha
+        # Asked first, since it gives up within seconds where there is no hub.
+        model_info(name, revision=revision, timeout=_HUB_TIMEOUT_S)
+        # Fetched by branch or tag, and not by commit, so that the cache knows which commit that was.
+        return Path(hf_hub_download(name, "config.json", revision=revision)).parent.name
     except RevisionNotFoundError as error:
         raise UserError(f"teacher {source!r}: {name} has no commit, branch or tag {revision!r} on the hub") from error
+    except RemoteEntryNotFoundError as error:
+        raise UserError(f"teacher {source!r} is no model that transformers can load: it has no config.json") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UserError(f"unknown teacher {source!r}: the hub has no such model; {_CHOICES}") from error
     except Exception as error:  # whatever its HTTP client raises for a hub that does not answer
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = f"teacher {source!r} is not on this machine and the hub does not answer ({reason}); {_CHOICES}"
         raise UserError(message) from error
-    if commit is None:
-        raise UserError(f"teacher {source!r}: the hub names no commit of it, so that it cannot be pinned; {_CHOICES}")
-    return commit
