@@ -44,6 +44,7 @@ def noter(notes: Path, name: str) -> Work:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_time_and_memory_read_what_the_work_takes_in_turns(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     contestants = [Contestant("sleeps", sleeper), Contestant("eats", eater)]
@@ -104,6 +105,7 @@ def test_a_bundle_answers(tmp_path: Path, request_for: Callable[..., Request]) -
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("way", [Way.LINEAR, Way.FASTTEXT])
 def test_models_of_words_learn_and_answer(way: Way, tmp_path: Path, request_for: Callable[..., Request]) -> None:
     pytest.importorskip("fasttext")

@@ -97,6 +97,7 @@ def test_the_switch_leaves_mlflow_as_it_is(monkeypatch: pytest.MonkeyPatch, off:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_switched_off_mlflow_says_itself_that_conda_is_missing(run: Run) -> None:
     done = run(KDOPS_CONDA_FALLBACK="0")
     assert done.returncode != 0
@@ -104,6 +105,7 @@ def test_switched_off_mlflow_says_itself_that_conda_is_missing(run: Run) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_another_projects_conda_yaml_is_refused(run: Run) -> None:
     done = run(conda_yaml=FOREIGN)
     assert done.returncode != 0
@@ -112,6 +114,7 @@ def test_another_projects_conda_yaml_is_refused(run: Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_conda_on_the_path_is_used(run: Run, tmp_path: Path, tracking_uri: str) -> None:
     real = tmp_path / "real"
     _executable(

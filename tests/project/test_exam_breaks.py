@@ -18,7 +18,7 @@ from mlflow.entities import Run
 from place import Place, make_place, write_reviews
 from servers import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(1200)]
 
 PATIENCE_S = 500
 GRID = {"students": "cnn", "recipes": "kd", "seeds": 1, "workers": 1, "teacher": "scratch"}

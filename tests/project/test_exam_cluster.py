@@ -20,7 +20,7 @@ from mlflow.entities import Run
 from place import ROOT, Place, make_place, options, write_reviews
 from team import team_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(1500)]
 
 PATIENCE_S = 600
 STUDENTS = ("bilstm", "cnn")

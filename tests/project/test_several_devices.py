@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from place import ROOT, Place, make_place, options
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(900)]
 
 EPOCHS = 5
 

@@ -113,6 +113,7 @@ def test_products_are_of_bfloat16_where_a_cpu_has_instructions_for_it(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_give_what_one_gives(launch: Launch) -> None:
     (alone,), (main, helper) = launch(1, "one"), launch(2, "two")
     for together in (main, helper):
@@ -130,6 +131,7 @@ def test_two_processes_give_what_one_gives(launch: Launch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_go_on_from_the_checkpoint_of_one(launch: Launch) -> None:
     (alone,) = launch(1, "whole")
     assert launch(1, "parts", stop=2) == []
