@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import kdops
+from kdops.threads import variables
+from kdops.training.memory import KEEPS_FREED_MEMORY
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 _TIMEOUT_S = 900
 _STDERR_LINES = 5
 
@@ -53,5 +54,6 @@ def ask(module: str, request: Mapping[str, Any], *, threads: int) -> dict[str, A
 def _environment(current: Mapping[str, str], threads: int) -> dict[str, str]:
     package_root = str(Path(kdops.__file__).parents[1])
     paths = [package_root, *filter(None, [current.get("PYTHONPATH")])]
-    limits = dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    return {**current, **limits, "PYTHONPATH": os.pathsep.join(paths)}
+    # Whoever measures may itself be a worker that trains, whose allocator keeps more than production's would.
+    kept = {name: value for name, value in current.items() if name not in KEEPS_FREED_MEMORY}
+    return {**kept, **variables(threads), "PYTHONPATH": os.pathsep.join(paths)}

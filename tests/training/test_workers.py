@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -33,6 +34,15 @@ def what_it_is() -> tuple[int, str, bool]:
     return os.getpid(), os.environ["OMP_NUM_THREADS"], ignores
 
 
+def new_pages_of_twenty_steps() -> int:
+    """Pages that the system hands out in twenty steps, each of which fills and frees 20 MB."""
+    pages = []
+    for _ in range(21):
+        bytearray(b"1") * 20_000_000
+        pages.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+    return pages[-1] - pages[0]
+
+
 def refuse() -> None:
     raise ValueError("out of luck")
 
@@ -56,6 +66,12 @@ def test_workers_are_processes_of_one_thread_that_leave_ctrl_c_to_their_parent()
         # They stay for the next piece of work.
         assert workers.start(os.getpid).result() in (one, other)
     assert not psutil.pid_exists(one) or psutil.Process(one).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other allocators")
+def test_workers_use_again_what_a_step_freed() -> None:
+    with Workers(1) as workers:
+        assert workers.start(new_pages_of_twenty_steps).result() < 20_000_000 / resource.getpagesize()
 
 
 def test_the_death_of_one_leaves_the_others_at_work_and_it_is_replaced() -> None:
