@@ -73,7 +73,7 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
     return app
 
 
-def settings(model: type[Config], **given: object) -> Config:
+def settings(model: type[Config], /, **given: object) -> Config:
     """Make a configuration from the parameters of an entry point, text as they are; see `from_text`.
 
     Raises:

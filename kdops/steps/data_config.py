@@ -67,7 +67,7 @@ class TrainingDataConfig(DataConfig):
     unlabeled: str | None = parameter(
         None,
         "Unlabeled text: a .jsonl or .txt file, catalogue (other data sets of the task) or augmented (variations of "
-        "the training texts); auto: the data set's own, or the catalogue's.",
+        "the training texts); auto: catalogue, or unlabeled.jsonl beside your own data.",
     )
     unlabeled_max: int | None = parameter(
         None, "Use at most this many unlabeled texts; none: all of them.", shown="none", ge=1
