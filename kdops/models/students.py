@@ -14,7 +14,13 @@ from kdops.task import Task
 
 
 def build_student(
-    name: str, vocabulary_size: int, classes: int, task: Task, *, dropout: float | None = None
+    name: str,
+    vocabulary_size: int,
+    classes: int,
+    task: Task,
+    *,
+    dropout: float | None = None,
+    residual: bool = False,
 ) -> Student:
     """A freshly initialised student.
 
@@ -24,13 +30,15 @@ def build_student(
         classes: number of labels.
         task: what it predicts.
         dropout: share of the activations that training drops; None for the student's own default.
+        residual: for the BiLSTM, whether its classifier reads a position's own state beside what it attends to; the
+            others have residual connections anyway.
 
     Raises:
         UserError: if no student has this name.
     """
     settings: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
     if name == "bilstm":
-        return BiLSTM(vocabulary_size, classes, task, **settings)
+        return BiLSTM(vocabulary_size, classes, task, residual=residual, **settings)
     if name == "cnn":
         return CNN(vocabulary_size, classes, task, **settings)
     if name in KINDS and (shape := KINDS[name].bert):

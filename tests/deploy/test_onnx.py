@@ -113,6 +113,14 @@ def test_every_student_is_exact_on_ragged_batches(
     assert ragged_difference(*exported, rows, length, seed) < 1e-5
 
 
+@pytest.mark.parametrize("task", Task)
+def test_a_residual_around_attention_is_exported_as_it_is(tmp_path: Path, task: Task) -> None:
+    torch.manual_seed(0)
+    model = build_student("bilstm", 50, 3, task, residual=True)
+    export(model, tmp_path / "student.onnx", task)
+    assert worst_difference(model, tmp_path / "student.onnx") < 1e-5
+
+
 def test_the_lstm_stays_one_node_and_the_graph_one_file(tmp_path: Path, student: Callable[..., nn.Module]) -> None:
     export(student(Task.TEXT), tmp_path / "student.onnx", Task.TEXT)
     operators = [node.op_type for node in onnx.load(str(tmp_path / "student.onnx")).graph.node]

@@ -13,9 +13,9 @@ PIECES, CLASSES = 50, 4
 rows_strategy = st.lists(st.lists(st.integers(1, PIECES - 1), min_size=1, max_size=23), min_size=1, max_size=9)
 
 
-def model_of(task: Task, seed: int = 0) -> BiLSTM:
+def model_of(task: Task, seed: int = 0, *, residual: bool = False) -> BiLSTM:
     torch.manual_seed(seed)
-    return BiLSTM(PIECES, CLASSES, task).eval()
+    return BiLSTM(PIECES, CLASSES, task, residual=residual).eval()
 
 
 def padded(rows: list[list[int]], extra: int = 0, pad_id: int = 0) -> tuple[Tensor, Tensor]:
@@ -25,13 +25,14 @@ def padded(rows: list[list[int]], extra: int = 0, pad_id: int = 0) -> tuple[Tens
     return torch.cat([ids, filler], dim=1), torch.cat([mask, torch.zeros_like(filler)], dim=1)
 
 
+@pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("task", list(Task))
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(rows=rows_strategy, extra=st.integers(0, 9), pad_id=st.integers(0, PIECES - 1))
 def test_logits_do_not_depend_on_neighbours_or_padding(
-    task: Task, rows: list[list[int]], extra: int, pad_id: int
+    task: Task, residual: bool, rows: list[list[int]], extra: int, pad_id: int
 ) -> None:
-    model = model_of(task)
+    model = model_of(task, residual=residual)
     with torch.inference_mode():
         together = model(*padded(rows, extra, pad_id))
         for row, logits in zip(rows, together, strict=True):
@@ -53,15 +54,19 @@ def packed_reference(model: BiLSTM, ids: Tensor, mask: Tensor) -> Tensor:
     queries, keys, values = model.query(states), model.key(states), model.value(states)
     scores = queries @ keys.transpose(1, 2) / (2 * size) ** 0.5
     weights_of_positions = scores.masked_fill(mask[:, None] == 0, float("-inf")).softmax(dim=-1)
-    logits: Tensor = model.classifier(model.output(weights_of_positions @ values))
+    attended = model.output(weights_of_positions @ values)
+    logits: Tensor = model.classifier(attended + states if model.residual else attended)
     return logits[:, 0] if model.task is Task.TEXT else logits
 
 
+@pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("task", list(Task))
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(rows=rows_strategy, seed=st.integers(0, 5))
-def test_equals_a_packed_bidirectional_lstm_with_plain_attention(task: Task, rows: list[list[int]], seed: int) -> None:
-    model = model_of(task, seed).double()
+def test_equals_a_packed_bidirectional_lstm_with_plain_attention(
+    task: Task, residual: bool, rows: list[list[int]], seed: int
+) -> None:
+    model = model_of(task, seed, residual=residual).double()
     # Attention weights far from uniform, so that a wrong one shows.
     nn.init.normal_(model.query.weight)
     nn.init.normal_(model.key.weight)
