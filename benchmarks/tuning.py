@@ -60,6 +60,7 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
     budget = Budget(
         student=_STUDENT,
         init="random",
+        residual=False,
         trials=trials,
         epochs=_EPOCHS,
         # None is pruned before so many epochs; all of them: never.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.mlproject import NAMES
+from entrypoints.console import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """\
@@ -20,7 +20,7 @@ runpy.run_module(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_help_is_quick(name: str) -> None:
     command = [sys.executable, "-c", SCRIPT, f"entrypoints.{name}"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True)

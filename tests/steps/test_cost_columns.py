@@ -1,18 +1,15 @@
 """A cost is named in one place, a field of `Cost`; everything that lists costs follows."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import pytest
 from bundles import COST
+from distillations import PARITY, distilled, result, scores
 from finished_runs import add_student, add_teacher
-from kdops.steps.cards import version_card
-from kdops.steps.evaluation import cost_metrics
-from kdops.steps.summary import Distilled
 from taught import Taught
 
-from kdops.deploy.bundle import write_bundle
 from kdops.deploy.predictor import BundleInfo
 from kdops.measure import costs
 from kdops.measure.costs import Cost, CostColumn, Room, columns_of
@@ -21,10 +18,13 @@ from kdops.report.exam import exam_frame
 from kdops.report.quality_cost import quality_cost
 from kdops.report.tables import best_table, dataset_table
 from kdops.steps import measure as step
+from kdops.steps.distill.card import version_card
+from kdops.steps.distill.result import ComparedTeacher, DistilledStudent
 from kdops.steps.exam.tables import students_table
 from kdops.steps.measure import measure
 from kdops.steps.measure_config import MeasureConfig
 from kdops.tracking import names, runs, store, views
+from kdops.tracking.recorder import cost_metrics
 from kdops.tracking.results import read_results
 
 
@@ -42,6 +42,11 @@ LOGGED = cost_metrics(NOISY, TEACHER) | {
 }  # fmt: skip
 
 
+def noisy_student() -> DistilledStudent:
+    teacher = ComparedTeacher("scratch", scores(0.82, 0.8), TEACHER, PARITY)
+    return replace(result(int8=False), costs={"fp32": NOISY}, teacher=teacher, baseline_cost=NOISY)
+
+
 @pytest.fixture
 def noisy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "COSTS", columns_of(Noisy))
@@ -57,22 +62,20 @@ def test_it_is_logged_with_its_ratio() -> None:
 
 @pytest.mark.usefixtures("noisy")
 def test_it_is_in_the_table_of_a_distillation() -> None:
-    teacher = {name.removeprefix("teacher."): value for name, value in LOGGED.items()}
-    table = Distilled("smsa", "f1_macro", "0123", teacher, LOGGED, LOGGED, 3, "int8", reused=False).table()
+    table = replace(distilled(), result=noisy_student()).table()
     (row,) = (line.split() for line in table.splitlines() if line.startswith("noise"))
     assert row == ["noise,", "sone", "4.00", "0.50", "0.50", "8.0", "x"]
 
 
 @pytest.mark.usefixtures("noisy")
-def test_it_is_on_the_card_of_a_version(taught: Taught, tmp_path: Path) -> None:
-    corpus, teacher = taught.corpus, taught.teacher.model
+def test_it_is_on_the_card_of_a_version(taught: Taught) -> None:
+    corpus = taught.corpus
     info = BundleInfo(
-        task=corpus.task, labels=corpus.labels, max_length=32, pad_id=teacher.pad_id, student="bert-tiny",
+        task=corpus.task, labels=corpus.labels, max_length=32, pad_id=0, student="bert-tiny",
         dataset=corpus.name, licence=corpus.licence, teacher="scratch", recipe="kd", precision="fp32",
         main_metric=corpus.main_metric, main_metric_value=0.7, fingerprint="0123",
     )  # fmt: skip
-    bundle = write_bundle(tmp_path / "bundle", model=teacher.model, tokenizer=teacher.tokenizer, info=info)
-    assert "| noise | 0.50 sone | 8.0 x |" in version_card(corpus, bundle, {}, LOGGED, threads=1)
+    assert "| noise | 0.50 sone | 8.0 x |" in version_card(corpus, noisy_student(), info, threads=1)
 
 
 @pytest.mark.usefixtures("noisy", "tracking_uri")

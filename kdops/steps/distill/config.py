@@ -33,6 +33,11 @@ class DistillConfig(GeneralConfig):
         "Where the student's layers start: random, teacher (BERT students: what fits of its layers), general (general "
         "distillation); auto: as the recipe says.",
     )
+    residual: bool | None = parameter(
+        None,
+        "Let the BiLSTM's classifier read a position's own state beside what it attends to; auto: with general "
+        "distillation, not in the study's recipes.",
+    )
     trials: int = parameter(4, "Settings to try.", ge=1)
     epochs: int = parameter(10, "Train for at most this many epochs.", ge=1)
     patience: int = parameter(3, "Stop a trial after this many epochs without a better validation score.", ge=1)
@@ -60,6 +65,7 @@ class DistillConfig(GeneralConfig):
         return Budget(
             student=self.student,
             init="teacher" if self.init == "teacher" else "random",
+            residual=self.rung.general if self.residual is None else self.residual,
             trials=self.trials,
             epochs=self.epochs,
             patience=self.patience,

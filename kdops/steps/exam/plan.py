@@ -22,6 +22,7 @@ from kdops.steps.setup import checked_corpus
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.step import teacher_keys
 from kdops.tracking.names import Role
+from kdops.tracking.places import study_storage
 from kdops.tracking.results import read_finished
 from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES
 from kdops.training.storage import open_storage
@@ -162,7 +163,7 @@ def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:
             problems.caught(check_choices, config.cell("", student, "kd", 1))
     for source in dict.fromkeys(config.each.source(corpus) for corpus in corpora.values()):
         problems.caught(check_source, config.each, source)
-    problems.caught(open_storage, config.each.budget.storage)
+    problems.caught(open_storage, study_storage(config.each.storage))
     problems.raise_any()
     found = {dataset: (corpus, problems.caught(_unlabeled, config, corpus)) for dataset, corpus in corpora.items()}
     problems.raise_any()

@@ -125,7 +125,14 @@ def finish_student(
     with Piece(STUDIES, name).locked() as study:
         study.mkdir(exist_ok=True)
         from_teacher = budget.init == "teacher"
-        init = student_init(budget.student, inputs, from_teacher=from_teacher, seed=budget.seed, folder=study)
+        init = student_init(
+            budget.student,
+            inputs,
+            from_teacher=from_teacher,
+            seed=budget.seed,
+            folder=study,
+            residual=budget.residual,
+        )
         student, best = tuned_student(init, budget, name, study, recorder, run_id)
     info = _info(inputs, budget, best, name)
     bundle = write_bundle(folder / BUNDLE, model=student, tokenizer=inputs.vocabulary.tokenizer, info=info)

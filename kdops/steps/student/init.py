@@ -25,6 +25,7 @@ class StudentInit:
     Attributes:
         student: which one.
         inputs: what it is made from.
+        residual: see `kdops.models.students.build_student`.
         from_teacher: whether its layers are the teacher's, as far as they fit.
         vectors: first embeddings, (pieces, the student's width); None: at random, or with the layers.
         coverage: share of the pieces that the user's vector file holds; None without such a file.
@@ -32,6 +33,7 @@ class StudentInit:
 
     student: str
     inputs: StudentInputs
+    residual: bool
     from_teacher: bool
     vectors: Tensor | None
     coverage: float | None
@@ -39,7 +41,14 @@ class StudentInit:
     def new_student(self, dropout: float | None = None) -> nn.Module:
         """An untrained student; PyTorch's random state decides what is random about it."""
         corpus, vocabulary = self.inputs.corpus, self.inputs.vocabulary
-        student = build_student(self.student, vocabulary.size, len(corpus.labels), corpus.task, dropout=dropout)
+        student = build_student(
+            self.student,
+            vocabulary.size,
+            len(corpus.labels),
+            corpus.task,
+            dropout=dropout,
+            residual=self.residual,
+        )
         if self.inputs.general:
             start_from_general(student, self.inputs.general.weights)
         elif self.from_teacher:
@@ -53,7 +62,9 @@ class StudentInit:
         return student
 
 
-def student_init(student: str, inputs: StudentInputs, *, from_teacher: bool, seed: int, folder: Path) -> StudentInit:
+def student_init(
+    student: str, inputs: StudentInputs, *, from_teacher: bool, seed: int, folder: Path, residual: bool = False
+) -> StudentInit:
     """Find out how a student begins; vectors that take long to train are kept in `folder`.
 
     Raises:
@@ -77,4 +88,4 @@ def student_init(student: str, inputs: StudentInputs, *, from_teacher: bool, see
     elif recipe.embeddings == "teacher" and not from_teacher:
         assert vocabulary.teacher_ids is not None
         vectors = fit_width(inputs.teacher.model.model.embedding_table[vocabulary.teacher_ids], width)
-    return StudentInit(student, inputs, from_teacher, vectors, coverage)
+    return StudentInit(student, inputs, residual, from_teacher, vectors, coverage)

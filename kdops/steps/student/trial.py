@@ -33,6 +33,7 @@ class TrialSpec:
 
     Attributes:
         student: which one.
+        residual: see `kdops.models.students.build_student`.
         start: file of the weights that each trial begins with.
         vocabulary_size: pieces that it reads.
         training: rows to train on.
@@ -48,6 +49,7 @@ class TrialSpec:
     """
 
     student: str
+    residual: bool
     start: Path
     vocabulary_size: int
     training: TrainingSet
@@ -64,7 +66,9 @@ class TrialSpec:
     def new_student(self, dropout: float | None = None) -> nn.Module:
         """The student as each trial begins with it."""
         labels, task = self.validation.labels, self.validation.task
-        student = build_student(self.student, self.vocabulary_size, len(labels), task, dropout=dropout)
+        student = build_student(
+            self.student, self.vocabulary_size, len(labels), task, dropout=dropout, residual=self.residual
+        )
         load_model(student, self.start)
         return student
 

@@ -40,6 +40,7 @@ class Budget:
     Attributes:
         student: which one.
         init: where the layers of a BERT student start, `random` or `teacher`.
+        residual: whether a BiLSTM's classifier reads a position's own state beside what it attends to.
         trials: settings to try.
         epochs: most passes over its training rows.
         patience: passes without a better validation score before a trial stops, and before it may be pruned.
@@ -52,6 +53,7 @@ class Budget:
 
     student: str
     init: str
+    residual: bool
     trials: int
     epochs: int
     patience: int
@@ -168,6 +170,7 @@ def _spec(init: StudentInit, budget: Budget, study_name: str, folder: Path, reco
     save_model(init.new_student(), str(beginning))
     return TrialSpec(
         student=budget.student,
+        residual=budget.residual,
         start=beginning,
         vocabulary_size=inputs.vocabulary.size,
         training=inputs.training,

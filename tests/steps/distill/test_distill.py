@@ -66,9 +66,11 @@ class TestConfig:
         assert DistillConfig(seed=7).options == DistillConfig().options == PromoteConfig().options
 
     def test_its_budget_is_what_changes_a_student(self) -> None:
-        budget = DistillConfig(student="cnn", init="random", epochs=4, patience=2, batch_size=8, seed=3).budget
+        budget = DistillConfig(
+            recipe="kd", student="cnn", init="random", epochs=4, patience=2, batch_size=8, seed=3
+        ).budget
         assert budget.described == {
-            **{"student": "cnn", "init": "random", "trials": 4, "epochs": 4, "patience": 2},
+            **{"student": "cnn", "init": "random", "residual": False, "trials": 4, "epochs": 4, "patience": 2},
             **{"batch_size": 8, "seed": 3, "workers": 1, "force": False},
         }
         longer = budget.over_fewer_rows(3)
@@ -93,7 +95,7 @@ class TestConfig:
         assert "\n" not in str(caught.value)
 
     def test_passwords_stay_out_of_what_is_logged(self) -> None:
-        config = DistillConfig(storage="postgresql://user:secret@host/studies")
+        config = DistillConfig(recipe="kd", storage="postgresql://user:secret@host/studies")
         assert "secret" not in str(config.model_dump())
         assert "secret" not in str(config.budget.described)
         assert config.budget.storage == "postgresql://user:secret@host/studies"

@@ -59,7 +59,7 @@ ELSEWHERE = "elsewhere:1:1:machine:boot:4026531836"
 
 
 def budget(folder: Path, *, workers: int, trials: int = 2) -> Budget:
-    work = {"epochs": 2, "patience": 2, "batch_size": 4, "seed": 1, "force": False}
+    work = {"residual": False, "epochs": 2, "patience": 2, "batch_size": 4, "seed": 1, "force": False}
     storage = f"sqlite:///{folder}/optuna-{workers}.db"
     return Budget("bert-tiny", init="teacher", trials=trials, storage=storage, workers=workers, **work)  # type: ignore[arg-type]
 
