@@ -122,7 +122,10 @@ def _modules_imported(path: Path, modules: frozenset[str]) -> set[str]:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
-    imported = {name: _modules_imported(path, frozenset(names)) - {name} for name, path in names.items()}
+    # What `import kdops` offers is imported when it is asked for.
+    imported = {name: _modules_imported(path, frozenset(names)) - {name} for name, path in names.items()} | {
+        "kdops": ()
+    }
     try:
         tuple(TopologicalSorter(imported).static_order())
     except CycleError as error:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series, Table
 from kdops.report.choice import best_rows, records
-from kdops.report.drawing import most_confused
 from kdops.report.style import BLACK, STUDENTS, TEACHER_MARK, VANILLA
 from kdops.task import Task
+from kdops.tracking.drawing import most_confused
 from kdops.tracking.results import Results, read_classes
 
 _MOST_CLASSES = 30

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
-from kdops.report.drawing import drawable, font_families, label_text, plain_text
+from kdops.tracking.drawing import drawable, font_families, label_text, plain_text
 
 _MARKERS = {
     "circle": "o",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kdops.report.drawing import drawable, font_families, label_text
+from kdops.tracking.drawing import drawable, font_families, label_text
 from kdops.training.loop import Epoch
 
 _MOST_CELLS = 30  # classes up to which each cell has its number
@@ -41,7 +41,7 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     """Counts of predictions by gold label, shaded by the share of the gold label, (classes, classes).
 
     Of more than 30 classes the cells have no numbers, of more than 60 the rows no names: there a table of the pairs
-    that are confused most says more (`kdops.report.drawing.most_confused`).
+    that are confused most says more (`kdops.tracking.drawing.most_confused`).
     """
     return drawable(partial(_confusion_matrix, counts, labels), "the confusion matrix")
 

@@ -39,7 +39,7 @@ class TestConfig:
     def test_every_recipe_can_be_asked_for(self) -> None:
         for recipe in RECIPES:
             assert cli.settings(DistillConfig, recipe=recipe).recipe == recipe
-        with pytest.raises(UserError, match="choose one of: " + ", ".join(RECIPES)):
+        with pytest.raises(UserError, match="choose one of: auto, " + ", ".join(RECIPES)):
             cli.settings(DistillConfig, recipe="none")
 
     def test_its_teacher_is_the_one_that_train_teacher_makes(self) -> None:
@@ -83,7 +83,7 @@ class TestConfig:
             ("unlabeled_max", "0", "unlabeled_max=0: Input should be greater than or equal to 1"),
             ("workers", "0", "workers=0: Input should be greater than or equal to 1"),
             ("drop_leaks", "some", "drop_leaks=some: Input should be a valid boolean"),
-            ("init", "fasttext", "unknown init 'fasttext'; choose one of: random, teacher"),
+            ("init", "fasttext", "unknown init 'fasttext'; choose one of: auto, random, teacher, general"),
             ("precision", "int4", "unknown precision 'int4'; choose one of: fp32, int8, auto"),
             ("scheme", "bio", "unknown scheme 'bio'; choose one of: auto, iob1, iob2, iobes, plain"),
         ],

@@ -7,7 +7,7 @@ from kdops.models.kinds import STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.config import ExamConfig
 from kdops.steps.exam.grid import Cell, in_turns
-from kdops.training.recipes import RECIPES
+from kdops.training.recipes import RECIPES, STUDY_RECIPES
 
 
 def test_the_words_of_mlproject_are_read() -> None:
@@ -29,12 +29,12 @@ def test_the_grid_of_the_paper_is_its_public_data_sets_with_its_teacher() -> Non
     config = cli.settings(ExamConfig, preset="paper", datasets="default", seeds="1")
     assert len(config.datasets) == 8
     assert {CATALOG[name].default_teacher for name in config.datasets} == {"indobenchmark/indobert-base-p1"}
-    assert (config.students, config.recipes) == (STUDENTS, tuple(RECIPES))
+    assert (config.students, config.recipes) == (STUDENTS, STUDY_RECIPES)
 
 
 def test_what_is_given_goes_before_the_preset() -> None:
     config = cli.settings(ExamConfig, preset="paper", datasets="emot", students="cnn")
-    assert (config.datasets, config.students, config.recipes) == (("emot",), ("cnn",), tuple(RECIPES))
+    assert (config.datasets, config.students, config.recipes) == (("emot",), ("cnn",), STUDY_RECIPES)
 
 
 @pytest.mark.parametrize(

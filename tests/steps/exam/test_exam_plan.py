@@ -34,7 +34,7 @@ def finish(cell: Cell) -> str:
     """A finished run that did a cell's work."""
     corpus = load_corpus(cell.config.dataset)
     unlabeled = load_unlabeled(corpus, None)
-    work = work_of(cell.config, corpus, teacher_keys(corpus, unlabeled, cell.config.teacher_config), unlabeled)
+    work = work_of(cell.config, corpus, teacher_keys(corpus, unlabeled, cell.config.teacher_config), unlabeled, None)
     with runs.tracked(Role.STUDENT, str(cell), fingerprint=work, tags={names.DATASET: cell.dataset}) as run:
         pass
     return run.run_id
@@ -100,7 +100,7 @@ def test_everything_that_is_wrong_is_said_at_once(tracking_uri: str, tmp_path: P
         make_plan(wrong, workers=1)
     students, recipes, backend, *datasets = str(caught.value).splitlines()
     assert students == "unknown students 'cnn2', 'lstm'; choose of: bilstm, cnn, bert-tiny, bert-mini, bert-small"
-    assert recipes.startswith("unknown recipe 'kdx'; choose of: vanilla, kd, ")
+    assert recipes.startswith("unknown recipe 'kdx'; choose of: auto, vanilla, kd, ")
     assert backend == "unknown backend 'slurm'; choose of: loky, ray"
     assert len(datasets) == 2
     assert "'smss'" in datasets[0]

@@ -14,7 +14,7 @@ from kdops.steps.exam.progress import Progress
 from kdops.steps.exam.work import Outcome
 
 CELLS = [
-    Cell("emot", DistillConfig(student=student), student)  # type: ignore[arg-type]
+    Cell("emot", DistillConfig(student=student, recipe="kd"), student)  # type: ignore[arg-type]
     for student in ("bilstm", "cnn", "bert-tiny", "bert-mini")
 ]
 
@@ -33,8 +33,8 @@ def test_progress_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     progress.ended(Outcome(CELLS[0], run_id="run", said="test f1_macro 0.5000"))
     progress.ended(Outcome(CELLS[1], error="ValueError: no"))
     assert [record.getMessage() for record in caplog.records] == [
-        "emot bilstm kd-unlabeled-teacher seed 1: test f1_macro 0.5000; 2 finished, 2 left, 2 min",
-        "emot cnn kd-unlabeled-teacher seed 1: failed: ValueError: no; 2 finished, 1 failed, 1 left, 2 min",
+        "emot bilstm kd seed 1: test f1_macro 0.5000; 2 finished, 2 left, 2 min",
+        "emot cnn kd seed 1: failed: ValueError: no; 2 finished, 1 failed, 1 left, 2 min",
     ]
 
 
@@ -76,7 +76,7 @@ def test_in_a_terminal_what_is_logged_stands_above_the_live_lines(tmp_path: Path
     finally:
         logging.getLogger().removeHandler(handler)
     assert "its worker process was killed\n" in screen.getvalue()
-    assert "emot bilstm kd-unlabeled-teacher seed 1: epoch 2" in screen.getvalue()
+    assert "emot bilstm kd seed 1: epoch 2" in screen.getvalue()
     assert handler.stream is sys.stderr
 
 

@@ -9,9 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
-from kdops.report.drawing import ConfusedPair, drawable, label_text, most_confused, plain_text
 from kdops.report.image import draw, save_image
 from kdops.report.page import draw as draw_page
+from kdops.tracking.drawing import ConfusedPair, drawable, label_text, most_confused, plain_text
 from kdops.tracking.figures import confusion_matrix
 
 PRICES = ["$", "$$", "$$$", r"\frac", "$x_{$", "a^b", "50%", "<b>"]
