@@ -2,29 +2,42 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 
 from kdops.errors import Stopped, UserError
+
+_MLFLOW_TABLES = {"experiments", "runs", "latest_metrics"}
 
 
 def open_storage(url: str) -> RDBStorage:
     """Open, or make, the database that studies are kept in.
 
     Raises:
-        UserError: if it cannot be opened.
+        UserError: if it cannot be opened, or is MLflow's: both keep the version of their tables in one place, so that
+            Optuna would take it for its own of another release. Nothing is written to it then.
     """
     # Its log tells of every table that it makes.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
+        mlflows = _is_mlflows(url)
+    except Exception as error:  # SQLAlchemy and its drivers raise many kinds
+        raise _unopened(url, error) from error
+    if mlflows:
+        raise UserError(
+            f"the Optuna storage {_shown(url)!r} is the database of MLflow; "
+            "give one of its own, such as storage=sqlite:///optuna.db"
+        )
+    try:
         return RDBStorage(url, engine_kwargs=_engine_options(url))
     except Exception as error:  # SQLAlchemy and its drivers raise many kinds
-        reason = str(error).splitlines()[0]
-        raise UserError(f"the Optuna storage {_shown(url)!r} cannot be opened: {reason}") from error
+        raise _unopened(url, error) from error
 
 
 @contextlib.contextmanager
@@ -47,7 +60,23 @@ def storage_answers() -> Iterator[None]:
         raise
 
 
-def _engine_options(storage: str) -> dict[str, object]:
+def _is_mlflows(url: str) -> bool:
+    """Whether a database has MLflow's tables; one that is not there yet has none."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite" and where.database and not Path(where.database).is_file():
+        return False
+    engine = create_engine(where, **_engine_options(url))
+    try:
+        return set(inspect(engine).get_table_names()) >= _MLFLOW_TABLES
+    finally:
+        engine.dispose()
+
+
+def _unopened(url: str, error: Exception) -> UserError:
+    return UserError(f"the Optuna storage {_shown(url)!r} cannot be opened: {str(error).splitlines()[0]}")
+
+
+def _engine_options(storage: str) -> dict[str, Any]:
     # A server that was started again between two epochs is not noticed.
     return {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
 
