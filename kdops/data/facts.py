@@ -1,11 +1,15 @@
 """Facts about a data set that passed its checks, worth logging."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kdops.data.corpus import Corpus
 from kdops.data.keys import content_key
 from kdops.data.schemes import marks_spans, orphans
+from kdops.task import Task
+
+_LABELS_SHOWN, _ROWS_SHOWN, _CHARACTERS_SHOWN = 20, 2, 100
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,36 @@ def inspect(corpus: Corpus) -> DataFacts:
         conflicting_in_train=sum(len(different) > 1 for different in labelings.values()),
         repaired_tags={split: _repaired(rows, corpus.labels) for split, rows in gold.items()},
     )
+
+
+def summary(corpus: Corpus) -> str:
+    """What was read, so that a person sees a wrong guess: task, columns, labels with their counts, two rows of train.
+
+    Returns:
+        A line each.
+    """
+    unit = "texts" if corpus.task is Task.TEXT else "words"
+    gold = corpus.gold("train")
+    counts = Counter(name for row in gold for name in ([row] if isinstance(row, str) else row))
+    frequent = counts.most_common(_LABELS_SHOWN)
+    left = f", and {len(counts) - len(frequent)} more" if len(counts) > len(frequent) else ""
+    lines = [f"task: {corpus.task}, compared by {corpus.main_metric}"]
+    if corpus.columns:
+        lines.append(f"columns: {corpus.columns}")
+    lines.append(f"labels: {len(corpus.labels)}, by train {unit}: {', '.join(f'{n} {c}' for n, c in frequent)}{left}")
+    first = corpus.splits["train"][:_ROWS_SHOWN]["text" if corpus.task is Task.TEXT else "tokens"]
+    rows = zip(first, gold[:_ROWS_SHOWN], strict=True)
+    return "\n".join([*lines, *(f"row {place}: {_shown(text, label)}" for place, (text, label) in enumerate(rows, 1))])
+
+
+def _shown(text: str | Sequence[str], gold: str | Sequence[str]) -> str:
+    if isinstance(text, str):
+        return f"{_cut(text)!r} is {gold!r}"
+    return _cut(" ".join(word if tag == "O" else f"{word} [{tag}]" for word, tag in zip(text, gold, strict=True)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CHARACTERS_SHOWN else f"{text[: _CHARACTERS_SHOWN - 3]}..."
 
 
 def _shared(known: Sequence[str], asked: Sequence[str]) -> int:

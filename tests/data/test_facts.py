@@ -3,7 +3,8 @@ from pathlib import Path
 from typing import Any
 
 from kdops.data.corpus import Corpus, load_corpus
-from kdops.data.facts import inspect
+from kdops.data.facts import inspect, summary
+from kdops.data.raw import DataOptions
 
 
 def load(folder: Path, **splits: list[Any]) -> Corpus:
@@ -46,3 +47,34 @@ def test_inside_tags_without_a_beginning_are_counted_and_left_as_they_are(tmp_pa
 def test_plain_tags_have_no_spans_to_repair(tmp_path: Path) -> None:
     rows = [{"tokens": ["a", "b"], "tags": ["NN", "VB"]}, {"tokens": ["c", "d"], "tags": ["I-X", "JJ"]}]
     assert inspect(load(tmp_path, train=rows, validation=rows, test=rows)).repaired_tags["train"] == 0
+
+
+def test_a_summary_shows_what_was_read(tmp_path: Path) -> None:
+    for split in ("train", "validation", "test"):
+        lines = ["review,stars", "enak sekali,5", f"{'hambar ' * 30},1", "lumayan,5"]
+        (tmp_path / f"{split}.csv").write_text("\n".join(lines))
+    corpus = load_corpus(str(tmp_path), DataOptions(text_column="review", label_column="stars"))
+    assert summary(corpus).split("\n") == [
+        "task: text-classification, compared by f1_macro",
+        "columns: text 'review', label 'stars'",
+        "labels: 2, by train texts: 5 2, 1 1",
+        "row 1: 'enak sekali' is '5'",
+        f"row 2: {('hambar ' * 30)[:97] + '...'!r} is '1'",
+    ]
+
+
+def test_a_summary_of_words_shows_their_tags(tmp_path: Path) -> None:
+    row = {"tokens": ["Budi", "ke", "Solo"], "tags": ["B-PER", "O", "B-LOC"]}
+    lines = summary(load(tmp_path, train=[row], validation=[row], test=[row])).split("\n")
+    assert lines == [
+        "task: token-classification, compared by f1_entity_macro",
+        "columns: words 'tokens', tags 'tags'",
+        "labels: 3, by train words: B-PER 1, O 1, B-LOC 1",
+        "row 1: Budi [B-PER] ke Solo [B-LOC]",
+    ]
+
+
+def test_a_summary_of_many_labels_is_short(tmp_path: Path) -> None:
+    many = rows(*((f"teks {number}", f"kelas{number}") for number in range(50)))
+    assert ", and 30 more" in summary(load(tmp_path, train=many, validation=many, test=many))
+    assert len(summary(load_corpus("sample")).split("\n")) == 4
