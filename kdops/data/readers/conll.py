@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kdops.data.raw import AS_FOUND, DataOptions, Example, FileRows
@@ -16,6 +17,7 @@ _CONLLU_COLUMNS, _CONLLU_TAG = 10, 3
 _NESTED_COLUMNS, _OUTER_TAG = 4, 2
 _SPAN_TAG = re.compile(r"O|[BI]-.+")
 _NUMBER = re.compile(r"\d+")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)?:(?=.)")
 # words that stand for several others, and words that the text has not: both beside the words that are counted
 _RANGE_OR_EMPTY = re.compile(r"\d+[-.]\d+")
 
@@ -28,20 +30,21 @@ def read_conll(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
     column numbers the words, the second holds them; then the tags are in the fourth of ten columns, as in CoNLL-U, and
     in the third of four if both that and the fourth hold spans, as in GermEval.
 
-    Left out are `-DOCSTART-` lines; lines of several words or of none (`2-3`, `8.1`) where words are numbered; and,
-    where tabs separate, lines before a sentence that begin with # and have other columns than the rest. Between spaces
-    such a line may as well be a word.
+    Left out are `-DOCSTART-` lines; lines of several words or of none (`2-3`, `8.1`) where words are numbered; where
+    tabs separate, lines before a sentence that begin with # and have other columns than the rest; between spaces, where
+    such a line may as well be a word, only if every sentence begins with one. Where every word begins with the same
+    language (`id:Budi`), that is left out.
 
     Raises:
         UserError: naming the line that has not as many columns as the first, or an empty one; or when words and tags
             would be the same column.
     """
     lines = [(line, "" if content.startswith("-DOCSTART-") else content) for line, content in read_lines(path)]
-    filled = [content for _, content in lines if content.strip()]
-    first = next((content for content in filled if not content.startswith("#")), "")
+    first = next((content for _, content in lines if content.strip() and not content.startswith("#")), "")
     separator = separator_of(options.separator) or ("\t" if "\t" in first else " ")
+    lines, headings = _without_headings(lines) if separator == " " else (lines, 0)
     width = len(_cells(first, separator))
-    table = [cells for content in filled if len(cells := _cells(content, separator)) == width]
+    table = [cells for _, content in lines if content.strip() and len(cells := _cells(content, separator)) == width]
     numbered = _numbers_words(table, width)
     word, tag = _columns(options, _default_tag(table, width) if numbered else None)
     rows: list[Example] = []
@@ -69,11 +72,33 @@ def read_conll(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
                 raise UserError(f"{path}:{line}: an empty {what}")
         words.append(cells[word])
         tags.append(cells[tag])
-    notes = (
-        (f"{left_out} lines left out: words of several (2-3) or of none (8.1) by their numbers",) if left_out else ()
-    )
+    rows, language = _without_language(rows)
+    notes = {
+        f"{left_out} lines left out: words of several (2-3) or of none (8.1) by their numbers": left_out,
+        f"{headings} lines left out: each begins a sentence with #": headings,
+        f"{language!r} left out: every word began with it": language,
+    }
     described = f"words column {word % width + 1}, tags column {tag % width + 1} of {width}" if width else ""
-    return FileRows(rows, columns=described, notes=notes)
+    return FileRows(rows, columns=described, notes=tuple(note for note, found in notes.items() if found))
+
+
+def _without_headings(lines: Sequence[tuple[int, str]]) -> tuple[list[tuple[int, str]], int]:
+    """The lines without the first of each sentence, where all of several begin with #; and how many these were."""
+    before = ["", *(content for _, content in lines)]
+    pairs = zip(lines, before, strict=False)
+    starts = {line for (line, content), last in pairs if content.strip() and not last.strip()}
+    marked = [line for line, content in lines if line in starts and content.startswith("# ")]
+    if len(starts) < 2 or len(marked) < len(starts):
+        return list(lines), 0
+    return [one for one in lines if one[0] not in starts], len(starts)
+
+
+def _without_language(rows: list[Example]) -> tuple[list[Example], str]:
+    """The sentences without the language that WikiANN's files put before every word, and that language."""
+    found = _LANGUAGE.match(rows[0].input[0]) if rows else None
+    if found is None or not all(word.startswith(found[0]) for row in rows for word in row.input):
+        return rows, ""
+    return [replace(row, input=[word.removeprefix(found[0]) for word in row.input]) for row in rows], found[0]
 
 
 def _cells(content: str, separator: str) -> list[str]:

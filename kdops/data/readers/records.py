@@ -1,6 +1,7 @@
 """Rows of named columns as examples: a text and its label, words and their tags, or a text and its spans."""
 
 import ast
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,6 +105,7 @@ class _Reader:
             return checked(*lists, self._path, line)
         if columns.words or isinstance(read, list):
             return self._words(row, columns, line)
+        label = _spans_in(label)
         if isinstance(label, list) and is_spans(label):
             return self._spans(row, columns, label, line)
         return self._text(row, columns, label, line)
@@ -161,6 +163,17 @@ class _Reader:
         if fraction or isinstance(label, bool) or not isinstance(label, str | int):
             raise UserError(f"{place}: column {columns.label!r} must be a name, found {shown(label)}")
         return checked(text_of(row, self._path, line, columns.text), str(label), self._path, line)
+
+
+def _spans_in(label: Any) -> Any:
+    """The spans of a cell that holds them as JSON, as Label Studio's CSV does; any other label as it is."""
+    if not (isinstance(label, str) and label.startswith("[{")):
+        return label
+    try:
+        found = json.loads(label)
+    except (ValueError, RecursionError):
+        return label
+    return found if is_spans(found) else label
 
 
 def _python_lists(read: Any, gold: Any) -> tuple[list[str], list[str]] | None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,28 +27,31 @@ Lines = Sequence[tuple[int, list[str]]]
 """The cells of each line that is not empty, with its number."""
 
 _SINGLE_WORDS = (0.3, 0.7)
+_EXCEL = re.compile(r"sep=(.)\r?\n")  # the first line of some tables, for Excel
 
 
 def read_csv(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
     """Rows of a CSV file with quoting; its separator is named, or found as `find_separator` does.
 
-    Its columns are found as `_rows` says.
+    Its columns are found as `_rows` says. A first line `sep=;`, as Excel wants it, names the separator too.
 
     Raises:
         UserError: naming the line that is not such a row.
     """
-    text = read_text(path)
-    separator = separator_of(options.separator) or find_separator(text)
+    said = _EXCEL.match(text := read_text(path))
+    text = text[said.end() :] if said else text
+    separator = separator_of(options.separator) or (said[1] if said else find_separator(text))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    above = 1 if said else 0
     lines = []
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + above
         try:
             cells = next(reader, None)
         except csv.Error as error:
             long = f"a cell of more than {csv.field_size_limit():,} characters"
             fault = long if "field limit" in str(error) else f"not CSV: {error}"
-            hint = "; is a quote that opens there never closed?" if reader.line_num > line else ""
+            hint = "; is a quote that opens there never closed?" if reader.line_num + above > line else ""
             raise UserError(f"{path}:{line}: {fault}{hint}") from None
         if cells is None:
             break
@@ -124,7 +128,8 @@ def _rows(lines: Lines, path: Path, options: DataOptions, between: str) -> Itera
 
     The first line names the columns. It is a row like the others in two cases: where `text_column` or `label_column` is
     a number, so that columns go by their numbers; and where none is given, there are two columns, the first line does
-    not name a text and a label column, and what stands in its second column stands there again below, as labels do.
+    not name a text and a label column, and what stands in one of its columns stands there again below, as labels do.
+    Where that is so of both, labels are in the column with fewer different ones.
     """
     if not lines:
         return
@@ -135,9 +140,9 @@ def _rows(lines: Lines, path: Path, options: DataOptions, between: str) -> Itera
     if any(column.isdecimal() and column not in names for column in chosen):
         header = are_columns(names)
         names = [str(number) for number in range(1, len(first) + 1)]
-    elif not chosen and len(first) == 2 and not are_columns(names) and _recurs(lines):
+    elif not chosen and len(first) == 2 and not are_columns(names) and (unnamed := _unnamed(lines)):
         header = False
-        names = ["text", "label"]
+        names = unnamed
     if twice := duplicate([name for name in names if name]):
         raise UserError(f"{path}:{line}: column {twice!r} stands there twice")
     for number, cells in lines[header:]:
@@ -148,9 +153,13 @@ def _rows(lines: Lines, path: Path, options: DataOptions, between: str) -> Itera
         yield number, dict(zip(names, cells, strict=True))
 
 
-def _recurs(lines: Lines) -> bool:
-    label = lines[0][1][1]
-    return any(len(cells) == 2 and cells[1] == label for _, cells in lines[1:])
+def _unnamed(lines: Lines) -> list[str] | None:
+    """The names of two columns that have none; None where the first line may be their names."""
+    columns = [[cells[place] for _, cells in lines if len(cells) == 2] for place in (0, 1)]
+    first, second = (values[0] in values[1:] for values in columns)
+    if first and (not second or len({*columns[0]}) < len({*columns[1]})):
+        return ["label", "text"]
+    return ["text", "label"] if second else None
 
 
 def _one_word_a_line(lines: Lines, path: Path) -> bool:

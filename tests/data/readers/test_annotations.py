@@ -1,5 +1,6 @@
 """What annotation tools export: doccano, Label Studio, Prodigy, spaCy and brat."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,11 @@ class TestSpans:
     )  # fmt: skip
     def test_each_tool_gives_the_same_words_and_tags(self, rows: list[Any], suffix: str, tmp_path: Path) -> None:
         assert pairs(load(tmp_path / f"data{suffix}", rows)) == BOTH
+
+    def test_label_studio_writes_spans_into_cells_of_csv(self, tmp_path: Path) -> None:
+        with (tmp_path / "data.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), (TEXT, json.dumps(STUDIO))])
+        assert pairs(read_own(str(tmp_path / "data.csv"), DataOptions())) == BOTH[:1]
 
     def test_a_corpus_of_them_is_scored_as_spans(self, tmp_path: Path) -> None:
         for split in ("train", "validation", "test"):

@@ -103,3 +103,19 @@ def test_task_decides_between_words_and_texts(tmp_path: Path) -> None:
     assert read_files([path], DataOptions(task=Task.TOKEN)).rows == [
         Example(["Budi", "ke", "Solo"], ["B-PER", "O", "B-LOC"], 1)
     ]
+
+
+def test_headings_of_all_sentences_are_left_out(tmp_path: Path) -> None:
+    content = "# id 1 domain=en\nAnna _ _ B-PER\n\n# id 2 domain=en\nin _ _ O\nRome _ _ B-LOC\n"
+    found = read(tmp_path / "data.conll", content)
+    assert found.rows == [Example(["Anna"], ["B-PER"], 2), Example(["in", "Rome"], ["O", "B-LOC"], 5)]
+    assert found.notes == ("2 lines left out: each begins a sentence with #",)
+
+
+def test_a_language_before_every_word_is_left_out(tmp_path: Path) -> None:
+    content = "id:Budi\tB-PER\nid:ke\tO\n\nid::\tO\n"
+    found = read(tmp_path / "data.tsv", content)
+    assert found.rows == [Example(["Budi", "ke"], ["B-PER", "O"], 1), Example([":"], ["O"], 4)]
+    assert found.notes == ("'id:' left out: every word began with it",)
+    found = read(tmp_path / "data.tsv", content.replace("id:ke", "ke"))
+    assert found.rows[0].input == ["id:Budi", "ke"]

@@ -75,6 +75,18 @@ class TestSeparators:
         with pytest.raises(UserError, match=r"give one character, or one of: comma, semicolon, tab, pipe, space"):
             separator_of(wrong)
 
+    def test_a_first_line_for_excel_names_it(self, tmp_path: Path) -> None:
+        path = tmp_path / "data.csv"
+        assert read(path, "sep=;\r\ntext;label\r\na, b;x\r\nc, d;y\r\n") == [("a, b", "x"), ("c, d", "y")]
+        with pytest.raises(UserError, match=r"data\.csv:4: expected 2 columns as in line 2, found 1"):
+            read(path, "sep=;\ntext;label\na;x\nb\n")
+
+    @pytest.mark.parametrize("kind", [".csv", ".tsv"])
+    def test_the_label_may_come_first(self, kind: str, tmp_path: Path) -> None:
+        rows = [("ham", "Go until jurong"), ("spam", "Free entry"), ("ham", "Ok lar"), ("ham", "Go until jurong")]
+        content = "".join(f"{label}\t{text}\n" for label, text in rows).replace("\t", "," if kind == ".csv" else "\t")
+        assert read(tmp_path / f"data{kind}", content) == [(text, label) for label, text in rows]
+
 
 class TestTagStrings:
     def test_one_tag_per_word_in_a_cell_is_read_as_words_and_tags(self, tmp_path: Path) -> None:
