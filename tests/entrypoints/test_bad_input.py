@@ -246,7 +246,8 @@ class TestFiles:
             ("train.csv", "text,text,label\nenak,enak,a\n", ":1: column 'text' stands there twice"),
             ("train.parquet", "PAR1, and no more", ": not a Parquet file that can be read: "),
             ("train.conll", "Budi B-PERSON\nmakan\n", ":2: "),
-            ("train.xlsx", "a table", ": cannot read '.xlsx'; use .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, .conll"),
+            ("train.xlsx", "a table", ": not an Excel workbook that can be read: "),
+            ("train.docx", "a table", ": cannot read '.docx'; use .jsonl, .ndjson, .csv, .tsv, .txt, .parquet, .conll"),
         ],
     )
     def test_of_other_kinds(self, name: str, content: str, message: str, fail: Fail, folder: Path) -> None:

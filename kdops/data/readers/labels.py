@@ -27,7 +27,7 @@ def tidy_labels(rows: Rows, places: Mapping[str, Path]) -> tuple[dict[str, list[
         places: where the rows of each split come from, for messages.
 
     Returns:
-        The rows, and a sentence on how many labels were changed, if any were.
+        The rows, and sentences on how many labels were changed, if any were, and on those that differ by case only.
 
     Raises:
         UserError: naming two labels that still look alike.
@@ -35,13 +35,24 @@ def tidy_labels(rows: Rows, places: Mapping[str, Path]) -> tuple[dict[str, list[
     counts = Counter(name for those in rows.values() for row in those for name in row.names)
     tidy = {name: _tidied(name) for name in counts}
     _refuse_lookalikes(rows, tidy, places)
+    cased = _differ_by_case({*tidy.values()})
     changed = {name: new for name, new in tidy.items() if name != new}
     if not changed:
-        return {split: list(those) for split, those in rows.items()}, ()
+        return {split: list(those) for split, those in rows.items()}, cased
     renamed = {split: [_renamed(row, changed) for row in those] for split, those in rows.items()}
     total = sum(counts[name] for name in changed)
     shown = ", ".join(f"{name!a} to {new!r}" for name, new in sorted(changed.items())[:3])
-    return renamed, (f"{total} labels tidied (blanks, invisible characters, accents in one character): {shown}",)
+    said = f"{total} labels tidied (blanks, invisible characters, accents in one character): {shown}"
+    return renamed, (said, *cased)
+
+
+def _differ_by_case(names: set[str]) -> tuple[str, ...]:
+    """A sentence on names that may be one class, written in two ways; spans' types and tags may well differ so."""
+    by_look: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_look.setdefault(name.casefold(), []).append(name)
+    several = [" and ".join(map(repr, those)) for those in by_look.values() if len(those) > 1]
+    return (f"classes that differ by upper and lower case only: {', '.join(several)}",) if several else ()
 
 
 def check_labels(rows: Rows, places: Mapping[str, Path]) -> None:

@@ -46,8 +46,13 @@ def test_labels_and_tags_are_tidied_and_counted(label: str, expected: str) -> No
 
 
 def test_tidy_labels_are_left_alone() -> None:
-    rows = {"train": texts("pos", "Pos", "food, drinks", "$$", "café")}
+    rows = {"train": texts("pos", "neg", "food, drinks", "$$", "café")}
     assert tidy_labels(rows, PLACES) == (rows, ())
+
+
+def test_classes_that_differ_by_case_stay_two_and_are_named() -> None:
+    rows = {"train": texts("pos", "Pos", "neg")}
+    assert tidy_labels(rows, PLACES) == (rows, ("classes that differ by upper and lower case only: 'Pos' and 'pos'",))
 
 
 @pytest.mark.parametrize(
