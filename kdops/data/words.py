@@ -139,6 +139,24 @@ def script_without_spaces(sentences: Iterable[Sequence[str]]) -> str | None:
     return found.most_common(1)[0][0] if found and found.total() >= _SPOKEN_OF_FROM * total else None
 
 
+def cutting_warnings(sentences: Sequence[Sequence[str]], rule: WordRule) -> tuple[str, ...]:
+    """What to know before plain text is given to a model of words: a sentence each.
+
+    Args:
+        sentences: the words of each, of the validation split, say.
+        rule: how plain text is going to be cut.
+    """
+    warnings = []
+    if script := script_without_spaces(sentences):
+        warnings.append(f"{script} is written without spaces between words: give the model lists of words, not texts")
+    if share := share_cut_differently(sentences, rule):
+        warnings.append(
+            f"{share:.1%} of the sentences are cut into other words when they come as text than they have in the data: "
+            "give the model lists of words where that matters"
+        )
+    return tuple(warnings)
+
+
 def _script(word: str) -> str:
     if word.isascii():
         return ""

@@ -8,6 +8,7 @@ import pytest
 
 from kdops.data.words import (
     WordRule,
+    cutting_warnings,
     learn_word_rule,
     parts_of_text,
     script_without_spaces,
@@ -94,6 +95,14 @@ def test_sentences_that_are_cut_differently_are_counted() -> None:
 )
 def test_scripts_without_spaces_are_known(words: list[str], script: str | None) -> None:
     assert script_without_spaces([words]) == script
+
+
+def test_what_is_cut_differently_is_warned_of() -> None:
+    assert cutting_warnings([["Budi", "pulang", "."]], WordRule()) == ()
+    (share,) = cutting_warnings([["Al-Azhar"], ["pulang"]], WordRule())
+    assert share.startswith("50.0% of the sentences are cut into other words when they come as text")
+    (script,) = cutting_warnings([["ประเทศ", "ไทย"]], WordRule())
+    assert script.startswith("Thai is written without spaces between words")
 
 
 def test_a_pattern_can_be_written_down_and_is_readable() -> None:

@@ -1,14 +1,29 @@
 """Rows that annotation tools export, as plain rows: a text and its label, or a text and its spans."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 _SPANS = ("entities", "spans")
 _NO_ANSWER = "rows left out: nobody answered them, or the answer was rejected"
+_SEVERAL = "rows with several annotations: the first of each is read"
 
 
-def plain_row(row: Mapping[str, Any]) -> Mapping[str, Any] | str:
-    """A row of an annotation tool as a plain one; a row of no such tool as it is; or why it is left out.
+@dataclass(frozen=True, slots=True)
+class PlainRow:
+    """What became of a row.
+
+    Attributes:
+        row: the plain row; None: it is left out.
+        note: what is to be counted of it; empty: nothing.
+    """
+
+    row: Mapping[str, Any] | None
+    note: str = ""
+
+
+def plain_row(row: Mapping[str, Any]) -> PlainRow:
+    """A row of an annotation tool as a plain one; a row of no such tool as it is.
 
     Known are Label Studio (JSON and JSON-MIN), Prodigy, doccano, and spaCy's pairs of a text and its annotations.
     """
@@ -17,11 +32,11 @@ def plain_row(row: Mapping[str, Any]) -> Mapping[str, Any] | str:
     if isinstance(row.get("answer"), str) and {"accept", "_input_hash", "_task_hash", "spans", "label"} & row.keys():
         return _prodigy(row)
     if {"annotation_id", "lead_time", "annotator"} <= row.keys():
-        return _label_studio_min(row)
+        return PlainRow(_label_studio_min(row))
     spans = next((name for name in _SPANS if isinstance(row.get(name), list)), None)
     if spans is not None and isinstance(row.get("text"), str):
-        return {"text": row["text"], "spans": row[spans]}
-    return row
+        return PlainRow({"text": row["text"], "spans": row[spans]})
+    return PlainRow(row)
 
 
 def spacy_row(pair: Sequence[Any]) -> Mapping[str, Any] | None:
@@ -37,29 +52,28 @@ def spacy_row(pair: Sequence[Any]) -> Mapping[str, Any] | None:
     return None
 
 
-def _prodigy(row: Mapping[str, Any]) -> Mapping[str, Any] | str:
+def _prodigy(row: Mapping[str, Any]) -> PlainRow:
     if row["answer"] != "accept":
-        return _NO_ANSWER
+        return PlainRow(None, _NO_ANSWER)
     text = {"text": row.get("text")}
     if isinstance(row.get("accept"), list):
-        return text | {"label": row["accept"]}
+        return PlainRow(text | {"label": row["accept"]})
     if isinstance(row.get("label"), str) and not isinstance(row.get("spans"), list):
-        return text | {"label": row["label"]}
-    return text | {"spans": row.get("spans", [])}
+        return PlainRow(text | {"label": row["label"]})
+    return PlainRow(text | {"spans": row.get("spans", [])})
 
 
-def _label_studio(data: Mapping[str, Any], annotations: Sequence[Any]) -> Mapping[str, Any] | str:
+def _label_studio(data: Mapping[str, Any], annotations: Sequence[Any]) -> PlainRow:
     done = [one for one in annotations if isinstance(one, Mapping) and not one.get("was_cancelled")]
     if not done or not isinstance(done[0].get("result"), list):
-        return _NO_ANSWER
+        return PlainRow(None, _NO_ANSWER)
     results = [one for one in done[0]["result"] if isinstance(one, Mapping) and isinstance(one.get("value"), Mapping)]
     texts = {name: value for name, value in data.items() if isinstance(value, str)}
     named = next((str(one["to_name"]) for one in results if one.get("to_name") in texts), None)
     text = texts[named] if named else texts.get("text", next(iter(texts.values()), None))
     choices = [choice for one in results for choice in one["value"].get("choices", ())]
-    if choices:
-        return {"text": text, "label": choices}
-    return {"text": text, "spans": [one["value"] for one in results if "start" in one["value"]]}
+    spans = [one["value"] for one in results if "start" in one["value"]]
+    return PlainRow({"text": text} | ({"label": choices} if choices else {"spans": spans}), _SEVERAL * (len(done) > 1))
 
 
 def _label_studio_min(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -42,11 +42,11 @@ def examples_of(rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path, optio
     Raises:
         UserError: naming the line that is none of these.
     """
-    left_out: Counter[str] = Counter()
-    plain = _plain_rows(rows, left_out)
+    noted: Counter[str] = Counter()
+    plain = _plain_rows(rows, noted)
     first = next(plain, None)
     if first is None:
-        return FileRows([], notes=_counted(left_out))
+        return FileRows([], notes=_counted(noted))
     again = _chained(first, plain)
     word_rows = find_word_rows(first[1], options, f"{path}:{first[0]}")
     if word_rows is not None:
@@ -55,19 +55,18 @@ def examples_of(rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path, optio
     examples = [reader.read(line, row) for line, row in again]
     reader.check_unmarked(examples)
     examples, tag_notes = split_tag_strings(examples, path, options.task)
-    notes = _counted(left_out) + _counted({_NOTES[name]: count for name, count in reader.counts.items()})
+    notes = _counted(noted) + _counted({_NOTES[name]: count for name, count in reader.counts.items()})
     return FileRows(examples, columns=reader.described(), notes=notes + tag_notes)
 
 
 def _plain_rows(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], left_out: Counter[str]
+    rows: Iterable[tuple[int, Mapping[str, Any]]], noted: Counter[str]
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for line, row in rows:
         plain = plain_row(row)
-        if isinstance(plain, str):
-            left_out[plain] += 1
-        else:
-            yield line, plain
+        noted[plain.note] += bool(plain.note)
+        if plain.row is not None:
+            yield line, plain.row
 
 
 def _chained(

@@ -12,7 +12,7 @@ from kdops.errors import UserError
 _NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
 NAME_OF = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 _CANDIDATES = (",", ";", "\t", "|")
-_LINES_LOOKED_AT = 200
+_LINES_LOOKED_AT, _CHARACTERS_LOOKED_AT = 200, 1_000_000
 
 
 def separator_of(given: str | None) -> str | None:
@@ -35,7 +35,8 @@ def find_separator(text: str) -> str:
     Where several do equally well, it is the one by which the first line names a text and a label column; then the one
     by which the last column repeats itself most, as labels do; then the comma.
     """
-    return max(_CANDIDATES, key=lambda one: _fit(text, one))
+    start = text[:_CHARACTERS_LOOKED_AT]
+    return max(_CANDIDATES, key=lambda one: _fit(start, one))
 
 
 def _fit(text: str, separator: str) -> tuple[float, bool, float]:

@@ -17,6 +17,7 @@ _SENTENCES = {
 }  # fmt: skip
 _WORDS = {"word", "token", "words", "tokens"}
 _TAGS = ("tag", "ner_tag", "ner", "ner tag", "bio", "iob", "entity", "tags", "ner_tags", "label", "labels", "pos")
+_TAG = re.compile(r"O|[BIESLUM][-_].+")
 _NUMBER = re.compile(r"[^\d\n]{0,20}\d+|")
 
 
@@ -38,7 +39,8 @@ class WordRows:
 def find_word_rows(row: Mapping[str, Any], options: DataOptions, place: str) -> WordRows | None:
     """The columns of a table of words, None for any other table.
 
-    It has a column of sentence numbers by one of the names that these have, and one of single words.
+    It has a column of sentence numbers by one of the names that these have, and one of single words: by its name, or
+    named by `text_column` where `label_column` names one of span tags.
 
     Raises:
         UserError: when it is such a table, but its tags are not found.
@@ -48,7 +50,7 @@ def find_word_rows(row: Mapping[str, Any], options: DataOptions, place: str) -> 
     word = options.text_column or next((name for name in row if plain[name] in _WORDS), None)
     if sentence is None or word is None or word == sentence or not isinstance(row.get(word), str):
         return None
-    if options.text_column is not None and plain.get(word) not in _WORDS and " " in row[word].strip():
+    if plain[word] not in _WORDS and not _TAG.fullmatch(str(row.get(options.label_column or "", ""))):
         return None
     tag = options.label_column or next((name for wanted in _TAGS for name in row if plain[name] == wanted), None)
     if tag is None or tag not in row:

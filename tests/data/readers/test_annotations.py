@@ -174,6 +174,13 @@ class TestLabels:
         assert pairs(raw) == [("b", "pos")]
         assert raw.notes[0].startswith("data.json: 1 rows left out")
 
+    def test_of_several_annotations_the_first_is_read_and_that_is_counted(self, tmp_path: Path) -> None:
+        row = studio([marked({"choices": ["pos"]}, "choices")], text="a")
+        second = {"result": [marked({"choices": ["neg"]}, "choices")]}
+        raw = load(tmp_path / "data.json", [row | {"annotations": [*row["annotations"], second]}])
+        assert pairs(raw) == [("a", "pos")]
+        assert raw.notes == ("data.json: 1 rows with several annotations: the first of each is read",)
+
     @pytest.mark.parametrize(
         ("label", "message"),
         [

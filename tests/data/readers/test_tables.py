@@ -17,6 +17,7 @@ from pyarrow import parquet
 from kdops.data.corpus import load_corpus
 from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, Example
+from kdops.data.readers.files import READERS
 from kdops.data.readers.separators import separator_of
 from kdops.errors import UserError
 from kdops.task import Task
@@ -150,6 +151,14 @@ class TestTablesOfWords:
                 text_column="Word",
                 label_column="Tag",
             )
+
+    def test_a_named_column_of_words_wants_span_tags_beside_it(self, tmp_path: Path) -> None:
+        content = "sentence_id,Kata,Label\n1,Budi,B-PER\n1,pulang,O\n2,Solo,B-LOC\n"
+        found = read(tmp_path / "data.csv", content, text_column="Kata", label_column="Label")
+        assert found == [(["Budi", "pulang"], ["B-PER", "O"]), (["Solo"], ["B-LOC"])]
+        content = "sentence_id,review,label\n1,enak,pos\n2,hambar sekali,neg\n"
+        found = read(tmp_path / "data.csv", content, text_column="review", label_column="label")
+        assert found == [("enak", "pos"), ("hambar sekali", "neg")]
 
     def test_sentences_that_are_texts_stay_texts(self, tmp_path: Path) -> None:
         content = "sentence,word,label\nhe sat by the bank,bank,river\nthe bank is shut,bank,money\n"
@@ -319,3 +328,7 @@ class TestOtherFiles:
         with pytest.raises(UserError, match=r"separator=; is for data of your own"):
             load_corpus("sample", DataOptions(separator=";"))
         assert load_corpus("sample", DataOptions(task=Task.TEXT)).name == "sample"
+
+    def test_every_kind_of_file_is_in_the_table_of_formats(self) -> None:
+        page = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+        assert [suffix for suffix in READERS if f"`{suffix}`" not in page] == []
