@@ -69,6 +69,7 @@ def use(folder: Path, task: Task) -> None:
     gold_names = names if task is Task.TEXT else [["O"] * len(words) for words in texts]
     parity = check_parity(again.model, Predictor.load(folder / "bundle"), texts, gold_names)
     assert parity.passed, parity.reason
+    assert len(Predictor.load(folder / "bundle").predict(["", TEXTS[0]])) == 2
 
 
 @pytest.mark.parametrize(("family", "task"), CASES)

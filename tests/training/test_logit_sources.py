@@ -15,13 +15,16 @@ from scipy.special import log_softmax, softmax
 
 from kdops.data.encoding import Encoded, Text, encode
 from kdops.errors import UserError
+from kdops.models.bert import BertStudent
+from kdops.models.kinds import BertShape
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher
 from kdops.task import Task
 from kdops.training.batches import TrainingSet, make_batch
 from kdops.training.logit_sources.mean import MeanLogits
 from kdops.training.logit_sources.probabilities import SMALLEST, GivenLogits, read_probabilities
-from kdops.training.losses import NO_LABEL
+from kdops.training.loop import LoopConfig, fit
+from kdops.training.losses import NO_LABEL, DistillationObjective
 from kdops.training.scoring import LabeledTexts
 from kdops.training.teacher_logits import Signals, teacher_signals, text_keys
 
@@ -98,6 +101,26 @@ class TestFile:
         batch = make_batch(TrainingSet(encoded, labels, pickle.loads(pickle.dumps(given))), np.array([4, 1]), 0)
         assert batch.signals is not None
         assert torch.equal(batch.signals, torch.from_numpy(signals.gather(np.array([4, 1]))))
+
+    def test_a_student_of_the_file_is_the_student_of_the_teacher(
+        self, task: Task, signals: Signals, encoded: Encoded, tmp_path: Path
+    ) -> None:
+        path = write(tmp_path / "teacher.jsonl", rows_from(task, signals, encoded, "logits"))
+        given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
+        weights = []
+        for source in (signals, given):
+            torch.manual_seed(0)
+            vocabulary = int(encoded.ids.max()) + 1
+            student = BertStudent(vocabulary, len(labels_of(task)), task, BertShape(layers=1, width=16, heads=2))
+            labels = np.full(len(encoded.unit_words), NO_LABEL)
+            config = LoopConfig(epochs=2, learning_rate=1e-2, batch_size=2)
+            data = TrainingSet(encoded, labels, source)
+            fit(
+                student, data, DistillationObjective(), lambda model: {"f1": 1.0}, config,
+                main_metric="f1", pad_id=0, description="student", quiet=True,
+            )  # fmt: skip
+            weights.append(student.state_dict())
+        assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
     def test_probabilities_become_log_probabilities(
         self, task: Task, signals: Signals, encoded: Encoded, tmp_path: Path
