@@ -1,5 +1,6 @@
 """The weights of a teacher are all there, and its head speaks of the data's labels."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,13 @@ class TestWeights:
         with pytest.raises(UserError, match=r"is \(64,\) in the file, not \(48,\) and \d more$"):
             load_teacher(str(folder), Task.TEXT, LABELS)
 
+    def test_layers_that_are_left_out_are_told(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        folder = FAMILIES["BERT"].write(tmp_path)
+        config = folder / "config.json"
+        config.write_text(config.read_text().replace('"num_hidden_layers": 2', '"num_hidden_layers": 1'))
+        load_teacher(str(folder), Task.TEXT, LABELS)
+        assert re.search(r"its config.json leaves out 16 weights of its file, \S*layer\.1\.\S+ for one", caplog.text)
+
     def test_a_pooler_may_be_missing(self, tmp_path: Path) -> None:
         folder = FAMILIES["BERT"].write(tmp_path)
         weights = load_file(folder / "model.safetensors")
@@ -79,10 +87,14 @@ class TestWeights:
 class TestHead:
     @pytest.mark.parametrize("name", ["BERT", "RoBERTa", "DistilBERT", "ELECTRA", "GPT-2", "ModernBERT"])
     @pytest.mark.parametrize("task", list(Task))
-    def test_its_rows_go_by_label_name(self, name: str, task: Task, tmp_path: Path) -> None:
+    def test_its_rows_go_by_label_name(
+        self, name: str, task: Task, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         labels = LABELS if task is Task.TEXT else TAGS
         folder = FAMILIES[name].write(tmp_path, task=task, labels=labels)
+        caplog.set_level("INFO")
         own = load_teacher(str(folder), task, labels)
+        assert f"it keeps its head (labels: {', '.join(labels)})" in caplog.text
         turned = load_teacher(str(folder), task, labels[::-1], as_is=True)
         torch.testing.assert_close(logits_of(turned, TEXTS[0]), logits_of(own, TEXTS[0]).flip(-1))
         turned.save(folder / "turned")

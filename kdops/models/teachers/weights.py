@@ -1,6 +1,7 @@
 """A teacher's weights: all of its encoder, or an error that names what is missing."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _WRAPPERS = r"^(?:module\.|model\.|_orig_mod\.)+"
 """What DataParallel, Lightning and torch.compile put before the names of weights."""
+_OF_A_LAYER = re.compile(r"layers?\.\d+\.")
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,7 @@ def load_encoder(
         )
         return model
     reorder(layer, rows)
-    if as_is or rows != sorted(rows):
-        logger.info(
-            "teacher %s: it keeps its head, the rows matched by label name (%s)", pinned.name, ", ".join(own.values())
-        )
+    logger.info("teacher %s: it keeps its head (labels: %s)", pinned.name, ", ".join(own.values()))
     return model
 
 
@@ -104,6 +103,11 @@ def _load(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loa
     if faults := loaded.faults():
         more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
         raise UserError(f"teacher {pinned.name!r}: its weights do not fit its config.json: {faults[0]}{more}")
+    if left_out := sorted(name for name in loaded.unexpected if _OF_A_LAYER.search(name)):
+        logger.warning(
+            "teacher %s: its config.json leaves out %d weights of its file, %s for one",
+            pinned.name, len(left_out), left_out[0],
+        )  # fmt: skip
     return loaded
 
 
