@@ -114,9 +114,9 @@ def _load(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loa
 def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
     folder = Path(pinned.name)
     if not (folder / adapters.CONFIG).is_file():
-        return _load_plain(pinned, task, settings)
+        return _load_plain(pinned, task, settings, pinned.name)
     with adapters.without_adapter(folder) as base:
-        loaded = _load_plain(PinnedSource(str(base), None), task, settings)
+        loaded = _load_plain(PinnedSource(str(base), None), task, settings, pinned.name)
     try:
         model = adapters.merged(loaded.model, folder)
     except Exception as error:  # whatever peft raises for an adapter of another model
@@ -127,7 +127,7 @@ def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) ->
     return replace(loaded, model=model, missing=missing)
 
 
-def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
+def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any], source: str) -> _Loaded:
     family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
     try:
         # Its report of new weights in the head would worry people for whom all is as it should be.
@@ -143,7 +143,7 @@ def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -
                 **settings,
             )
     except Exception as error:  # files of others: broken ones raise whatever they like
-        raise cannot_load(pinned.name, error) from error
+        raise cannot_load(source, error) from error
     sizes = {
         name: f"{tuple(theirs)} in the file, not {tuple(ours)}" for name, theirs, ours in report["mismatched_keys"]
     }
