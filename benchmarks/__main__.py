@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
-from benchmarks import growth, predictors, scheduling, signals, startup, students, teachers, tuning
+from benchmarks import growth, predictors, scheduling, signals, startup, students, teachers, threads, tuning
 from benchmarks.contest import Contestant, contest
 from benchmarks.setting import Setting, of_bert_base, part_of
 from benchmarks.tables import standings_table, table
+from kdops import machine
 
 logger = logging.getLogger("benchmarks")
 
@@ -39,6 +38,7 @@ class Part(StrEnum):
     PREDICTORS = "predictors"
     GROWTH = "growth"
     SCHEDULING = "scheduling"
+    THREADS = "threads"
 
 
 def main(
@@ -70,7 +70,7 @@ def main(
     place = Path(tempfile.mkdtemp(prefix="kdops-benchmark-"))
     os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "KDOPS_HOME": str(place / "home")}
     wanted = list(parts or Part)
-    if set(wanted) - {Part.STARTUP, Part.GROWTH, Part.SCHEDULING}:
+    if set(wanted) - {Part.STARTUP, Part.GROWTH, Part.SCHEDULING, Part.THREADS}:
         data = part_of(dataset, rows, place)
         setting = Setting(data, _taught(data, teacher, place), epochs=epochs)
     else:
@@ -90,13 +90,13 @@ def main(
         Part.PREDICTORS: lambda: _predictors(setting, bundles or [], rounds, place),
         Part.GROWTH: lambda: _growth(texts or _texts_of(setting.dataset, place), most_texts, trials, out),
         Part.SCHEDULING: _scheduling,
+        Part.THREADS: lambda: threads.compare(rounds),
     }
     for part in wanted:
         started = time.monotonic()
         found = works[part]()
-        said = (
-            f"{found}\n\n{_circumstances(setting, rows, rounds)}; took {(time.monotonic() - started) / 60:.1f} min.\n"
-        )
+        told = _machine() if part is Part.THREADS else _circumstances(setting, rows, rounds)
+        said = f"{found}\n\n{told}; took {(time.monotonic() - started) / 60:.1f} min.\n"
         (out / f"{part}.md").write_text(said, encoding="utf-8")
         print(f"## {part}\n\n{said}", flush=True)
 
@@ -210,21 +210,19 @@ def _growth(source: Path, most: int, trials: int, out: Path) -> str:
 
 
 def _circumstances(setting: Setting, rows: int, rounds: int) -> str:
-    import torch
-    import transformers
-
     name = Path(setting.dataset).name
-    versions = f"torch {torch.__version__}, transformers {transformers.__version__}, Python {platform.python_version()}"
     return (
         f"{name}, at most {rows:,} training rows, {setting.epochs} epochs, batches of {setting.batch_size}, {rounds} "
-        f"rounds; {_processor()}, {psutil.cpu_count()} cores, one thread each; {versions}"
+        f"rounds, one thread each; {_machine()}"
     )
 
 
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if sys.platform == "linux" else []
-    names: Sequence[str] = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+def _machine() -> str:
+    import torch
+    import transformers
+
+    versions = f"torch {torch.__version__}, transformers {transformers.__version__}, Python {platform.python_version()}"
+    return f"{machine.cpu_model()}, {machine.cores()} cores; {versions}"
 
 
 if __name__ == "__main__":
