@@ -1,9 +1,10 @@
 """The parameters of steps that read a data set, and of those that train on it."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kdops.data.raw import DataOptions, Scheme
+from kdops.errors import UserError
 from kdops.steps.parameters import StepConfig, parameter
 
 if TYPE_CHECKING:
@@ -63,7 +64,17 @@ class DataConfig(StepConfig):
 class TrainingDataConfig(DataConfig):
     """The parameters of a step that trains: data, more text, and the teacher that reads both."""
 
-    teacher: str | None = parameter(None, "Hub id, local folder, or scratch; auto: the data set's own.")
+    teacher: str | None = parameter(
+        None,
+        "Hub id, local folder, or scratch; several with commas between them teach together; auto: the data set's own.",
+    )
+    teacher_mode: Literal["train", "as_is"] = parameter(
+        "train", "train: fine-tune the teacher on the data; as_is: it is fine-tuned for the data's labels already."
+    )
+    teacher_seeds: int = parameter(1, "Train the teacher so many times, with seeds of its own; all teach.", ge=1)
+    label_names: str | None = parameter(
+        None, "What labels of an as_is teacher are called in the data, as in LABEL_0=negative,LABEL_1=positive."
+    )
     unlabeled: str | None = parameter(
         None,
         "Unlabeled text: a .jsonl or .txt file, catalogue (other data sets of the task) or augmented (variations of "
@@ -74,9 +85,26 @@ class TrainingDataConfig(DataConfig):
     )
     length_filter: bool = parameter(True, "Leave out unlabeled texts shorter or longer than the training texts.")
 
+    def sources(self, corpus: "Corpus") -> tuple[str, ...]:
+        """The encoders that are fine-tuned: the user's choice, or the data set's own."""
+        named = (self.teacher or corpus.default_teacher).split(",")
+        return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
+
     def source(self, corpus: "Corpus") -> str:
-        """The encoder that is fine-tuned: the user's choice, or the data set's own."""
-        return self.teacher or corpus.default_teacher
+        """The encoder that is fine-tuned; of several the first, which general distillation learns from."""
+        return self.sources(corpus)[0]
+
+    @property
+    def labels_of_teacher(self) -> dict[str, str]:
+        """The data's name of each label of an as_is teacher that is called otherwise.
+
+        Raises:
+            UserError: if they are not written as pairs.
+        """
+        pairs = [pair.partition("=") for pair in (self.label_names or "").split(",") if pair.strip()]
+        if not all(its.strip() and ours.strip() for its, _, ours in pairs):
+            raise UserError(f"label_names={self.label_names}: give pairs, as in LABEL_0=negative,LABEL_1=positive")
+        return {its.strip(): ours.strip() for its, _, ours in pairs}
 
     def unlabeled_texts(self, corpus: "Corpus", *, wanted: bool = True) -> "Unlabeled | None":
         """The texts without labels that the parameters name; None where there are none.

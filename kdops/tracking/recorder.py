@@ -39,9 +39,11 @@ class Recording(runs.Run):
         self.metrics(losses | names.prefixed(names.EPOCH_SCORE_PREFIX, epoch.scores), epoch.number)
 
     def fit(self, fit: "Fit", main_metric: str) -> None:
-        """How training went: the best epoch, and the curves as a picture."""
+        """How training went, if there was any: the best epoch, and the curves as a picture."""
         from kdops.tracking.figures import curves
 
+        if not fit.history:
+            return
         self.metrics({"best_epoch": fit.best_epoch})
         self.figure(curves(fit.history, main_metric), "curves.png")
 

@@ -62,7 +62,7 @@ def test_a_student_goes_the_whole_way(shop: Shop, student: str, monkeypatch: pyt
     # One teacher for all.
     assert run.data.tags["kdops.teacher_run"] == only(shop.place.runs("teacher")).info.run_id
 
-    (bundle,) = shop.place.home.glob(f"studies/shop-{student}-kd-*/*/bundle")
+    bundle = max(shop.place.home.glob("students/*/bundle"), key=lambda folder: folder.stat().st_mtime)
     predictor = Predictor.load(bundle)
     assert (predictor.info.student, predictor.info.task) == (student, shop.task)
     for answer in predictor.predict(["makanan enak", "", "di sini 🍜 " * 40]):

@@ -115,7 +115,8 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
     story.end("first", process)
     story.end("beside", beside)
 
-    (broken,) = place.home.glob("studies/reviews-cnn-kd-*")
+    work = finished(place)["cnn"].data.tags["kdops.fingerprint"]
+    (broken,) = place.home.glob(f"students/{work}-*")
     shutil.rmtree(broken)
     broken.touch()
     place.client.delete_run(finished(place)["cnn"].info.run_id)
@@ -214,7 +215,7 @@ def test_two_exams_at_once_do_no_cell_twice(story: Story) -> None:
 def test_a_cell_that_fails_keeps_no_other_up(story: Story) -> None:
     assert story.ended["broken"] == 1
     (line,) = [line for line in story.said["broken"].splitlines() if line.startswith("error:")]
-    assert line.startswith("error: reviews cnn kd seed 1: FileExistsError: ")
+    assert line.startswith("error: reviews cnn kd seed 1: NotADirectoryError: ")
     assert "Traceback" not in story.said["broken"]
     assert "2 cells: 1 finished, 1 to do" in story.said["broken"]
     run = story.exam_run(-2)
@@ -222,7 +223,7 @@ def test_a_cell_that_fails_keeps_no_other_up(story: Story) -> None:
     assert run.data.tags["kdops.error"] == "1 of 2 cells failed"
     (child,) = story.place.children(run)
     assert child.info.status == "FAILED"
-    assert child.data.tags["kdops.error"].startswith("FileExistsError: ")
+    assert child.data.tags["kdops.error"].startswith("NotADirectoryError: ")
     table = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/cells.csv")
     assert f"reviews,cnn,kd,1,failed,{child.info.run_id}" in table
     assert f"reviews,bilstm,kd,1,reused,{finished(story.place)['bilstm'].info.run_id}" in table

@@ -118,14 +118,14 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> Iterator[Story]:
     place = make_place(tmp_path_factory.mktemp("breaks"), tracking_template)
     write_reviews(place.folder / "reviews")
-    signals, artifacts = place.home / "signals", place.folder / "artifacts"
-    with small_disk(signals, 1), small_disk(artifacts, 100):
+    logits, artifacts = place.home / "teacher-logits", place.folder / "artifacts"
+    with small_disk(logits, 1), small_disk(artifacts, 100):
         server = Server(place.folder, artifacts)
         story = Story(place, server)
         try:
             server.start()
-            with full(signals):
-                story.exam("signals")
+            with full(logits):
+                story.exam("logits")
             story.exam("server", kill_the_server=True)
             server.start()
             with full(artifacts):
@@ -137,7 +137,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
 
 
 def test_a_full_disk_fails_the_cell_in_one_line(story: Story) -> None:
-    for name in ("signals", "artifacts"):
+    for name in ("logits", "artifacts"):
         assert story.ended[name] == 1
         lines = [line for line in story.said[name].splitlines() if line.startswith("error:")]
         assert lines[0].startswith("error: reviews cnn kd seed 1: ")
@@ -146,8 +146,8 @@ def test_a_full_disk_fails_the_cell_in_one_line(story: Story) -> None:
             name == "artifacts"
         )
         assert "Traceback" not in story.said[name]
-    (signals,) = (story.place.home / "signals").iterdir()
-    assert f"cannot write to {signals}: [Errno 28] No space left on device" in story.said["signals"]
+    (logits,) = (story.place.home / "teacher-logits").glob("*-v2")
+    assert f"cannot write to {logits}: [Errno 28] No space left on device" in story.said["logits"]
     place = rf"mlflow-artifacts:/\S+ of tracking server {story.server.uri}"
     assert re.search(rf"cannot write curves.png to {place}: .*; is the disk of its artifacts full\?", lines[0])
 

@@ -93,10 +93,10 @@ def trial_states(storage: str) -> dict[str, list[str]]:
     return {study: [trial.state.name for trial in found] for study, found in trials.items()}
 
 
-def signals_asked(exam: Exam) -> list[int]:
+def logits_asked(exam: Exam) -> list[int]:
     """How many texts each cell asked the teacher about, smallest first."""
     logs = [log.read_text(encoding="utf-8") for log in exam.place.home.glob("exam/*/*.log")]
-    return sorted(int(count) for log in logs for count in re.findall(r"signals: (\d+) texts asked", log))
+    return sorted(int(count) for log in logs for count in re.findall(r"teacher logits: (\d+) texts asked", log))
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +271,6 @@ def test_a_cluster_of_two_hosts_gives_the_same(
     assert {run.info.status for run in place.runs()} == {"FINISHED"}
     assert not (place.home / "optuna.db").exists()
     # The teacher is found, and asked about each text once, by whichever host is first.
-    asked_first = max(signals_asked(here))
-    assert signals_asked(exam) == signals_asked(here) == [0, asked_first]
+    asked_first = max(logits_asked(here))
+    assert logits_asked(exam) == logits_asked(here) == [0, asked_first]
     assert asked_first > 0

@@ -1,4 +1,4 @@
-"""Killed in the middle of teacher training, signals and tuning: the same command goes on where it was."""
+"""Killed in the middle of teacher training, its logits and tuning: the same command goes on where it was."""
 
 import re
 import signal
@@ -21,7 +21,7 @@ from kdops.models.kinds import KINDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-# More than one file of signals, so that a part of them can be there.
+# More than one file of logits, so that a part of them can be there.
 TRAIN, UNLABELED = 1_500, 10_500
 TRIALS = 2
 PATIENCE_S = 200
@@ -36,7 +36,7 @@ class Story:
     said: list[str] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     left: list[list[Run]] = field(default_factory=list)
-    signals_left: int = 0
+    logits_left: int = 0
 
     def start(self, until: Callable[[], bool] | None = None, end_by: signal.Signals = signal.SIGKILL) -> None:
         """Run the command, to its end or until something has happened."""
@@ -92,17 +92,17 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
         return sum(run.info.status == "RUNNING" for run in place.runs("trial"))
 
     story.start(until=lambda: any(place.home.glob("teachers/*/checkpoint.pt")))
-    story.start(until=lambda: any(place.home.glob("signals/*/*.arrow")))
-    story.signals_left = stored_signals(place)
+    story.start(until=lambda: any(place.home.glob("teacher-logits/*/*.arrow")))
+    story.logits_left = stored_logits(place)
     story.start(until=lambda: trials("kd-unlabeled", "COMPLETE") > 0 and running_trial_runs() > 0)
     story.start(until=lambda: trials("vanilla", "RUNNING") > 0 and running_trial_runs() > 0, end_by=signal.SIGTERM)
     story.start()
     return story
 
 
-def stored_signals(place: Place) -> int:
+def stored_logits(place: Place) -> int:
     """Texts whose logits are on disk."""
-    files = place.home.glob("signals/*/*.arrow")
+    files = place.home.glob("teacher-logits/*/*.arrow")
     return sum(pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0).num_rows for path in files)
 
 
@@ -129,11 +129,11 @@ def test_the_teacher_goes_on_from_its_checkpoint(story: Story) -> None:
 
 
 def test_each_text_goes_through_the_teacher_once(story: Story) -> None:
-    assert 0 < story.signals_left < TRAIN + UNLABELED
-    computed = TRAIN + UNLABELED - story.signals_left
-    assert f"signals: {computed} texts asked of the teacher, {story.signals_left} known" in story.said[2]
-    assert f"signals: 0 texts asked of the teacher, {TRAIN + UNLABELED} known" in story.said[3]
-    assert stored_signals(story.place) == TRAIN + UNLABELED
+    assert 0 < story.logits_left < TRAIN + UNLABELED
+    computed = TRAIN + UNLABELED - story.logits_left
+    assert f"teacher logits: {computed} texts asked of the teacher, {story.logits_left} known" in story.said[2]
+    assert f"teacher logits: 0 texts asked of the teacher, {TRAIN + UNLABELED} known" in story.said[3]
+    assert stored_logits(story.place) == TRAIN + UNLABELED
 
 
 def test_finished_trials_stay_and_killed_ones_are_tried_again(story: Story) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from kdops.training.signals import teacher_signals, text_keys
 
 from kdops.data.encoding import encode
 from kdops.models.teacher import load_teacher
 from kdops.steps.data_config import DataConfig
 from kdops.steps.setup import checked_corpus
+from kdops.training.teacher_logits import Question, teacher_logits, text_keys
 
 pytestmark = pytest.mark.slow
 TEXTS, MAX_LENGTH = 32, 96
@@ -28,15 +28,9 @@ def test_a_real_teacher_reads_real_texts(
     assert teacher.max_length >= MAX_LENGTH
     texts = corpus.inputs("train")[:TEXTS]
     encoded = encode(teacher.tokenizer, texts, corpus.task, MAX_LENGTH)
-    signals = teacher_signals(
-        tmp_path / "signals",
-        teacher.model,
-        encoded,
-        text_keys(texts),
-        classes=len(corpus.labels),
-        pad_id=teacher.pad_id,
-    )
-    assert signals.computed == TEXTS
+    question = Question(teacher.model, encoded, teacher.pad_id)
+    stored = teacher_logits(tmp_path / "logits", text_keys(texts), len(corpus.labels), lambda rows: question)
+    assert stored.computed == TEXTS
     # Each text alone, with no padding beside it, gives the same.
     for row in (0, TEXTS // 2, TEXTS - 1):
         ids = torch.from_numpy(encoded.ids[encoded.row_starts[row] : encoded.row_starts[row + 1]].astype(np.int64))
@@ -44,4 +38,4 @@ def test_a_real_teacher_reads_real_texts(
         with torch.inference_mode():
             logits = teacher.model(ids[None], torch.ones_like(ids)[None])
         alone = (logits if logits.dim() == 2 else logits[0, positions]).numpy()
-        np.testing.assert_allclose(signals.gather(np.array([row])), alone, atol=1e-4)
+        np.testing.assert_allclose(stored.gather(np.array([row])), alone, atol=1e-4)

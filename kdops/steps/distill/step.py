@@ -9,7 +9,7 @@ from kdops.deploy.predictor import read_info
 from kdops.fingerprint import fingerprint
 from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
-from kdops.models.teacher import SCRATCH, check_teacher
+from kdops.models.teacher import SCRATCH
 from kdops.models.vectors import check_vector_file
 from kdops.steps.distill.card import version_card
 from kdops.steps.distill.config import DistillConfig
@@ -21,7 +21,7 @@ from kdops.steps.report import report_for
 from kdops.steps.setup import checked_corpus, identifying_tags
 from kdops.steps.student.finish import student_fingerprint
 from kdops.steps.teacher.result import TeacherKeys
-from kdops.steps.teacher.step import teacher_keys
+from kdops.steps.teacher.step import check_teachers, teacher_keys
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
@@ -55,7 +55,7 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     config, corpus = job.config, job.corpus
     recipe = config.rung
     described = config.model_dump() | {"dataset": corpus.name, "embeddings": recipe.embeddings}
-    described |= {"teacher": config.source(corpus), names.DATA: config.dataset}
+    described |= {"teacher": ", ".join(config.sources(corpus)), names.DATA: config.dataset}
     tags = identifying_tags(corpus, config.student, recipe.name) | {names.SETTINGS: ",".join(config.settings())}
     name = f"{config.student} {recipe.name} {corpus.name}"
     with recorder.opened(Role.STUDENT, name, tags=tags, config=described, parent_run_id=exam_run) as record:
@@ -85,7 +85,7 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
     corpus, config = checked.corpus, config.resolved(checked.corpus)
     recipe = config.rung
     source = config.source(corpus)
-    check_source(config, source)
+    check_source(config, corpus)
     open_storage(config.budget.storage)
     unlabeled = config.unlabeled_texts(corpus, wanted=recipe.unlabeled or source == SCRATCH)
     if recipe.unlabeled and unlabeled is None:
@@ -109,15 +109,15 @@ def check_choices(config: DistillConfig) -> None:
         check_vector_file(path)
 
 
-def check_source(config: DistillConfig, source: str) -> None:
-    """Find out whether the teacher can be had, and the student start from it if that is asked.
+def check_source(config: DistillConfig, corpus: Corpus) -> None:
+    """Find out whether the teachers can be had, and the student start from them if that is asked.
 
     Raises:
         UserError: if not.
     """
-    check_teacher(source)
+    check_teachers(config, corpus)
     if config.init == "teacher":
-        check_teacher_layers(source)
+        check_teacher_layers(config.source(corpus))
 
 
 def _unlabeled_counts(job: Job) -> dict[str, float]:

@@ -161,8 +161,8 @@ def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:
     for student in config.students:
         if student in STUDENTS:
             problems.caught(check_choices, config.cell("", student, "kd", 1))
-    for source in dict.fromkeys(config.each.source(corpus) for corpus in corpora.values()):
-        problems.caught(check_source, config.each, source)
+    for corpus in corpora.values():
+        problems.caught(check_source, config.each, corpus)
     problems.caught(open_storage, study_storage(config.each.storage))
     problems.raise_any()
     found = {dataset: (corpus, problems.caught(_unlabeled, config, corpus)) for dataset, corpus in corpora.items()}

@@ -6,6 +6,7 @@ from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.parameters import parameter
 
 if TYPE_CHECKING:
+    from kdops.data.corpus import Corpus
     from kdops.training.loop import LoopConfig
 
 _SCRATCH_LEARNING_RATE = 5e-4
@@ -23,6 +24,15 @@ class TeacherConfig(TrainingDataConfig):
     max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
     seed: int = parameter(1, "Seed of everything random.", setting=False, ge=0)
     force: bool = parameter(False, "Do everything again, although it is finished.", setting=False)
+
+    def members(self, corpus: "Corpus") -> "tuple[TeacherConfig, ...]":
+        """The teachers that teach together, each by itself; one, if only one is asked for."""
+        seeds = range(self.seed, self.seed + (self.teacher_seeds if self.teacher_mode == "train" else 1))
+        return tuple(
+            self.model_copy(update={"teacher": source, "seed": seed, "teacher_seeds": 1})
+            for source in self.sources(corpus)
+            for seed in seeds
+        )
 
     def loop(self, source: str) -> "LoopConfig":
         """How a teacher that starts from `source` is trained."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from kdops.models.teacher import SCRATCH, Teacher, load_teacher, load_tokenizer, teacher_identity
+from kdops.models.teachers.sources import member_sources
 from kdops.task import Task
 from kdops.tracking.recorder import score_metrics
 from kdops.training.loop import Fit
@@ -91,7 +92,7 @@ class TrainedTeacher:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer, without its weights."""
-        return load_tokenizer(self.folder / MODEL)
+        return load_tokenizer(Path(member_sources(str(self.folder / MODEL))[0]))
 
     def __str__(self) -> str:
         lines = [f"{name:24} {value:.4f}" for name, value in sorted(score_metrics(self.facts.scores).items())]

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
+from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.teacher import SCRATCH, check_teacher, teacher_identity
+from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
-from kdops.steps.teacher.training import Order, help_training, train
+from kdops.steps.teacher.training import Order, help_training, make_ensemble, make_teacher
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording, score_metrics
@@ -59,9 +61,9 @@ def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: Call
     recorder.connect()
     checked = checked_corpus(config)
     corpus = checked.corpus
-    source = config.source(corpus)
-    check_teacher(source)
-    unlabeled = config.unlabeled_texts(corpus, wanted=source == SCRATCH)
+    sources = config.sources(corpus)
+    check_teachers(config, corpus)
+    unlabeled = config.unlabeled_texts(corpus, wanted=SCRATCH in sources)
     teacher = teacher_for(checked, unlabeled, config, recorder, call_helpers)
     if teacher.reused:
         name = f"teacher {corpus.name} (reused)"
@@ -69,6 +71,21 @@ def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: Call
             record.tags({names.REUSED_RUN: teacher.run_id})
             record.metrics(score_metrics(teacher.facts.scores))
     return teacher
+
+
+def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
+    """Find out within seconds whether the teachers can be had.
+
+    Raises:
+        UserError: if one cannot, or choices exclude each other.
+    """
+    sources = config.sources(corpus)
+    if SCRATCH in sources and (len(sources) > 1 or config.teacher_seeds > 1 or config.teacher_mode == "as_is"):
+        raise UserError("teacher=scratch teaches alone, once, and must be trained: its tokenizer is its own")
+    if config.labels_of_teacher and config.teacher_mode != "as_is":
+        raise UserError("label_names is for teacher_mode=as_is: a teacher that is trained takes the data's names")
+    for source in sources:
+        check_teacher(source)
 
 
 def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig) -> TeacherKeys:
@@ -79,7 +96,14 @@ def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherCon
         unlabeled: texts without labels, which only a teacher from scratch reads.
         config: how it is trained.
     """
+    members = config.members(corpus)
+    if len(members) > 1:
+        keys = [teacher_keys(corpus, unlabeled, member) for member in members]
+        return TeacherKeys(fingerprint([one.work for one in keys]), keys[0].tokenizer)
     source = config.source(corpus)
+    if config.teacher_mode == "as_is":
+        work = fingerprint(corpus.fingerprint, teacher_identity(source), config.labels_of_teacher, config.max_length)
+        return TeacherKeys.of(work, source)
     read = unlabeled.fingerprint if unlabeled and source == SCRATCH else ""
     loop = asdict(config.loop(source))
     work = fingerprint(corpus.fingerprint, teacher_identity(source), read, loop, config.max_length)
@@ -93,7 +117,7 @@ def teacher_for(
     recorder: Recorder,
     call_helpers: CallHelpers = _alone,
 ) -> TrainedTeacher:
-    """The teacher of a data set: found, or trained in a run of its own.
+    """The teacher of a data set: found, or made in a run of its own; several that teach together are one teacher.
 
     Args:
         checked: the data.
@@ -101,9 +125,37 @@ def teacher_for(
         config: how to train.
         recorder: where its run goes, if it has none there yet.
         call_helpers: tells the other processes what to train, where there are any.
+
+    Raises:
+        UserError: if it cannot be used for these data, or several have different tokenizers.
     """
     corpus = checked.corpus
-    keys = teacher_keys(corpus, unlabeled, config)
+    members = config.members(corpus)
+    if len(members) == 1:
+        return _found_or_made(
+            checked,
+            config,
+            teacher_keys(corpus, unlabeled, config),
+            recorder,
+            lambda record, to, piece: make_teacher(record, corpus, unlabeled, config, to, piece, call_helpers),
+        )
+    taught = [teacher_for(checked, unlabeled, member, recorder) for member in members]
+    return _found_or_made(
+        checked,
+        config,
+        teacher_keys(corpus, unlabeled, config),
+        recorder,
+        lambda record, to, piece: make_ensemble(corpus, taught, to),
+    )
+
+
+def _found_or_made(
+    checked: CheckedCorpus,
+    config: TeacherConfig,
+    keys: TeacherKeys,
+    recorder: Recorder,
+    make: Callable[[Recording, Path, Piece], None],
+) -> TrainedTeacher:
     piece = Piece(TEACHERS, keys.work)
     with piece.locked():
         run_id = None if config.force else recorder.finished(Role.TEACHER, keys.work)
@@ -116,7 +168,7 @@ def teacher_for(
         if folder is None or run_id is None:
             with _run_of(recorder, checked, config, keys.work) as record:
                 if folder is None:
-                    folder = piece.make(lambda to: train(record, corpus, unlabeled, config, to, piece, call_helpers))
+                    folder = piece.make(lambda to: make(record, to, piece))
                 _record(record, checked, folder)
                 run_id = record.run_id
         else:
@@ -129,7 +181,7 @@ def _run_of(
 ) -> AbstractContextManager[Recording]:
     corpus = checked.corpus
     described = config.model_dump() | {"dataset": corpus.name, names.DATA: config.dataset}
-    described["teacher"] = config.source(corpus)
+    described["teacher"] = ", ".join(config.sources(corpus))
     tags = identifying_tags(corpus)
     return recorder.opened(Role.TEACHER, f"teacher {corpus.name}", fingerprint=work, tags=tags, config=described)
 

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +11,18 @@ import torch
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
 from kdops.data.unlabeled import Unlabeled
-from kdops.errors import UserError
+from kdops.deploy.teacher_export import check_exports
 from kdops.models.teacher import SCRATCH, Teacher, load_teacher, scratch_teacher, teacher_identity
+from kdops.models.teachers.ensemble import mean_teacher
 from kdops.steps.setup import gold_classes
 from kdops.steps.teacher.config import TeacherConfig
-from kdops.steps.teacher.result import MODEL, TeacherFacts
+from kdops.steps.teacher.result import MODEL, TeacherFacts, TrainedTeacher
 from kdops.tracking.recorder import Recording
 from kdops.training.batches import TrainingSet
-from kdops.training.loop import Epoch, LoopConfig, fit
+from kdops.training.loop import Epoch, Fit, LoopConfig, fit
 from kdops.training.losses import GoldObjective
 from kdops.training.scoring import ModelScores, labeled_texts, score_predictions
+from kdops.training.teacher_checks import check_teacher_reads
 from kdops.workspace import Piece, save_result
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class Order:
     checkpoint: Path
 
 
-def train(
+def make_teacher(
     record: Recording,
     corpus: Corpus,
     unlabeled: Unlabeled | None,
@@ -52,7 +54,7 @@ def train(
     piece: Piece,
     call_helpers: Callable[[Order], None],
 ) -> None:
-    """Train a teacher and score it.
+    """Train a teacher, unless it is to be used as it is, and score it.
 
     Args:
         record: takes each epoch as it ends.
@@ -64,17 +66,21 @@ def train(
         call_helpers: tells the other processes what to train, where there are any.
 
     Raises:
-        UserError: if it cannot read texts as long as asked for.
+        UserError: if it cannot be used for these data: texts as long, their characters, its labels, its export.
     """
     torch.manual_seed(config.seed)
     source = config.source(corpus)
     if config.force:
         shutil.rmtree(piece.scratch, ignore_errors=True)
     checkpoint, start = piece.scratch / "checkpoint.pt", piece.scratch / "start"
-    teacher = _untrained(corpus, unlabeled, source, start, resumes=checkpoint.exists())
-    if config.max_length > teacher.max_length:
-        raise UserError(f"max_length={config.max_length} is more than teacher {source!r} reads: {teacher.max_length}")
-    validation = labeled_texts(corpus, "validation", teacher.tokenizer, teacher.pad_id, config.max_length)
+    teacher = _untrained(corpus, unlabeled, config, start, resumes=checkpoint.exists())
+    training = _training_set(corpus, teacher, config.max_length)
+    if source != SCRATCH:
+        check_teacher_reads(teacher, source, training.encoded, config.max_length)
+        check_exports(teacher, source, corpus.task, config.max_length)
+    if config.teacher_mode == "as_is":
+        _keep(corpus, teacher, source, config.max_length, None, folder)
+        return
 
     def on_epoch(epoch: Epoch) -> None:
         record.epoch(epoch)
@@ -87,9 +93,9 @@ def train(
     call_helpers(Order(str(start) if source == SCRATCH else source, config, loop, checkpoint))
     result = fit(
         teacher.model,
-        _training_set(corpus, teacher, config.max_length),
+        training,
         GoldObjective(),
-        validation.scores,
+        labeled_texts(corpus, "validation", teacher.tokenizer, teacher.pad_id, config.max_length).scores,
         loop,
         main_metric=corpus.main_metric,
         pad_id=teacher.pad_id,
@@ -100,19 +106,44 @@ def train(
     if result.best_score <= 0:
         logger.warning("the teacher learned nothing yet: give it more epochs, or another learning rate")
     teacher.model.to("cpu")
+    _keep(corpus, teacher, source, config.max_length, result, folder)
+
+
+def make_ensemble(corpus: Corpus, members: Sequence[TrainedTeacher], folder: Path) -> None:
+    """Make one teacher of several, whose probabilities are the mean of theirs, and score it.
+
+    Args:
+        corpus: the data.
+        members: the teachers.
+        folder: gets the ensemble and what is known of it.
+
+    Raises:
+        UserError: if their tokenizers differ.
+    """
+    teacher = mean_teacher([member.model for member in members])
+    source = " and ".join(member.facts.source for member in members)
+    for member in members:
+        score = member.facts.scores.validation[corpus.main_metric]
+        logger.info("teacher %s: validation %s %.4f", member.facts.source, corpus.main_metric, score)
+    _keep(corpus, teacher, source, members[0].facts.max_length, None, folder)
+
+
+def _keep(corpus: Corpus, teacher: Teacher, source: str, max_length: int, result: Fit | None, folder: Path) -> None:
+    """Score a finished teacher, and write it and what is known of it."""
     teacher.save(folder / MODEL)
+    scores = _scores(corpus, teacher, max_length)
     facts = TeacherFacts(
         source=source,
         weights=teacher_identity(str(folder / MODEL)),
         task=corpus.task,
         labels=corpus.labels,
-        max_length=config.max_length,
+        max_length=max_length,
         pad_id=teacher.pad_id,
-        scores=_scores(corpus, teacher, config.max_length),
-        fit=result,
+        scores=scores,
+        fit=result or Fit(scores.validation[corpus.main_metric], 0, ()),
     )
     save_result(folder, facts)
-    logger.info("teacher: test %s %.4f", corpus.main_metric, facts.scores.test[corpus.main_metric])
+    logger.info("teacher: test %s %.4f", corpus.main_metric, scores.test[corpus.main_metric])
 
 
 def help_training(order: Order) -> None:
@@ -139,10 +170,14 @@ def _training_set(corpus: Corpus, teacher: Teacher, max_length: int) -> Training
     return TrainingSet(training, training.unit_labels(gold_classes(corpus, "train")))
 
 
-def _untrained(corpus: Corpus, unlabeled: Unlabeled | None, source: str, start: Path, *, resumes: bool) -> Teacher:
+def _untrained(
+    corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig, start: Path, *, resumes: bool
+) -> Teacher:
     """Where training starts; `start` keeps a teacher from scratch until it is trained."""
+    source = config.source(corpus)
     if source != SCRATCH:
-        return load_teacher(source, corpus.task, corpus.labels)
+        as_is = config.teacher_mode == "as_is"
+        return load_teacher(source, corpus.task, corpus.labels, as_is=as_is, label_names=config.labels_of_teacher)
     if resumes:
         # A WordPiece vocabulary does not come out the same in another process, and a checkpoint fits its own only.
         return load_teacher(str(start), corpus.task, corpus.labels)

@@ -5,7 +5,7 @@ from kdops.steps.exam.estimate import Estimator, in_words, side_by_side
 from kdops.steps.exam.grid import Cell
 from kdops.tracking.results import FinishedWork
 
-SECONDS = {"teacher_s": 5.0, "student_signals_s": 10.0, "student_tuning_s": 50.0, "measure_s": 20.0}
+SECONDS = {"teacher_s": 5.0, "student_logits_s": 10.0, "student_tuning_s": 50.0, "measure_s": 20.0}
 SOURCES = {"emot": "indobert", "smsa": "indobert"}
 BASELINE = {"baseline_encoding_s": 1.0, "baseline_tuning_s": 30.0}
 
