@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from kdops.data.raw import DataOptions, Scheme
 from kdops.errors import UserError
 from kdops.steps.parameters import StepConfig, parameter
+from kdops.task import Task
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
@@ -28,6 +29,14 @@ class DataConfig(StepConfig):
         None, "Column of the label or the tags: a name, or a number from 1; auto: found by its name.", setting=False
     )
     scheme: Scheme = parameter("auto", "How tags mark spans; auto: read off the tags.", setting=False)
+    task: Task | None = parameter(
+        None, "text-classification or token-classification; auto: read off the columns.", setting=False
+    )
+    separator: str | None = parameter(
+        None,
+        "What separates the columns of a .csv or .tsv file, tab for tabs; auto: found in its lines.",
+        setting=False,
+    )
     drop_leaks: bool = parameter(
         False, "Drop the training texts that are in validation or test as well.", setting=False
     )
@@ -40,6 +49,8 @@ class DataConfig(StepConfig):
             text_column=self.text_column,
             label_column=self.label_column,
             scheme=self.scheme,
+            task=self.task,
+            separator=self.separator,
             drop_leaks=self.drop_leaks,
         )
 

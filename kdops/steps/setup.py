@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from kdops.data.corpus import Corpus
-from kdops.data.facts import DataFacts, inspect
+from kdops.data.facts import DataFacts, inspect, summary
 from kdops.steps.data_config import DataConfig
 from kdops.task import Task
 from kdops.tracking import names
@@ -44,6 +44,8 @@ def checked_corpus(config: DataConfig) -> CheckedCorpus:
     report = inspect(corpus)
     rows = ", ".join(f"{split} {count}" for split, count in report.rows.items())
     logger.info("dataset %s (%s): %s", corpus.name, corpus.task, rows)
+    for line in summary(corpus).splitlines():
+        logger.info("dataset %s: %s", corpus.name, line)
     for note in corpus.notes:
         logger.info("dataset %s: %s", corpus.name, note)
     leaks = report.duplicates_train_test + report.duplicates_train_validation

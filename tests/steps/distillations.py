@@ -48,6 +48,7 @@ def facts(recipe: str = "kd-unlabeled") -> StudentFacts:
         logits_computed=21,
         embedding_coverage=None,
         parity=PARITY,
+        words_cut_differently=None,
     )
 
 

@@ -1,13 +1,16 @@
 """Tune a student, export the best trial, prove the export: with distillation and without, all the same."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from optuna.trial import FrozenTrial
 
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
+from kdops.data.words import script_without_spaces, share_cut_differently
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import Parity, check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
@@ -18,9 +21,12 @@ from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import StudentInputs, inputs_fingerprint
 from kdops.steps.student.tuning import Budget, tuned_student
 from kdops.steps.teacher.result import TeacherKeys
+from kdops.task import Task
 from kdops.tracking.recorder import Recorder
 from kdops.training.recipes import Recipe
 from kdops.workspace import STUDIES, Piece
+
+logger = logging.getLogger(__name__)
 
 BUNDLE = "bundle"
 """The folder of a student's fp32 bundle, in the workspace and in its run."""
@@ -47,6 +53,8 @@ class StudentFacts:
         logits_computed: texts that went through the teacher for it; the others were known.
         embedding_coverage: share of the tokens that the user's vector file holds; None without such a file.
         parity: how far its bundle is from it.
+        words_cut_differently: share of the validation sentences that plain text is cut into other words than the data
+            has; None for texts.
     """
 
     student: str
@@ -62,6 +70,7 @@ class StudentFacts:
     logits_computed: int
     embedding_coverage: float | None
     parity: Parity
+    words_cut_differently: float | None
 
     def metrics(self) -> dict[str, float]:
         """Its sizes, by the names that they are logged by."""
@@ -72,8 +81,11 @@ class StudentFacts:
             "unlabeled_texts": self.unlabeled_texts,
             "teacher_logits_computed": self.logits_computed,
         }
-        coverage = self.embedding_coverage
-        return sizes if coverage is None else sizes | {"embedding_coverage": coverage}
+        shares = {
+            "embedding_coverage": self.embedding_coverage,
+            "words_cut_differently": self.words_cut_differently,
+        }
+        return sizes | {name: share for name, share in shares.items() if share is not None}
 
 
 def student_fingerprint(
@@ -156,7 +168,22 @@ def finish_student(
         logits_computed=inputs.logits_computed,
         embedding_coverage=init.coverage,
         parity=parity,
+        words_cut_differently=_words_cut_differently(corpus),
     )
+
+
+def _words_cut_differently(corpus: Corpus) -> float | None:
+    """The share of validation sentences that the bundle cuts otherwise when it gets them as plain text; it is said."""
+    if corpus.task is not Task.TOKEN:
+        return None
+    sentences = cast(list[list[str]], corpus.inputs("validation"))
+    share = share_cut_differently(sentences, corpus.word_rule())
+    script = script_without_spaces(sentences)
+    if script:
+        logger.warning("words of %s have no spaces between them: the bundle must be given lists of words", script)
+    elif share:
+        logger.warning("%.1f%% of the validation sentences are cut into other words as plain text", 100 * share)
+    return share
 
 
 def _info(inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: str) -> BundleInfo:
@@ -176,4 +203,5 @@ def _info(inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: 
         main_metric=corpus.main_metric,
         main_metric_value=best.value,
         fingerprint=study_name.rpartition("-")[2],
+        word_pattern=corpus.word_rule().pattern,
     )

@@ -78,6 +78,7 @@ def _write(folder: Path, facts: TeacherFacts, teacher: Teacher, corpus: Corpus) 
         main_metric=corpus.main_metric,
         main_metric_value=facts.scores.validation[corpus.main_metric],
         fingerprint=facts.weights,
+        word_pattern=corpus.word_rule().pattern,
     )
     write_bundle(folder / _BUNDLE, model=teacher.model, tokenizer=teacher.tokenizer, info=info)
     inputs, gold = corpus.inputs("validation"), corpus.gold("validation")

@@ -11,6 +11,7 @@ from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import DistilledStudent
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.teacher.config import TeacherConfig
+from kdops.task import Task
 from kdops.training.recipes import RECIPES
 from kdops.workspace import load_result, save_result
 
@@ -21,6 +22,8 @@ EVERY_DATA_PARAMETER = {
     "text_column": "2",
     "label_column": "mood",
     "scheme": "iob1",
+    "task": "text-classification",
+    "separator": ";",
     "drop_leaks": "true",
     "teacher": "one,two",
     "teacher_mode": "as_is",
@@ -63,7 +66,9 @@ class TestConfig:
         data = {name: EVERY_DATA_PARAMETER[name] for name in DataConfig.model_fields}
         promoted = cli.settings(PromoteConfig, **data)
         assert promoted.options == cli.settings(DistillConfig, **data).options
-        expected = DataOptions("shop", text_column="2", label_column="mood", scheme="iob1", drop_leaks=True)
+        expected = DataOptions(
+            "shop", text_column="2", label_column="mood", scheme="iob1", task=Task.TEXT, separator=";", drop_leaks=True
+        )
         assert promoted.options == expected
         # Splits that are made depend on a seed: it must not be the seed of training, which promote does not know.
         assert DistillConfig(seed=7).options == DistillConfig().options == PromoteConfig().options
