@@ -30,8 +30,8 @@ def build_student(
         classes: number of labels.
         task: what it predicts.
         dropout: share of the activations that training drops; None for the student's own default.
-        residual: for the BiLSTM, whether its classifier reads a position's own state beside what it attends to; the
-            others have residual connections anyway.
+        residual: for the BiLSTM as a tagger, whether its classifier reads a position's own state beside what it attends
+            to; the others have residual connections anyway.
 
     Raises:
         UserError: if no student has this name.

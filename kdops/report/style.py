@@ -27,7 +27,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Fill:
-    """How the bars of a recipe look; `hatch` is one of `""`, `/`, `x`, `.`, `-`."""
+    """How the bars of a recipe look; `hatch` is a pattern that both matplotlib and plotly know, or empty."""
 
     color: str
     hatch: str
@@ -49,8 +49,9 @@ _FILLS = (
     Fill(GREEN, "x"),
     Fill(BLUE, ""),
     Fill(PURPLE, "-"),
-    Fill(VERMILION, "/"),
-    Fill(SKY, "x"),
+    Fill(VERMILION, "|"),
+    Fill(SKY, "+"),
+    Fill(ORANGE, "\\"),
 )
 RECIPES = {ALONE: Fill(WHITE, "")} | dict(
     zip((name for name in recipes.RECIPES if name != VANILLA), _FILLS, strict=False)

@@ -114,7 +114,8 @@ class TestChoices:
     def test_unknown_recipe(self, fail: Fail) -> None:
         assert fail(recipe="kd_unlabeled") == [
             "error: unknown recipe 'kd_unlabeled'; "
-            "choose one of: vanilla, kd, kd-unlabeled, kd-unlabeled-fasttext, kd-unlabeled-teacher"
+            "choose one of: auto, vanilla, kd, kd-unlabeled, kd-unlabeled-fasttext, kd-unlabeled-teacher, general, "
+            "general-kd, general-kd-unlabeled"
         ]
 
     @pytest.mark.parametrize("program", [entrypoints.distill.main, entrypoints.train_teacher.main])
@@ -370,7 +371,9 @@ class TestStarts:
             "error: init=teacher is for bert-tiny, bert-mini, bert-small; "
             f"{student} can start from the teacher's embeddings only"
         ]
-        assert fail(init="fasttext") == ["error: unknown init 'fasttext'; choose one of: random, teacher"]
+        assert fail(init="fasttext") == [
+            "error: unknown init 'fasttext'; choose one of: auto, random, teacher, general"
+        ]
         assert _runs() == []
 
     def test_a_teacher_without_layers_like_the_students(self, fail: Fail, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_an_unknown_command_is_told_with_the_choices(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as end:
         console.main(["destill"])
     assert end.value.code == 2
-    assert capsys.readouterr().err.startswith("error: unknown command 'destill'; choose one of: distill, train_teacher")
+    assert capsys.readouterr().err.startswith("error: unknown command 'destill'; choose one of: main, train_teacher")
 
 
 def test_a_mistake_in_a_parameter_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

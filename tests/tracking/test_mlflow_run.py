@@ -38,7 +38,7 @@ def work(epochs: str = "1") -> None:
         Path("working").touch()
         time.sleep(120)
 
-cli.program(work)()
+cli.program(work, ())()
 """
 
 

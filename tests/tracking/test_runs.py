@@ -32,7 +32,7 @@ def work() -> None:
         print("working", flush=True)
         time.sleep(120)
 
-cli.program(work)()
+cli.program(work, ())()
 """
 
 # Goes before it: it is shot before it can do more than open its first run.

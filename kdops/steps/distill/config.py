@@ -35,7 +35,7 @@ class DistillConfig(GeneralConfig):
     )
     residual: bool | None = parameter(
         None,
-        "Let the BiLSTM's classifier read a position's own state beside what it attends to; auto: with general "
+        "Let a BiLSTM that tags words read each word's own state beside what it attends to; auto: with general "
         "distillation, not in the study's recipes.",
     )
     trials: int = parameter(4, "Settings to try.", ge=1)

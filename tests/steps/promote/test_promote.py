@@ -29,7 +29,7 @@ from kdops.task import Task
 from kdops.tracking import names, registry, runs
 from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LABELS = ("negative", "positive")
 TEXTS = 60
 COSTS = {
