@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,10 @@ from kdops.task import Task
 
 # Scores, ratings and probabilities; whole numbers are names of classes too.
 _FRACTION = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
-_LISTS = "cells hold Python lists of words and of tags"
 _NOTES = {
     "inside": "spans that begin or end inside a word, which was cut there",
     "overlapping": "spans left out: a longer one has some of their characters",
-    "lists": f"rows whose {_LISTS}: read as these",
+    "lists": "rows whose cells hold Python lists of words and of tags: read as these",
 }
 
 
@@ -47,7 +47,7 @@ def examples_of(rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path, optio
     first = next(plain, None)
     if first is None:
         return FileRows([], notes=_counted(noted))
-    again = _chained(first, plain)
+    again = chain([first], plain)
     word_rows = find_word_rows(first[1], options, f"{path}:{first[0]}")
     if word_rows is not None:
         return join_word_rows(again, word_rows, path)
@@ -67,13 +67,6 @@ def _plain_rows(
         noted[plain.note] += bool(plain.note)
         if plain.row is not None:
             yield line, plain.row
-
-
-def _chained(
-    first: tuple[int, Mapping[str, Any]], rest: Iterator[tuple[int, Mapping[str, Any]]]
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    yield first
-    yield from rest
 
 
 def _counted(counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from kdops.report import classes as report_classes
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
 from kdops.report.image import draw, save_image
 from kdops.report.page import draw as draw_page
+from kdops.task import Task
 from kdops.tracking.drawing import ConfusedPair, drawable, label_text, most_confused, plain_text
 from kdops.tracking.figures import confusion_matrix
 
@@ -95,3 +97,19 @@ def test_the_most_confused_pairs() -> None:
     ]
     assert most_confused(counts, ["a", "b", "c"], most=1)[0].gold == "c"
     assert most_confused(np.eye(3, dtype=int).tolist(), ["a", "b", "c"]) == []
+
+
+@pytest.mark.parametrize(("classes", "tables"), [(2, 0), (40, 1)])
+def test_a_report_has_a_table_of_confused_classes_where_they_are_too_many_for_a_matrix(
+    classes: int, tables: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = [f"c{number}" for number in range(classes)]
+    counts = np.eye(classes, dtype=int) * 5
+    counts[0, 1] = 3
+    told = {"labels": labels, "confusion": counts.tolist(), "classes": {}}
+    best = {"run_id": "1", "student": "cnn", "task": Task.TEXT}
+    monkeypatch.setattr(report_classes, "best_student", lambda results: best)
+    monkeypatch.setattr(report_classes, "read_classes", lambda run_id: told)
+    found = list(report_classes.confused(None))  # type: ignore[arg-type]
+    assert len(found) == tables
+    assert all(table.rows == [{"gold": "c0", "predicted": "c1", "texts": "3 of 8"}] for table in found)
