@@ -90,6 +90,15 @@ tell how much is chance.""",
 Wall time, on the sample data. Help imports neither torch nor MLflow. Most of what a run takes before its first epoch
 are the imports of those and of transformers, in the process of `mlflow run` and in the entry point's own; a finished
 command imports them too, finds its work and says so.""",
+    "threads": """## Threads
+
+One batch of 32 texts of 32 tokens trained again and again, in one process with several threads or in several processes,
+alone and beside one busy process per core. PyTorch's threads spin while they wait for each other: on a core that has
+other work a spinning thread keeps the one that it waits for from running. kdops lets them sleep (`OMP_WAIT_POLICY`,
+`GOMP_SPINCOUNT`), and takes as many as there are cores for its process, within a container's quota. Small
+models gain little by threads that sleep, and lose nothing much; processes of one thread each are the best use of the
+cores, which is how workers train students. The machine had other work all the time, beside the busy processes of this
+benchmark: a third more or less says nothing, and what sleeping costs on an idle machine is not told here.""",
     "growth": """## How the cost grows
 
 Signals and one epoch of a BiLSTM for more and more unlabeled texts. The teacher here is a small untrained BERT of two
