@@ -43,8 +43,7 @@ def check_teacher_reads(teacher: Teacher, source: str, encoded: Encoded, max_len
         UserError: if it reads fewer tokens than `max_length`, if too many tokens are unknown to it, or if its logits
             depend on padding, that is on the other texts of a batch.
     """
-    if max_length > teacher.max_length:
-        raise UserError(f"max_length={max_length} is more than teacher {source!r} reads: {teacher.max_length}")
+    check_length(teacher, source, max_length)
     share = unknown_share(teacher, encoded)
     if share > MOST_UNKNOWN:
         raise UserError(
@@ -64,6 +63,16 @@ def check_teacher_reads(teacher: Teacher, source: str, encoded: Encoded, max_len
             "that no text has logits of its own; give another kind of encoder"
         )
     return TeacherCheck(share, teacher.model.float32_only)
+
+
+def check_length(teacher: Teacher, source: str, max_length: int) -> None:
+    """Find out whether a teacher reads so many tokens.
+
+    Raises:
+        UserError: if it does not.
+    """
+    if max_length > teacher.max_length:
+        raise UserError(f"max_length={max_length} is more than teacher {source!r} reads: {teacher.max_length}")
 
 
 def unknown_share(teacher: Teacher, encoded: Encoded) -> float:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
-from kdops.data.words import script_without_spaces, share_cut_differently
+from kdops.data.words import cutting_warnings, share_cut_differently
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import Parity, check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
@@ -176,14 +176,10 @@ def _words_cut_differently(corpus: Corpus) -> float | None:
     """The share of validation sentences that the bundle cuts otherwise when it gets them as plain text; it is said."""
     if corpus.task is not Task.TOKEN:
         return None
-    sentences = cast(list[list[str]], corpus.inputs("validation"))
-    share = share_cut_differently(sentences, corpus.word_rule())
-    script = script_without_spaces(sentences)
-    if script:
-        logger.warning("words of %s have no spaces between them: the bundle must be given lists of words", script)
-    elif share:
-        logger.warning("%.1f%% of the validation sentences are cut into other words as plain text", 100 * share)
-    return share
+    sentences, rule = cast(list[list[str]], corpus.inputs("validation")), corpus.word_rule()
+    for warning in cutting_warnings(sentences, rule):
+        logger.warning("%s", warning)
+    return share_cut_differently(sentences, rule)
 
 
 def _info(inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: str) -> BundleInfo:

@@ -22,7 +22,7 @@ from kdops.training.batches import TrainingSet
 from kdops.training.loop import Epoch, Fit, LoopConfig, fit
 from kdops.training.losses import GoldObjective
 from kdops.training.scoring import ModelScores, labeled_texts, score_predictions
-from kdops.training.teacher_checks import check_teacher_reads
+from kdops.training.teacher_checks import check_length, check_teacher_reads
 from kdops.workspace import Piece, save_result
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,9 @@ def make_teacher(
     checkpoint, start = piece.scratch / "checkpoint.pt", piece.scratch / "start"
     teacher = _untrained(corpus, unlabeled, config, start, resumes=checkpoint.exists())
     training = _training_set(corpus, teacher, config.max_length)
-    if source != SCRATCH:
+    if source == SCRATCH:
+        check_length(teacher, source, config.max_length)
+    else:
         check_teacher_reads(teacher, source, training.encoded, config.max_length)
         check_exports(teacher, source, corpus.task, config.max_length)
     if config.teacher_mode == "as_is":
