@@ -29,7 +29,7 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
     from kdops.models.teacher import teacher_identity
     from kdops.steps.student.init import student_init
     from kdops.steps.student.inputs import student_inputs
-    from kdops.steps.student.tuning import Budget, tuned_student
+    from kdops.steps.student.tuning import Budget, Search, tuned_student
     from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
     from kdops.tracking.names import Role
     from kdops.tracking.recorder import MlflowRecorder
@@ -61,6 +61,7 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
         student=_STUDENT,
         init="random",
         residual=False,
+        search=Search(),
         trials=trials,
         epochs=_EPOCHS,
         # None is pruned before so many epochs; all of them: never.

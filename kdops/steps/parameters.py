@@ -151,5 +151,22 @@ def _named(value: object) -> object:
     return named
 
 
+def _range(value: object) -> object:
+    """Two numbers of `1..5`, or of `2`, which is a range of one number."""
+    if not isinstance(value, str):
+        return value
+    low, dots, high = value.partition("..")
+    try:
+        ends = float(low), float(high if dots else low)
+    except ValueError as error:
+        raise ValueError("give a number, or the ends of a range as in 1..5") from error
+    if not ends[0] <= ends[1]:
+        raise ValueError("the range ends before it begins")
+    return ends
+
+
+Range = Annotated[tuple[float, float], BeforeValidator(_range)]
+"""A parameter that is a number, or the least and the most that is tried, as in `1..5`."""
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_named)]
 """A parameter that holds names with commas between them, each counted once."""

@@ -1,9 +1,10 @@
 """Search for the temperature, the loss weights, the learning rate and the dropout of a student."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.pruners import MedianPruner
@@ -31,6 +32,9 @@ _STUDY_SETTING = {"soft": "mse", "gold_weight": 0.0}
 _HINTON_SETTING = {"soft": "kl", "gold_weight": 0.5, "temperature": 2.0}
 
 
+Range = tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One setting to try."""
@@ -50,36 +54,64 @@ class SearchSpace:
     """What a study chooses from, and where it begins.
 
     Attributes:
-        learning_rate: of the first trials; the range goes from 0.3 to 10 times it.
+        learning_rate: of the first trials, as far as the range allows.
         dropout: of the first trials; the range is 0 to 0.5.
         distills: whether there are losses to search over.
+        learning_rates: least and most; None: from 0.3 to 10 times `learning_rate`.
+        soft_losses: distillation losses to choose from.
+        gold_weights: least and most.
+        temperatures: least and most, of `kl`.
     """
 
     learning_rate: float
     dropout: float
     distills: bool
+    learning_rates: Range | None = None
+    soft_losses: tuple[SoftLoss, ...] = SOFT_LOSSES
+    gold_weights: Range = (0.0, 1.0)
+    temperatures: Range = _TEMPERATURES
 
     @property
     def first(self) -> list[dict[str, object]]:
         """The settings tried before any that the sampler draws.
 
         The setting of arXiv:2201.00558 (mse, no gold labels), then the usual one of Hinton et al. 2015
-        (arXiv:1503.02531): half gold labels, half softened probabilities.
+        (arXiv:1503.02531): half gold labels, half softened probabilities. Numbers outside of a range become its end.
         """
-        usual: dict[str, object] = {"learning_rate": self.learning_rate, "dropout": self.dropout}
-        return [usual | _STUDY_SETTING, usual | _HINTON_SETTING] if self.distills else [usual]
+        usual: dict[str, object] = {
+            "learning_rate": _within(self.learning_rate, self._learning_rates),
+            "dropout": self.dropout,
+        }
+        if not self.distills:
+            return [usual]
+        return [
+            usual | self._bounded(one) for one in (_STUDY_SETTING, _HINTON_SETTING) if one["soft"] in self.soft_losses
+        ]
+
+    @property
+    def _learning_rates(self) -> Range:
+        low, high = (factor * self.learning_rate for factor in _LEARNING_RATE_FACTORS)
+        return self.learning_rates or (low, high)
+
+    def _bounded(self, setting: Mapping[str, Any]) -> dict[str, object]:
+        ranges = {"gold_weight": self.gold_weights, "temperature": self.temperatures}
+        return {name: _within(value, ranges[name]) if name in ranges else value for name, value in setting.items()}
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Candidate:
         """The setting of a trial; without distillation only learning rate and dropout are searched."""
-        low, high = (factor * self.learning_rate for factor in _LEARNING_RATE_FACTORS)
-        learning_rate = trial.suggest_float("learning_rate", low, high, log=True)
+        learning_rate = trial.suggest_float("learning_rate", *self._learning_rates, log=True)
         dropout = trial.suggest_float("dropout", *_DROPOUTS)
         if not self.distills:
             return Candidate(learning_rate, dropout, GoldObjective())
-        soft: SoftLoss = trial.suggest_categorical("soft", SOFT_LOSSES)  # type: ignore[assignment]
-        gold_weight = trial.suggest_float("gold_weight", 0.0, 1.0)
-        temperature = trial.suggest_float("temperature", *_TEMPERATURES, log=True) if soft == "kl" else 1.0
+        soft: SoftLoss = trial.suggest_categorical("soft", self.soft_losses)  # type: ignore[assignment]
+        gold_weight = trial.suggest_float("gold_weight", *self.gold_weights)
+        temperature = trial.suggest_float("temperature", *self.temperatures, log=True) if soft == "kl" else 1.0
         return Candidate(learning_rate, dropout, DistillationObjective(soft, gold_weight, temperature))
+
+
+def _within(value: float, ends: Range) -> float:
+    low, high = ends
+    return min(max(value, low), high)
 
 
 def open_study(

@@ -427,3 +427,25 @@ class TestAtOnce:
         assert TrialState.RUNNING not in [trial.state for trial in study.trials]
         assert study.trials[2].params in waiting(study)
         assert missing_trials(at_once(storage, 4), 4) == 0
+
+
+def test_what_the_user_fixes_is_not_searched_and_bounds_hold() -> None:
+    space = SearchSpace(
+        1e-3,
+        0.3,
+        True,
+        learning_rates=(2e-3, 2e-3),
+        soft_losses=("kl",),
+        gold_weights=(0.6, 0.9),
+        temperatures=(3.0, 3.0),
+    )
+    assert space.first == [
+        {"learning_rate": 2e-3, "dropout": 0.3, "soft": "kl", "gold_weight": 0.6, "temperature": 3.0}
+    ]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(20):
+        found = space.suggest(study.ask())
+        assert found.learning_rate == pytest.approx(2e-3)
+        assert isinstance(found.objective, DistillationObjective)
+        assert (found.objective.soft, found.objective.temperature) == ("kl", pytest.approx(3.0))
+        assert 0.6 <= found.objective.gold_weight <= 0.9

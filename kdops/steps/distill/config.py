@@ -3,20 +3,23 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import ValidationInfo, field_validator
+
 from kdops.data.catalog.card import SCRATCH
 from kdops.errors import UserError
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.general.config import GeneralConfig
-from kdops.steps.parameters import parameter
+from kdops.steps.parameters import Range, parameter
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES, STUDY_RECIPES, Recipe, recipe_for
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
     from kdops.steps.general.plan import GeneralPlan
-    from kdops.steps.student.tuning import Budget
+    from kdops.steps.student.tuning import Budget, Search
 
 Precision = Literal["fp32", "int8", "auto"]
+_LIMITS = {"temperature": (0.1, 100.0), "gold_weight": (0.0, 1.0), "student_learning_rate": (1e-7, 1.0)}
 
 
 class DistillConfig(GeneralConfig):
@@ -38,6 +41,14 @@ class DistillConfig(GeneralConfig):
         "Let a BiLSTM that tags words read each word's own state beside what it attends to; auto: with general "
         "distillation, not in the study's recipes.",
     )
+    soft_loss: Literal["auto", "kl", "mse"] = parameter("auto", "The distillation loss; auto: tuning chooses.")
+    temperature: Range | None = parameter(None, "Temperature of kl, or its range as in 1..5; auto: tuned, 1..10.")
+    gold_weight: Range | None = parameter(
+        None, "Share of the gold labels in the loss, or its range; auto: tuned, 0..1."
+    )
+    student_learning_rate: Range | None = parameter(
+        None, "The student's peak learning rate, or its range; auto: tuned around what suits the student."
+    )
     trials: int = parameter(4, "Settings to try.", ge=1)
     epochs: int = parameter(10, "Train for at most this many epochs.", ge=1)
     patience: int = parameter(3, "Stop a trial after this many epochs without a better validation score.", ge=1)
@@ -56,6 +67,26 @@ class DistillConfig(GeneralConfig):
     workers: int = parameter(1, "Trials at a time, each in a process of its own with one thread.", setting=False, ge=1)
     force: bool = parameter(False, "Do everything again, although it is finished.", setting=False)
 
+    @field_validator("temperature", "gold_weight", "student_learning_rate")
+    @classmethod
+    def _possible(cls, value: Range | None, info: ValidationInfo) -> Range | None:
+        least, most = _LIMITS[str(info.field_name)]
+        if value and not (least <= value[0] and value[1] <= most):
+            raise ValueError(f"it must lie between {least:g} and {most:g}")
+        return value
+
+    @property
+    def search(self) -> "Search":
+        """What of the tuning's choices the user has fixed or bounded."""
+        from kdops.steps.student.tuning import Search
+
+        return Search(
+            soft_loss=None if self.soft_loss == "auto" else self.soft_loss,
+            temperature=self.temperature,
+            gold_weight=self.gold_weight,
+            learning_rate=self.student_learning_rate,
+        )
+
     @property
     def budget(self) -> "Budget":
         """What may be spent on the student."""
@@ -66,6 +97,7 @@ class DistillConfig(GeneralConfig):
             student=self.student,
             init="teacher" if self.init == "teacher" else "random",
             residual=self.rung.general if self.residual is None else self.residual,
+            search=self.search,
             trials=self.trials,
             epochs=self.epochs,
             patience=self.patience,

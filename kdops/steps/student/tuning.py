@@ -18,7 +18,9 @@ from kdops.steps.student.init import StudentInit
 from kdops.steps.student.trial import TrialPlace, TrialSpec, run_trial, run_trial_elsewhere
 from kdops.tracking import names
 from kdops.tracking.recorder import Recorder
+from kdops.training.losses import SoftLoss
 from kdops.training.tuning import (
+    Range,
     SearchSpace,
     missing_trials,
     open_study,
@@ -34,6 +36,35 @@ _WORKER = ".worker"
 
 
 @dataclass(frozen=True)
+class Search:
+    """What of the tuning's choices is fixed or bounded; None: it is free.
+
+    Attributes:
+        soft_loss: the distillation loss.
+        temperature: least and most.
+        gold_weight: least and most.
+        learning_rate: least and most.
+    """
+
+    soft_loss: SoftLoss | None = None
+    temperature: Range | None = None
+    gold_weight: Range | None = None
+    learning_rate: Range | None = None
+
+    def space(self, student: str, *, distills: bool) -> SearchSpace:
+        """What the study of a student chooses from."""
+        first = KINDS[student].first
+        free = SearchSpace(first.learning_rate, first.dropout, distills)
+        return replace(
+            free,
+            learning_rates=self.learning_rate,
+            soft_losses=(self.soft_loss,) if self.soft_loss else free.soft_losses,
+            gold_weights=self.gold_weight or free.gold_weights,
+            temperatures=self.temperature or free.temperatures,
+        )
+
+
+@dataclass(frozen=True)
 class Budget:
     """What may be spent on a student.
 
@@ -41,6 +72,7 @@ class Budget:
         student: which one.
         init: where the layers of a BERT student start, `random` or `teacher`.
         residual: whether a BiLSTM's classifier reads a position's own state beside what it attends to.
+        search: what of the settings is fixed or bounded.
         trials: settings to try.
         epochs: most passes over its training rows.
         patience: passes without a better validation score before a trial stops, and before it may be pruned.
@@ -54,6 +86,7 @@ class Budget:
     student: str
     init: str
     residual: bool
+    search: Search
     trials: int
     epochs: int
     patience: int
@@ -65,8 +98,8 @@ class Budget:
 
     @property
     def described(self) -> dict[str, object]:
-        """What may be logged: all but the storage, whose address may hold a password."""
-        return {name: value for name, value in asdict(self).items() if name != "storage"}
+        """What may be logged of it; the address of the storage may hold a password."""
+        return {name: value for name, value in asdict(self).items() if name not in ("storage", "search")}
 
     def over_fewer_rows(self, times: int) -> "Budget":
         """The same number of training steps, over a training set so many times smaller."""
@@ -90,8 +123,7 @@ def tuned_student(
     Returns:
         The student, in evaluation mode, and its trial.
     """
-    setting = KINDS[budget.student].first
-    space = SearchSpace(setting.learning_rate, setting.dropout, init.inputs.recipe.distills)
+    space = budget.search.space(budget.student, distills=init.inputs.recipe.distills)
     study = open_study(
         study_name,
         budget.storage,

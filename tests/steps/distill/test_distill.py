@@ -10,6 +10,7 @@ from kdops.steps.data_config import DataConfig, TrainingDataConfig
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import DistilledStudent
 from kdops.steps.promote.config import PromoteConfig
+from kdops.steps.student.tuning import Search
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.task import Task
 from kdops.training.recipes import RECIPES
@@ -92,6 +93,10 @@ class TestConfig:
             ("workers", "0", "workers=0: Input should be greater than or equal to 1"),
             ("drop_leaks", "some", "drop_leaks=some: Input should be a valid boolean"),
             ("init", "fasttext", "unknown init 'fasttext'; choose one of: auto, random, teacher, general"),
+            ("temperature", "hot", "temperature=hot: give a number, or the ends of a range as in 1..5"),
+            ("temperature", "5..1", "temperature=5..1: the range ends before it begins"),
+            ("gold_weight", "2", "gold_weight=2: it must lie between 0 and 1"),
+            ("soft_loss", "dkd", "unknown soft_loss 'dkd'; choose one of: auto, kl, mse"),
             ("precision", "int4", "unknown precision 'int4'; choose one of: fp32, int8, auto"),
             ("scheme", "bio", "unknown scheme 'bio'; choose one of: auto, iob1, iob2, iobes, plain"),
         ],
@@ -101,6 +106,13 @@ class TestConfig:
             cli.settings(DistillConfig, **{name: value})
         assert str(caught.value).startswith(message)
         assert "\n" not in str(caught.value)
+
+    def test_what_is_fixed_is_another_study(self) -> None:
+        fixed = cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="2", gold_weight="0.2..0.5")
+        assert fixed.search == Search("kl", (2.0, 2.0), (0.2, 0.5), None)
+        assert fixed.budget != DistillConfig(recipe="kd").budget
+        space = fixed.search.space("cnn", distills=True)
+        assert (space.soft_losses, space.temperatures, space.gold_weights) == (("kl",), (2.0, 2.0), (0.2, 0.5))
 
     def test_passwords_stay_out_of_what_is_logged(self) -> None:
         config = DistillConfig(recipe="kd", storage="postgresql://user:secret@host/studies")

@@ -13,7 +13,7 @@ from kdops.steps.student import tuning as student_tuning
 from kdops.steps.student.finish import finish_student, study_fingerprint
 from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import StudentInputs, student_inputs
-from kdops.steps.student.tuning import Budget, tuned_student
+from kdops.steps.student.tuning import Budget, Search, tuned_student
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder
@@ -59,7 +59,15 @@ ELSEWHERE = "elsewhere:1:1:machine:boot:4026531836"
 
 
 def budget(folder: Path, *, workers: int, trials: int = 2) -> Budget:
-    work = {"residual": False, "epochs": 2, "patience": 2, "batch_size": 4, "seed": 1, "force": False}
+    work = {
+        "residual": False,
+        "search": Search(),
+        "epochs": 2,
+        "patience": 2,
+        "batch_size": 4,
+        "seed": 1,
+        "force": False,
+    }
     storage = f"sqlite:///{folder}/optuna-{workers}.db"
     return Budget("bert-tiny", init="teacher", trials=trials, storage=storage, workers=workers, **work)  # type: ignore[arg-type]
 
