@@ -30,6 +30,7 @@ _TEMPERATURES = (1.0, 10.0)
 _DROPOUTS = (0.0, 0.5)
 _STUDY_SETTING = {"soft": "mse", "gold_weight": 0.0}
 _HINTON_SETTING = {"soft": "kl", "gold_weight": 0.5, "temperature": 2.0}
+_GENERAL_SETTINGS = ({"soft": "kl", "gold_weight": 1.0, "temperature": 2.0}, _HINTON_SETTING, _STUDY_SETTING)
 
 
 Range = tuple[float, float]
@@ -57,6 +58,8 @@ class SearchSpace:
         learning_rate: of the first trials, as far as the range allows.
         dropout: of the first trials; the range is 0 to 0.5.
         distills: whether there are losses to search over.
+        general: whether the student starts from a general one; gold labels alone are tried first then, since they are
+            all that some data sets need after general distillation.
         learning_rates: least and most; None: from 0.3 to 10 times `learning_rate`.
         soft_losses: distillation losses to choose from.
         gold_weights: least and most.
@@ -66,6 +69,7 @@ class SearchSpace:
     learning_rate: float
     dropout: float
     distills: bool
+    general: bool = False
     learning_rates: Range | None = None
     soft_losses: tuple[SoftLoss, ...] = SOFT_LOSSES
     gold_weights: Range = (0.0, 1.0)
@@ -84,9 +88,8 @@ class SearchSpace:
         }
         if not self.distills:
             return [usual]
-        return [
-            usual | self._bounded(one) for one in (_STUDY_SETTING, _HINTON_SETTING) if one["soft"] in self.soft_losses
-        ]
+        settings = _GENERAL_SETTINGS if self.general else (_STUDY_SETTING, _HINTON_SETTING)
+        return [usual | self._bounded(setting) for setting in settings if setting["soft"] in self.soft_losses]
 
     @property
     def _learning_rates(self) -> Range:

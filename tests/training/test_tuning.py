@@ -449,3 +449,9 @@ def test_what_the_user_fixes_is_not_searched_and_bounds_hold() -> None:
         assert isinstance(found.objective, DistillationObjective)
         assert (found.objective.soft, found.objective.temperature) == ("kl", pytest.approx(3.0))
         assert 0.6 <= found.objective.gold_weight <= 0.9
+
+
+def test_after_general_distillation_gold_labels_alone_are_tried_first() -> None:
+    first = SearchSpace(1e-3, 0.3, True, general=True).first
+    assert [(one["soft"], one["gold_weight"]) for one in first] == [("kl", 1.0), ("kl", 0.5), ("mse", 0.0)]
+    assert SearchSpace(1e-3, 0.3, False, general=True).first == [{"learning_rate": 1e-3, "dropout": 0.3}]

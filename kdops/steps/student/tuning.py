@@ -51,10 +51,10 @@ class Search:
     gold_weight: Range | None = None
     learning_rate: Range | None = None
 
-    def space(self, student: str, *, distills: bool) -> SearchSpace:
+    def space(self, student: str, *, distills: bool, general: bool = False) -> SearchSpace:
         """What the study of a student chooses from."""
         first = KINDS[student].first
-        free = SearchSpace(first.learning_rate, first.dropout, distills)
+        free = SearchSpace(first.learning_rate, first.dropout, distills, general)
         return replace(
             free,
             learning_rates=self.learning_rate,
@@ -123,7 +123,8 @@ def tuned_student(
     Returns:
         The student, in evaluation mode, and its trial.
     """
-    space = budget.search.space(budget.student, distills=init.inputs.recipe.distills)
+    recipe = init.inputs.recipe
+    space = budget.search.space(budget.student, distills=recipe.distills, general=recipe.general)
     study = open_study(
         study_name,
         budget.storage,
