@@ -18,7 +18,7 @@ from kdops.data.encoding import encode
 from kdops.data.pool import file_source
 from kdops.measure.probes import peak_rss_mb
 from kdops.models.students import build_student
-from kdops.models.teacher import scratch_teacher
+from kdops.models.teachers.scratch import scratch_teacher
 from kdops.task import Task
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import LoopConfig, fit

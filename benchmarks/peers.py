@@ -32,7 +32,7 @@ from kdops.metrics import score
 from kdops.models.bert import BertStudent
 from kdops.models.kinds import KINDS, STUDENTS
 from kdops.models.students import build_student
-from kdops.models.teacher import TeacherModel
+from kdops.models.teachers.model import TeacherModel
 from kdops.task import Task
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import DistillationObjective

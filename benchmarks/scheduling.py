@@ -18,7 +18,7 @@ from benchmarks.setting import part_of, stored_logits
 from benchmarks.startup import ROOT
 from benchmarks.tables import table
 from kdops.data.encoding import encode
-from kdops.models.teacher import scratch_teacher
+from kdops.models.teachers.scratch import scratch_teacher
 from kdops.steps.exam.cluster import RayWorkers
 from kdops.task import Task
 from kdops.training.teacher_logits import text_keys

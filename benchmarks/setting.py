@@ -15,7 +15,8 @@ from kdops.data.encoding import Encoded, encode
 from kdops.data.vocabulary import Vocabulary, trim
 from kdops.models.kinds import KINDS
 from kdops.models.students import build_student
-from kdops.models.teacher import Teacher, TeacherModel, load_teacher
+from kdops.models.teachers.loading import load_teacher
+from kdops.models.teachers.model import Teacher, TeacherModel
 from kdops.steps.setup import gold_classes
 from kdops.task import Task
 from kdops.training.batches import TrainingSet

@@ -26,7 +26,7 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
     import mlflow
     import optuna
 
-    from kdops.models.teacher import teacher_identity
+    from kdops.models.teachers.sources import teacher_identity
     from kdops.steps.student.init import student_init
     from kdops.steps.student.inputs import student_inputs
     from kdops.steps.student.tuning import Budget, Search, tuned_student

@@ -128,7 +128,7 @@ class TrainingDataConfig(DataConfig):
             UserError: if they cannot be had or used.
         """
         from kdops.data.unlabeled import load_unlabeled
-        from kdops.models.teacher import mask_token
+        from kdops.models.teachers.tokenizers import mask_token
 
         if not wanted:
             if self.unlabeled not in (None, "default"):

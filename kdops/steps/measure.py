@@ -1,7 +1,6 @@
 """`measure`: what bundles cost on this machine, side by side, published only when the machine let it be measured."""
 
 import logging
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32
 from kdops.deploy.predictor import BundleError, BundleInfo, read_info
 from kdops.errors import UserError
+from kdops.machine import cores
 from kdops.measure.costs import Cost, CostColumn, costs
 from kdops.measure.sweeps import Sweeps, sweep_side_by_side
 from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
@@ -107,7 +107,7 @@ def measure(config: MeasureConfig) -> Report:
     _refuse_unsteady(subjects, together, config.max_spread)
     sweeps: Sequence[Sweeps] = ()
     if config.sweeps:
-        most = len(os.sched_getaffinity(0))
+        most = cores()
         sweeps = sweep_side_by_side(folders, inputs, threads=config.threads, most_threads=most)
     return Report(subjects, together, tuple(sweeps), _log(config, corpus, subjects, together, sweeps))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kdops.data.encoding import encode
-from kdops.models.teacher import load_teacher
+from kdops.models.teachers.loading import load_teacher
 from kdops.steps.data_config import DataConfig
 from kdops.steps.setup import checked_corpus
 from kdops.training.teacher_logits import Question, teacher_logits, text_keys

@@ -8,7 +8,8 @@ import torch
 
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.unlabeled import Unlabeled, load_unlabeled
-from kdops.models.teacher import scratch_teacher, teacher_identity
+from kdops.models.teachers.scratch import scratch_teacher
+from kdops.models.teachers.sources import teacher_identity
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.task import Task
 from kdops.training.loop import Fit

@@ -13,11 +13,11 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from kdops.data.catalog.card import SCRATCH as SCRATCH
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.teachers.adapters import check_adapter
 
-SCRATCH = "scratch"
 MEMBER = "member-"
 """What the folders of an ensemble's members are called, before their number."""
 _CHOICES = "give a Hugging Face hub id, a local folder with a model, or scratch"

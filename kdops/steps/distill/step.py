@@ -9,7 +9,7 @@ from kdops.deploy.predictor import read_info
 from kdops.fingerprint import fingerprint
 from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
-from kdops.models.teacher import SCRATCH
+from kdops.models.teachers.sources import SCRATCH
 from kdops.models.vectors import check_vector_file
 from kdops.steps.distill.card import version_card
 from kdops.steps.distill.config import DistillConfig

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from joblib import cpu_count
 
+from kdops.machine import cores
 from kdops.report.choice import best_rows
 from kdops.report.exam import (
     compare_students,
@@ -63,7 +63,7 @@ def exam(config: ExamConfig) -> Plan | Examined:
         UserError: a line for each thing that is wrong with the parameters or the data, before any training.
     """
     runs.connect()
-    plan = make_plan(config, config.workers or cpu_count())
+    plan = make_plan(config, config.workers or cores())
     if config.plan:
         return plan
     logger.info("%s", plan.summary)

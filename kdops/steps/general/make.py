@@ -12,7 +12,7 @@ from kdops.data.word_spans import word_cutter
 from kdops.data.wordpiece import PAD, SPECIAL_TOKENS, train_wordpiece
 from kdops.fingerprint import fingerprint
 from kdops.models.encoder import load_encoder
-from kdops.models.teacher import teacher_identity
+from kdops.models.teachers.sources import teacher_identity
 from kdops.steps.general.plan import GeneralPlan
 from kdops.task import Task
 from kdops.training.general import GeneralStudent, general_distillation

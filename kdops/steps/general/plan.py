@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from kdops.data.general_texts import GeneralTexts
 from kdops.fingerprint import fingerprint
-from kdops.models.teacher import teacher_identity
+from kdops.models.teachers.sources import teacher_identity
 from kdops.training.general import GeneralConfig
 from kdops.workspace import GENERAL_STUDENTS, VOCABULARIES, Piece
 

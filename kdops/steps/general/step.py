@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from kdops.data.corpus import Corpus
-from kdops.models.teacher import check_teacher
+from kdops.models.teachers.sources import check_teacher
 from kdops.steps.general.config import PretrainConfig
 from kdops.steps.general.make import find_general, general_student
 from kdops.steps.general.plan import GeneralPlan

@@ -10,7 +10,8 @@ from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import Parity, check_parity
 from kdops.deploy.predictor import FORMAT_VERSION, BundleInfo, Predictor
 from kdops.errors import UserError
-from kdops.models.teacher import Teacher, load_teacher
+from kdops.models.teachers.loading import load_teacher
+from kdops.models.teachers.model import Teacher
 from kdops.steps.teacher.result import TeacherFacts, TrainedTeacher
 from kdops.steps.teacher.step import ARTIFACT
 from kdops.tracking.recorder import Recorder

@@ -36,7 +36,7 @@ class TeacherConfig(TrainingDataConfig):
 
     def loop(self, source: str) -> "LoopConfig":
         """How a teacher that starts from `source` is trained."""
-        from kdops.models.teacher import SCRATCH
+        from kdops.models.teachers.sources import SCRATCH
         from kdops.training.loop import LoopConfig
 
         usual = _SCRATCH_LEARNING_RATE if source == SCRATCH else _LEARNING_RATE

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from kdops.models.teacher import SCRATCH, Teacher, load_teacher, load_tokenizer, teacher_identity
-from kdops.models.teachers.sources import member_sources
+from kdops.models.teachers.loading import load_teacher
+from kdops.models.teachers.model import Teacher
+from kdops.models.teachers.sources import SCRATCH, member_sources, teacher_identity
+from kdops.models.teachers.tokenizers import load_tokenizer
 from kdops.task import Task
 from kdops.tracking.recorder import score_metrics
 from kdops.training.loop import Fit

@@ -10,7 +10,7 @@ from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.models.teacher import SCRATCH, check_teacher, teacher_identity
+from kdops.models.teachers.sources import SCRATCH, check_teacher, teacher_identity
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags
 from kdops.steps.teacher.config import TeacherConfig

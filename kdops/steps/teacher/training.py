@@ -12,8 +12,11 @@ from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
 from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.teacher_export import check_exports
-from kdops.models.teacher import SCRATCH, Teacher, load_teacher, scratch_teacher, teacher_identity
 from kdops.models.teachers.ensemble import mean_teacher
+from kdops.models.teachers.loading import load_teacher
+from kdops.models.teachers.model import Teacher
+from kdops.models.teachers.scratch import scratch_teacher
+from kdops.models.teachers.sources import SCRATCH, teacher_identity
 from kdops.steps.setup import gold_classes
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TrainedTeacher

@@ -9,7 +9,7 @@ from transformers import pipeline
 from entrypoints import cli
 from kdops.data.encoding import encode
 from kdops.errors import UserError
-from kdops.models.teacher import load_teacher
+from kdops.models.teachers.loading import load_teacher
 from kdops.steps.setup import checked_corpus
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TrainedTeacher

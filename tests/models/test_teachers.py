@@ -11,15 +11,11 @@ from transformers import AutoModelForSequenceClassification, AutoModelForTokenCl
 
 from kdops.data.encoding import encode
 from kdops.errors import UserError
-from kdops.models.teacher import (
-    SCRATCH,
-    Teacher,
-    check_teacher,
-    load_teacher,
-    mask_token,
-    scratch_teacher,
-    teacher_identity,
-)
+from kdops.models.teachers.loading import load_teacher
+from kdops.models.teachers.model import Teacher
+from kdops.models.teachers.scratch import scratch_teacher
+from kdops.models.teachers.sources import SCRATCH, check_teacher, teacher_identity
+from kdops.models.teachers.tokenizers import mask_token
 from kdops.task import Task
 
 TEXTS = [
@@ -35,7 +31,7 @@ TAGS = ("B-PER", "I-PER", "O")
 ASK_HUB = """
 import sys, time
 from kdops.errors import UserError
-from kdops.models.teacher import check_teacher
+from kdops.models.teachers.sources import check_teacher
 started = time.monotonic()
 try:
     check_teacher("someone/some-encoder")
