@@ -154,7 +154,7 @@ def _compute(folder: Path, question: Question, keys: np.ndarray) -> None:
     products, counts = fast_products(teacher), encoded.unit_counts
     teacher.eval()
     done: list[tuple[np.ndarray, np.ndarray]] = []
-    flushed = time.monotonic()
+    flushed, asked = time.monotonic(), 0
     with tqdm(total=len(keys), desc="teacher logits", unit="text", disable=None) as progress:
         for number, rows in enumerate(by_length(encoded.lengths, device), start=1):
             batch = make_batch(data, rows, question.pad_id).to(device)
@@ -164,9 +164,11 @@ def _compute(folder: Path, question: Question, keys: np.ndarray) -> None:
             stored = np.column_stack([np.concatenate(words).astype(np.float32), logits])
             done.extend(zip(keys[rows], np.split(stored, np.cumsum(counts[rows])[:-1]), strict=True))
             progress.update(len(rows))
+            asked += len(rows)
             if len(done) >= _SHARD_TEXTS or time.monotonic() - flushed > _SHARD_SECONDS:
                 _write(folder, done)
                 done, flushed = [], time.monotonic()
+                logger.info("teacher logits: %d of %d texts so far", asked, len(keys))
             if number % _TRIM_BATCHES == 0:
                 give_freed_memory_back()
     if done:
