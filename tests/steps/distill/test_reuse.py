@@ -1,0 +1,107 @@
+"""Finished work is found again, wherever it still stands, and what went missing is written again without training."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from distillations import cost
+from mlflow import MlflowClient
+from taught import Taught
+
+from kdops.measure.turns import Measured, SideBySide
+from kdops.steps.distill import make
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.result import Distilled
+from kdops.steps.distill.step import distill
+from kdops.tracking import store
+
+MODEL = "kdops-shop"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def config(taught: Taught, tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> DistillConfig:
+    def at_once(bundles: Sequence[Path], *args: object, **kwargs: object) -> SideBySide:
+        return SideBySide(tuple(Measured((cost(),) * 3) for _ in bundles), other_cores=0)
+
+    monkeypatch.setattr(make, "measure_side_by_side", at_once)
+    return DistillConfig(
+        dataset=str(taught.folder), name="shop", teacher="scratch", student="bilstm", recipe="kd", precision="fp32",
+        teacher_epochs=1, trials=1, epochs=1, max_length=16,
+    )  # fmt: skip
+
+
+def trials() -> int:
+    return len(store.search("tags.`kdops.role` = 'trial'"))
+
+
+def again(config: DistillConfig, first: Distilled, *, reused: bool) -> Distilled:
+    """The same command, which trains nothing and comes to the same."""
+    before = trials()
+    done = distill(config)
+    assert trials() == before
+    assert (done.result, done.reused) == (first.result, reused)
+    assert (done.bundle / "bundle.json").is_file()
+    return done
+
+
+def test_the_same_command_finds_it(config: DistillConfig) -> None:
+    first = distill(config)
+    done = again(config, first, reused=True)
+    assert (done.run_id, done.version) == (first.run_id, first.version) == (first.run_id, 1)
+
+
+def test_a_deleted_version_is_registered_again(config: DistillConfig) -> None:
+    first = distill(config)
+    MlflowClient().delete_model_version(MODEL, "1")
+    done = again(config, first, reused=False)
+    assert done.version == 2
+    assert MlflowClient().get_model_version(MODEL, "2").run_id == done.run_id
+    assert again(config, first, reused=True).version == 2
+
+
+def test_a_deleted_model_is_registered_again(config: DistillConfig) -> None:
+    first = distill(config)
+    MlflowClient().delete_registered_model(MODEL)
+    assert again(config, first, reused=False).version == 1
+
+
+def test_lost_files_of_a_version_are_registered_again(config: DistillConfig, tmp_path: Path) -> None:
+    first = distill(config)
+    (models,) = tmp_path.glob("mlruns/*/models")
+    shutil.rmtree(models)
+    assert again(config, first, reused=False).version == 2
+
+
+def test_a_deleted_run_is_written_again(config: DistillConfig) -> None:
+    first = distill(config)
+    MlflowClient().delete_run(first.run_id)
+    done = again(config, first, reused=False)
+    assert done.run_id != first.run_id
+    metrics = MlflowClient().get_run(done.run_id).data.metrics
+    assert metrics["test.f1_macro"] == first.scores.test["f1_macro"]
+
+
+def test_what_is_not_on_this_machine_comes_from_the_tracking_store(config: DistillConfig, kdops_home: Path) -> None:
+    first = distill(config)
+    shutil.rmtree(kdops_home)
+    done = again(config, first, reused=True)
+    assert done.version == 1
+
+
+def test_another_tracking_store_gets_the_runs_of_what_is_on_this_machine(
+    config: DistillConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = distill(config)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
+    done = again(config, first, reused=False)
+    runs = {run.data.tags["kdops.role"]: run for run in store.search("tags.`kdops.role` != 'none'")}
+    assert runs.keys() == {"student", "teacher", "baseline"}
+    tags = runs["student"].data.tags
+    assert (tags["kdops.teacher_run"], tags["kdops.baseline_run"]) == (
+        runs["teacher"].info.run_id,
+        runs["baseline"].info.run_id,
+    )
+    assert done.version == 1
