@@ -9,7 +9,7 @@ teacher=${1:?usage: docs/run_results.sh TEACHER}
 export OMP_NUM_THREADS=1
 
 # cell DATASET STUDENT EPOCHS PATIENCE TIMES TEXTS [OPTION ...]: with so many texts without labels; then with none, and
-# TIMES the epochs, for as many steps. Each is compared with the student alone, which gets as many steps.
+# TIMES the epochs, for as many steps. Each is compared with its baseline, which gets as many steps.
 cell() {
     local dataset=$1 student=$2 epochs=$3 patience=$4 times=$5 texts=$6
     local options=(--dataset "$dataset" --student "$student" --trials 1 --teacher "$teacher" "${@:7}")

@@ -30,18 +30,18 @@ classifier's last layer and drew dropout faster, which saved a tenth of a step o
 
 The same rows, student, first weights, optimizer, schedule, loss (mean squared error of the logits) and number of epochs
 for all, and a validation score after each epoch; encoding comes before the clock. `score` is the best validation F1;
-so few rows and steps teach nobody anything yet, so that it says only that all do the same.
+with so few rows and steps no student has learned anything, so it says only that all do the same.
 
 What makes the difference: the teacher reads each text once and not once an epoch; texts are padded in groups of similar
 length, so that little is padding; batches are sliced from flat arrays of integers, not collated from lists; dropout
-draws one random number for four activations. For all contestants the student's vocabulary is trimmed to the pieces of
+draws one random number for four activations. For all contestants the student's vocabulary is trimmed to the tokens of
 the training text, which spares them the updates of thousands of embeddings that no text uses. Where the CPU multiplies
 in bfloat16, kdops' teacher and students do; the others do only if they are told to, and were not here.""",
     "stored": """## Training a student that is given stored logits
 
 The same contest over more rows, where the `Trainer` too finds the teacher's logits on disk. The last line is what one
 writes without kdops: a student with as many embeddings as the teacher has, 41,275. The two lines above it are stricter:
-they got the vocabulary that kdops trimmed, 16,471 pieces, and one of them was told to multiply in bfloat16, which
+they got the vocabulary that kdops trimmed, 16,471 tokens, and one of them was told to multiply in bfloat16, which
 kdops does by itself where the CPU can. What is left of the difference to that one is padding, since both train the same
 student with the same kernels: at random, 32 of these texts are padded to 2.2 times their tokens, which is about the
 most that batches of similar length can win here. What a step costs beside its tokens, a fifth to a third of kdops' own,
@@ -58,21 +58,20 @@ step and a tenth off a CNN's, and pads to 40 lengths and not to all 128, which c
 takes 70 to 130 MB less. Dropout writes its mask as numbers at once, not as booleans first: 0.23 ms for 200,000
 activations instead of 0.41. Of fewer than 8,192 rows a step holds groups of several lengths; since groups of nearly one
 length are one batch, a BiLSTM and a bert-tiny took 7% less CPU time on 3,000 rows, and a CNN 4%.""",
-    "signals": """## Teacher signals
+    "signals": """## Teacher logits
 
-Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The first teacher is a fine-tuned
-one of 12 layers of 384, the second has the shape of a BERT-base, 12 layers of 768, and new weights. Plain batches go
-through the model as transformers makes it. The last two lines are no way to get logits: they are the time of the matrix
-products of the very same batches, in the type that kdops multiplies in and in float32, the floor on this machine; when
-this was measured, both kdops and they made only those of a classifier's last layer that its first position needs, while
-kdops now makes all of them. Between kdops and that floor
-lie the exponentials of attention (14% of the time of the narrow teacher), casts, residual sums, GELU, layer norms, and
-writing the store. The type is bfloat16 where the CPU has instructions for it: on 418 sentences of nergrit that left
-99.985% of the teacher's 13,753 tags as they are in float32, with logits off by 0.006 (root of the mean square; their
-standard deviation is 2.3). In float32 kdops took 1.11 times what its products took, and half of what plain batches
-took. ONNX Runtime was 2 to 11% faster than PyTorch in float32, an int8 teacher changed too many labels; neither is
-used. Other ways to attend, weights laid out for the products beforehand and GELU within them made no more than 3%
-each.""",
+The tables call them signals. Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The
+first teacher is a fine-tuned one of 12 layers of 384, the second has the shape of a BERT-base, 12 layers of 768, and
+new weights. Plain batches go through the model as transformers makes it. The last two lines are not a way to get
+logits: they are the time of the matrix products of the same batches, in the type that kdops multiplies in and in
+float32, the floor on this machine; when this was measured, both kdops and they made only those of a classifier's last
+layer that its first position needs, while kdops now makes all of them. Between kdops and that floor are the
+exponentials of attention (14% of the time of the narrow teacher), casts, residual sums, GELU, layer norms, and writing
+the store. The type is bfloat16 where the CPU has instructions for it: on 418 sentences of nergrit that left 99.985% of
+the teacher's 13,753 tags as they are in float32, with logits off by 0.006 (root of the mean square; their standard
+deviation is 2.3). In float32 kdops took 1.11 times what its products took, and half of what plain batches took. ONNX
+Runtime was 2 to 11% faster than PyTorch in float32, an int8 teacher changed too many labels; neither is used. Other
+ways to attend, weights laid out for the products beforehand and GELU within them made no more than 3% each.""",
     "tuning": """## Tuning
 
 Trials of a BiLSTM for up to twenty epochs, MLflow and the Optuna database included. Pruning ends a trial that is below
@@ -101,28 +100,28 @@ cores, which is how workers train students. The machine had other work all the t
 benchmark: a third more or less says nothing, and what sleeping costs on an idle machine is not told here.""",
     "growth": """## How the cost grows
 
-Signals and one epoch of a BiLSTM for more and more unlabeled texts. The teacher here is a small untrained BERT of two
-layers: a large one would hide what happens around it. Encoding reads the texts one by one into arrays of integers,
-signals are written to disk in shards and read as memory maps, so RAM grows by a few bytes a token. The
-time around a trial is what Optuna's sampler and database take, on a SQLite file.
-What the allocator keeps of freed buffers is given back every sixteen batches in signals and once before training, which
-uses it again step by step and pads to few lengths, so that buffers fit where others were; without all that, 200,000
-texts took 864 MB. Here the BiLSTM multiplies in bfloat16; in float32 it took 674 MB for 10,000 texts and 709 MB for
-200,000, and a third more time. The peak depends on which holes batches leave and differs by 20 MB from run to run; of
-its growth, 32 MB are the texts' own arrays. A batch costs the same whatever the number of texts.""",
+Teacher logits and one epoch of a BiLSTM for more and more unlabeled texts. The teacher here is a small untrained BERT
+of two layers: a large one would hide what happens around it. Encoding reads the texts one by one into arrays of
+integers, logits are written to disk in shards and read as memory maps, so RAM grows by a few bytes per token. The time
+around a trial is what Optuna's sampler and database take, on a SQLite file. What the allocator keeps of freed buffers
+is given back every sixteen batches of the teacher and once before training, which uses it again step by step and pads
+to few lengths, so that buffers fit where others were; without all that, 200,000 texts took 864 MB. Here the BiLSTM
+multiplies in bfloat16; in float32 it took 674 MB for 10,000 texts and 709 MB for 200,000, and a third more time. The
+peak depends on which holes batches leave and differs by 20 MB from run to run; of its growth, 32 MB are the texts' own
+arrays. A batch costs the same whatever the number of texts.""",
     "scheduling": """## Scheduling
 
 What [a cluster](cluster.md) costs beside the work itself: pieces of work that do nothing, handed to a worker process
-and back, the first one with the start of that process; the bytes that a text's teacher logits take on disk; and the
+and back, the first one with the start of that process; the bytes per text that teacher logits take on disk; and the
 requests that a cell and an exam make to a tracking server, as its log counts them.""",
     "predictors": """## Predictors
 
 One real test text of about 20 words in, its label out, tokenizing included, on one thread, each in a process of its
 own. Trained students of the data set are beside the same student in PyTorch, in `torch.compile` and in a pipeline of
 transformers (with new weights, which answer as fast, so without a score), the teacher in a pipeline, and two models
-that know no neural network: fastText and TF-IDF with logistic regression, trained on the same gold rows, their settings
+without a neural network: fastText and TF-IDF with logistic regression, trained on the same gold rows, their settings
 chosen on validation texts. RAM is the peak of the whole process. The second table is of untrained students with as many
-pieces as BERT has, beside a BERT-base of 12 layers of 768.
+tokens as BERT has, beside a BERT-base of 12 layers of 768.
 
 The students are those of all 11,000 rows and 25,000 sentences of news, six epochs and one trial each, as on
 [the page about such texts](more_text.md); `--bundles` takes them, and without it quick ones are trained on few rows,
@@ -136,7 +135,7 @@ with two CPU processes, which give what one gives (`tests/training/test_devices.
 
 
 def main(folder: Path) -> None:
-    """Write the page from a folder of tables; a part without its table is left out, and told of.
+    """Write the page from a folder of tables; a part without its table is left out, with a line on stderr.
 
     Raises:
         SystemExit: if there is no table at all.

@@ -24,24 +24,30 @@ Written by `python docs/write_results.py` from the runs of `docs/run_results.sh`
 typed by hand. The teacher is a multilingual E5 small encoder (12 layers of 384) whose vocabulary was cut down to
 Indonesian, fine-tuned on each data set; texts without labels are those of the other data sets of the same task.
 
+These are the study's recipes. General distillation, which `distill` begins with by default now, is newer than these
+runs: its results are not on this page.
+
 ## How to read them
 
-- **Budget.** All ran on two CPU cores, so it is small: one seed, one trial, which is the study's setting (mean squared
+- **Baseline.** The tables call it "alone": the same student on gold labels only, with as many trials and at least as
+  many training steps. A gain is the student's score minus its baseline's.
+- **Budget.** All ran on two CPU cores, so the budget is small: one seed, one trial in the study's setting (mean squared
   error of the logits, no gold labels), few epochs, and a part of the texts without labels; the last table has it for
   each cell. Differences of one or two points are noise on test splits of 209 to 1,000 texts. bert-mini and bert-small
-  got fewer epochs and texts than the others, since a step of theirs costs 10 to 50 times that of a BiLSTM.
-- **Trained earlier.** Students of fewer than 8,192 rows are trained in better mixed steps since (`training_order` in
-  `kdops/training/batches.py`); those cells were not run again, and would come out a little different.
+  got fewer epochs and texts than the others, since one of their steps costs 10 to 50 times that of a BiLSTM.
+- **Order of training.** Students of fewer than 8,192 rows are now trained in better mixed batches (`training_order` in
+  `kdops/training/batches.py`). Their cells were not run again; their scores would differ a little.
 - **Gain.** Students that start at random gain most on average. What texts without labels add differs: on emot and
   nergrit BiLSTM and CNN gain more with them, on smsa and terma a BiLSTM gains as much or more without. bert-mini and
-  bert-small start from the teacher's own layers here (`init=teacher`), alone too, which leaves little for distillation
-  to add; with as few steps as bert-small had on smsa and nergrit, logits alone teach it less than gold labels do.
-- **Share of the teacher.** On terma most students keep 95% of the teacher, on emot bert-mini and bert-small do; on smsa
-  and nergrit none does. Why, and what helps, is on [a page of its own](more_text.md): on smsa it is the neutral texts
-  of the test split, on nergrit names that stand nowhere in train, and the catalogue's texts without labels hold little
-  of either. With news instead a BiLSTM keeps 94.5% on smsa.
-- **Costs** are measured in turns within a run, and runs were made at different times on a machine with other work, so
-  compare a student with its teacher rather than with another run's student; `-e measure` measures several side by
+  bert-small, and their baselines, start from the teacher's own layers here (`init=teacher`), which leaves little for
+  distillation to add; with as few steps as bert-small had on smsa and nergrit, logits teach it less than gold labels
+  do.
+- **Share of the teacher.** On terma most students keep 95% of the teacher's F1, on emot bert-mini and bert-small do; on
+  smsa and nergrit none does. [A page of its own](more_text.md) says why, and what helps: on smsa it is the neutral
+  texts of the test split, on nergrit names that do not occur in train, and the catalogue's texts without labels have
+  few of either. With news instead a BiLSTM keeps 94.5% on smsa.
+- **Costs** are measured in turns within a run, and runs were made at different times on a machine with other work.
+  Compare a student with its teacher rather than with another run's student; `-e measure` measures several side by
   side."""
 
 
