@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Task(StrEnum):
-    """What a model predicts: one label a text, or one tag a word."""
+    """What a model predicts: one label per text, or one tag per word."""
 
     TEXT = "text-classification"
     TOKEN = "token-classification"

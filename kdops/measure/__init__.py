@@ -1,1 +1,1 @@
-"""What a bundle costs to run: latency, CPU time, memory, storage, each read in a clean process."""
+"""The costs of running a bundle: latency, CPU time, memory, storage, each read in a clean process."""

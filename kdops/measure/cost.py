@@ -1,4 +1,4 @@
-"""What a bundle costs to run, read in a clean process."""
+"""The costs of running a bundle, measured in a clean process."""
 
 import logging
 import random

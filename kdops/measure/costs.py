@@ -79,7 +79,7 @@ def cost(title: str, unit: str, digits: int, *, optional: bool = False, **column
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one bundle costs to run.
+    """The costs of running one bundle.
 
     Attributes:
         latency_p50_ms: Median time of one real text at a time, text in, labels out.

@@ -1,4 +1,4 @@
-"""What the kernel says about this process: time and memory, in the accounts that it keeps anyway.
+"""Time and memory of this process, read from the kernel's own accounts.
 
 Standard library only where Linux's `/proc` is there, so that reading costs nothing and brings nothing along.
 Megabytes are decimal (1 MB = 1,000,000 bytes) everywhere.

@@ -21,7 +21,7 @@ _LEAST_CALLS = 5
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What to sweep over.
+    """A request for a sweep.
 
     Attributes:
         bundle: Folder of the bundle.
@@ -44,11 +44,11 @@ class SweepRequest:
 
 @dataclass(frozen=True)
 class SweepAnswer:
-    """What was found, as pairs of where and what.
+    """The points that were found, as pairs of position and value.
 
     Attributes:
         latency_p50_ms: Median latency at each length, in tokens.
-        throughput_per_s: Texts a second at each batch size.
+        throughput_per_s: Texts per second at each batch size.
         ram_mb: Memory of the process after each number of requests.
     """
 

@@ -25,7 +25,7 @@ class Sweeps:
 
     Attributes:
         latency_by_tokens: Median latency of one text in ms, by its tokens.
-        throughput_by_batch: Texts a second, by texts a batch.
+        throughput_by_batch: Texts per second, by texts per batch.
         throughput_by_threads: Texts a second in batches of 32, by CPU threads.
         ram_by_requests: Memory of the process in MB, by single texts answered.
     """

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Measured:
-    """What one bundle costs, over several turns.
+    """The costs of one bundle, over several turns.
 
     Attributes:
         turns: One cost a turn, each from a fresh process.
@@ -78,13 +78,13 @@ def measure_side_by_side(bundles: Sequence[Path], inputs: Inputs, *, threads: in
 
 
 def in_turns(bundles: Sequence[Path], once: Callable[[Path], Result], rounds: int) -> list[tuple[Result, ...]]:
-    """What `once` says of each bundle, `rounds` times, going round: one tuple a bundle."""
+    """The results of `once` for each bundle, `rounds` times, in turns: one tuple per bundle."""
     turns = [[once(bundle) for bundle in bundles] for _ in range(rounds)]
     return list(zip(*turns, strict=True))
 
 
 class _OtherLoad:
-    """What the rest of the machine does from now on."""
+    """The load of the rest of the machine, from now on."""
 
     def __init__(self) -> None:
         self._start = time.monotonic(), *self._busy_s()

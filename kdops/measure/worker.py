@@ -20,7 +20,7 @@ _CHUNK_BATCHES = 4
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure.
+    """A request to measure.
 
     Attributes:
         bundle: Folder of the bundle.
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured, raw.
+    """The raw measurements.
 
     Attributes:
         rss_before_mb: Memory of the process, libraries and texts in it, before the model was loaded.

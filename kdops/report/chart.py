@@ -1,4 +1,4 @@
-"""What a figure shows, said once; `page` draws it with plotly and `image` with matplotlib."""
+"""Descriptions of figures; `page` draws them with plotly and `image` with matplotlib."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Series:
         y: as many numbers.
         color: as `#RRGGBB`.
         marker: shape of the marks; None: a line without marks.
-        filled: whether the marks are filled; of a pair, the hollow one is the student alone.
+        filled: whether the marks are filled; of a pair, the hollow one is the baseline.
         line: how marks are joined; `steps` stays level until the next mark.
         hatch: pattern of bars, so that they differ in grey too.
         spread: half the length of error bars; None: none.
@@ -118,7 +118,7 @@ class Table:
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def markdown(self) -> str:
-        """The table alone, in Markdown."""
+        """The table without title and caption, in Markdown."""
         lines = [self.columns, ["---"] * len(self.columns)]
         lines += [[row.get(name, "").replace("|", r"\|") for name in self.columns] for row in self.rows]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

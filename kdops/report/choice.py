@@ -12,7 +12,7 @@ _NUMBERS = ["validation", "test", "f1_retained", "kd_gain", "alone"]
 
 
 def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a data set, student and recipe, students in the order in which they are drawn.
+    """A row per data set, student and recipe, students in the order in which they are drawn.
 
     Scores and costs are means over the seeds, `test_spread` and so on their standard deviations (missing with one
     seed), `seeds` how many there are, `user` who made them; everything else, `run_id` too,
@@ -47,5 +47,5 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def title(row: Mapping[str, object]) -> str:
-    """What a student by a recipe is called in legends."""
+    """The name of a student by a recipe in legends."""
     return f"{row['student']} {ALONE if row['recipe'] == VANILLA else row['recipe']}"

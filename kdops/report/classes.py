@@ -1,4 +1,4 @@
-"""What is told from what: F1 by class or entity type, and the confusion matrix."""
+"""Which classes are confused: F1 by class or entity type, and the confusion matrix."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

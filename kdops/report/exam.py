@@ -1,4 +1,4 @@
-"""What an exam found: every student with its spread, which differences are more than noise, and what to take."""
+"""The findings of an exam: each student with its spread, which differences are more than noise, a recommendation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Comparison:
 
 
 def exam_frame(results: Results) -> pd.DataFrame:
-    """A row a data set, student and recipe: scores as means and standard deviations over seeds, and costs."""
+    """A row per data set, student and recipe: scores as means and standard deviations over seeds, and costs."""
     table = over_seeds(results.students)
     spread = [column for column in table.columns if column.endswith("_spread")]
     kept = ["dataset", "task", "metric", "student", "recipe", "seeds", *_SCORES, *spread]
@@ -172,7 +172,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _best_recipes(students: pd.DataFrame) -> pd.DataFrame:
-    """A row a student of one data set: its best recipe by mean validation score, without distillation or with it."""
+    """A row per student of one data set: its best recipe by mean validation score, without distillation or with it."""
     table = over_seeds(students).sort_values("validation", ascending=False, kind="stable")
     return table.drop_duplicates("student").sort_index()
 

@@ -1,4 +1,4 @@
-"""What each recipe brings each student."""
+"""The scores of each student by recipe."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def _panel(results: Results, recipes: Sequence[str], title: str) -> Panel:
     best = best_rows(results.students)
     series = []
     for recipe in recipes:
-        # Each recipe has a student alone of its own, with the budget of that recipe: the best recipe's is shown.
+        # Each recipe has a baseline of its own, with the budget of that recipe: the best recipe's is shown.
         found, score = (best, "alone") if recipe == ALONE else (rows[rows["recipe"] == recipe], "test")
         by_student = {row["student"]: row for row in records(found)}
         present = [student for student in STUDENTS if student in by_student]

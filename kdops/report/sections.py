@@ -1,4 +1,4 @@
-"""What a report has in it."""
+"""The sections of a report."""
 
 from collections.abc import Iterator
 

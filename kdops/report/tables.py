@@ -14,7 +14,7 @@ from kdops.tracking.results import Results
 
 
 def dataset_table(results: Results) -> Table:
-    """One data set: its teachers, and a line a student and recipe, with who made it where several people did."""
+    """One data set: its teachers, and a line per student and recipe, with who made it where several people did."""
     shown = costs(Room.SOME, results.measured)
     several_people = results.students["user"].nunique() > 1
     rows = [
@@ -54,7 +54,7 @@ def dataset_table(results: Results) -> Table:
 
 
 def gains_table(results: Results) -> Table:
-    """What each student gains by distillation, over the data sets."""
+    """The gain of each student by distillation, over the data sets."""
     best = best_rows(results.students)
     return Table(
         title="What distillation brings",
@@ -94,7 +94,7 @@ def best_table(results: Results) -> Table:
 
 
 def budget_table(results: Results) -> Table:
-    """What was spent, as the runs logged it."""
+    """The budgets, as the runs logged them."""
     rows = []
     for row in records(over_seeds(results.students)):
         texts = row["unlabeled_texts"]

@@ -1,1 +1,1 @@
-"""What each entry point does, put together from the rooms below."""
+"""The steps behind the entry points, composed of the rooms below."""

@@ -56,7 +56,7 @@ class DataConfig(StepConfig):
 
     @property
     def corpus_name(self) -> str:
-        """What the data set is called, which needs none of its files."""
+        """The data set's name; none of its files is read for it."""
         from kdops.data.corpus import corpus_name
 
         return corpus_name(self.dataset, self.options)

@@ -24,7 +24,7 @@ from kdops.tracking.recorder import MlflowRecorder
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """Exported bundles.
 
     Attributes:
         bundles: the folder of each precision that passed its gate.

@@ -6,7 +6,7 @@ from kdops.steps.parameters import StepConfig, parameter
 
 
 class ExportConfig(StepConfig):
-    """What to export and where to."""
+    """The parameters of `export`."""
 
     run_id: str = parameter(..., "The MLflow run that made the student or the teacher.")
     output: Path = parameter(Path("export"), "Folder for the bundles; each goes to a folder of its own, fp32 and int8.")

@@ -1,4 +1,4 @@
-"""What kdops offers to Python programs; `import kdops` gives it."""
+"""The functions for Python programs, which `import kdops` offers."""
 
 from pathlib import Path
 from typing import Literal

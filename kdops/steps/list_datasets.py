@@ -14,7 +14,7 @@ _WIDTH = 110
 
 
 class ListConfig(StepConfig):
-    """What to show: one dataset in full, or None: a table of all."""
+    """The parameters of `list_datasets`: one data set in full, or None: a table of all."""
 
     dataset: str | None = parameter(
         None, "Data set to show in full, with citation and notes; none: a table of all.", shown=NONE

@@ -62,13 +62,13 @@ class Subject:
 
     @property
     def title(self) -> str:
-        """What it is, in short."""
+        """A short description."""
         return f"{self.info.student} {self.info.recipe} {self.info.precision}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the subjects cost.
+    """The costs of the subjects.
 
     Attributes:
         subjects: what was measured.
@@ -113,7 +113,7 @@ def measure(config: MeasureConfig) -> Report:
 
 
 def _subject(address: str) -> Subject:
-    """What an address means: a registered version, a run, or a folder.
+    """The subject behind an address: a registered version, a run, or a folder.
 
     Raises:
         UserError: if it means nothing, or no bundle lies there.
@@ -244,7 +244,7 @@ def _log_subject(
 
 
 def _curves(subjects: Sequence[Subject], sweeps: Sequence[Sweeps]) -> pd.DataFrame:
-    """All points of all curves, a row each."""
+    """All points of all curves, one row per point."""
     return pd.DataFrame(
         {
             "model": f"{subject.title} ({subject.address[-24:]})",

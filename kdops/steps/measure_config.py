@@ -5,7 +5,7 @@ from kdops.steps.parameters import parameter
 
 
 class MeasureConfig(DataConfig):
-    """What to measure, on which texts, and how steady the machine must be."""
+    """The parameters of `measure`."""
 
     model: str = parameter(
         ...,

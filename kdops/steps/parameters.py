@@ -131,7 +131,7 @@ def _values(kind: Any) -> str:
 
 
 def _line(problem: "ErrorDetails") -> str:
-    """What pydantic found wrong with one parameter, for people."""
+    """A problem that pydantic found with one parameter, as a line for users."""
     field = ".".join(map(str, problem["loc"]))
     if problem["type"] == "literal_error":
         choices = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")

@@ -24,7 +24,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Report:
-    """What was written.
+    """A written report.
 
     Attributes:
         page: the HTML file.

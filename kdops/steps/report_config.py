@@ -8,7 +8,7 @@ from kdops.steps.parameters import Names, StepConfig, parameter
 
 
 class ReportConfig(StepConfig):
-    """What the report is about, and where it is written."""
+    """The parameters of `report`."""
 
     datasets: Names | None = parameter(None, "Data sets, separated by commas; auto: all that have finished runs.")
     user: str | None = parameter(

@@ -1,4 +1,4 @@
-"""What every step does first: read the data, check it, and say what it is."""
+"""The beginning of every step: read the data, check it, and log what it is."""
 
 import logging
 from dataclasses import dataclass
@@ -70,6 +70,6 @@ def identifying_tags(corpus: Corpus, student: str | None = None, recipe: str | N
 
 
 def gold_classes(corpus: Corpus, split: str) -> list[int] | list[list[int]]:
-    """The gold labels of a split as numbers: one a text, or one a word."""
+    """The gold labels of a split as numbers: one per text, or one per word."""
     classes: list[int] | list[list[int]] = corpus.splits[split]["label" if corpus.task is Task.TEXT else "tags"][:]
     return classes

@@ -1,4 +1,4 @@
-"""What runs and models log as files: where it cannot be written, and how it is copied to this machine."""
+"""The files of runs and models: errors of writing them, and copying them to this machine."""
 
 import contextlib
 from collections.abc import Iterator

@@ -27,7 +27,7 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Words:
-    """What a version is to say of itself.
+    """The new tags and description of a version.
 
     Attributes:
         version: The version.
@@ -165,7 +165,7 @@ def _take_away(name: str) -> None:
 
 
 def _stuck(name: str) -> str:
-    """What people are told who can find out whether a process of another machine lives, or may do more."""
+    """The message for people who can see whether that process still runs, or who may delete the claim."""
     holder = _holder(name)
     owner, identity = holder.get(names.USER, "somebody"), holder.get(names.PROCESS, "unknown")
     state = "has ended without finishing it" if process.is_dead(identity) else "does not finish"

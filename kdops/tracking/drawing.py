@@ -1,4 +1,4 @@
-"""What every figure of matplotlib needs: labels drawn as plain text in letters that are there, and no end of a run."""
+"""Common to all matplotlib figures: labels are plain text in a font that has them; a failed figure ends no run."""
 
 import functools
 import io

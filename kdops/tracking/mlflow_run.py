@@ -61,7 +61,7 @@ def check_storage(url: str) -> None:
 
 
 def _arguments_of_run(command: Sequence[str]) -> Sequence[str] | None:
-    """What follows `mlflow run`; None for any other command, `mlflow server` for one."""
+    """The arguments after `mlflow run`; None for any other command, such as `mlflow server`."""
     at = next((at for at, argument in enumerate(command) if Path(argument).name == "mlflow"), len(command))
     rest = command[at + 1 :]
     if rest and rest[0].startswith(_ENV_FILE):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a run is for (tag `kdops.role`)."""
+    """The purpose of a run (tag `kdops.role`)."""
 
     GENERAL = "general"
     TEACHER = "teacher"

@@ -30,11 +30,11 @@ def study_storage(named: str | None = None) -> str:
 
 
 def how_to_look(run_id: str | None = None, students: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
-    """What the user opens, or types, to see the runs.
+    """The link to open, or the command to type, to see the runs.
 
     Args:
         run_id: A distilled student; with it come the addresses of two pages of the UI: the comparison of the teacher,
-            the student and the student alone, and all runs of the data set, the best first.
+            the student and its baseline, and all runs of the data set, the best first.
         students: Where no student is given, runs of students by the name of each data set; with each come the page that
             compares them with their teachers, wherever they lie, and that of all runs of the data set.
     """

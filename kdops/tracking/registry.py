@@ -54,7 +54,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a version: from its run, and from its own tags where they say otherwise.
+    """The record of a version: from its run, and from its own tags where they say otherwise.
 
     Attributes:
         metrics: The latest value of each.

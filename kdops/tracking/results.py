@@ -1,4 +1,4 @@
-"""What the runs of a store came to: distillations, their teachers, trials and curves, as tables."""
+"""The results of the runs of a store: distillations, their teachers, trials and curves, as tables."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -238,7 +238,7 @@ def read_classes(run_id: str) -> Mapping[str, object] | None:
 
 
 def read_predictions(run_id: str) -> "tuple[Gold, Gold] | None":
-    """Read the gold and the predicted labels of the test rows, one a text or a list a sentence; None: none logged."""
+    """Read gold and predicted labels of the test rows, one per text or a list per sentence; None: not logged."""
     import mlflow.artifacts
 
     if not _logged(run_id, names.PREDICTIONS):

@@ -113,7 +113,7 @@ class Run:
 
 
 def data_digest(fingerprint: str, split: str) -> str:
-    """What MLflow knows a split of a data set by, whose fingerprint this begins with."""
+    """The digest by which MLflow knows a split of a data set; it begins with the data set's fingerprint."""
     return f"{fingerprint}-{split}"
 
 

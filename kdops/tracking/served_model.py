@@ -1,4 +1,4 @@
-"""What `mlflow models serve` runs: a bundle behind text in, labels out.
+"""The model that `mlflow models serve` runs: text in, labels out, by a bundle.
 
 MLflow copies this file into the registered model and runs it where kdops is not installed, so it imports nothing of
 kdops: the predictor's source travels along as an artifact, and is loaded from there.

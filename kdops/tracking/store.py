@@ -1,4 +1,4 @@
-"""What kdops asks of the tracking store: runs by filter, the experiment of new runs, runs left open."""
+"""Queries to the tracking store: runs by filter, the experiment of new runs, runs left open."""
 
 import contextlib
 import logging

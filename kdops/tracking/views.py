@@ -14,7 +14,7 @@ _SECTION = "kdops"
 
 
 def view_key(dataset: str, data: str) -> str:
-    """What the view of a data set is called in links; another one for each content of that name."""
+    """The name of a data set's view in links; each content of that name has its own."""
     return "-".join([names.registered_model_name(dataset), *filter(None, [data])])
 
 

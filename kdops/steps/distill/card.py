@@ -1,4 +1,4 @@
-"""What a registered version says about itself in the registry's UI, in Markdown."""
+"""The card of a registered version for the registry's UI, in Markdown."""
 
 from collections.abc import Mapping
 

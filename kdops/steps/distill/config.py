@@ -77,7 +77,7 @@ class DistillConfig(GeneralConfig):
 
     @property
     def search(self) -> "Search":
-        """What of the tuning's choices the user has fixed or bounded."""
+        """The choices of tuning that the user fixed or bounded."""
         from kdops.steps.student.tuning import Search
 
         return Search(
@@ -89,7 +89,7 @@ class DistillConfig(GeneralConfig):
 
     @property
     def budget(self) -> "Budget":
-        """What may be spent on the student."""
+        """The budget of the student."""
         from kdops.steps.student.tuning import Budget
         from kdops.tracking.places import study_storage
 
@@ -110,7 +110,7 @@ class DistillConfig(GeneralConfig):
 
     @property
     def deployment(self) -> tuple[object, ...]:
-        """What of the parameters matters after training; fp32 is what there was before one could choose."""
+        """The parameters that matter after training, as a part of the key; fp32 is left out of it."""
         return (self.threads,) if self.precision == "fp32" else (self.threads, self.precision)
 
     @property
@@ -132,7 +132,7 @@ class DistillConfig(GeneralConfig):
         return self.model_copy(update={"recipe": recipe_for(pretrained=self.source(corpus) != SCRATCH)})
 
     def general_plan(self, corpus: "Corpus") -> "GeneralPlan | None":
-        """What the student's vocabulary and its general distillation are made from; None: neither is wanted.
+        """The plan of the student's vocabulary and its general distillation; None: neither is wanted.
 
         Raises:
             UserError: if choices exclude each other, or texts cannot be had.

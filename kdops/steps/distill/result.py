@@ -1,4 +1,4 @@
-"""What a distillation came to: as values, and in words and figures for people."""
+"""The result of a distillation, as values and as text for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -88,7 +88,7 @@ class RayWorkers:
 
     @property
     def deaths(self) -> tuple[type[Exception], ...]:
-        """What the outcome of a piece of work is when its process or machine is gone."""
+        """The exceptions of a piece of work whose process or machine is gone."""
         from ray import exceptions
 
         return (

@@ -92,7 +92,7 @@ class ExamConfig(StepConfig):
         return tuple(RECIPES) if value == (EVERYTHING,) else value
 
     def cell(self, dataset: str, student: str, recipe: str, seed: int) -> DistillConfig:
-        """What `distill` is asked for one cell; the names must be known ones."""
+        """The parameters of `distill` for one cell; the names must be known ones."""
         given = self.each.model_dump() | {"storage": self.each.storage}
         return DistillConfig(**given | {"dataset": dataset, "student": student, "recipe": recipe, "seed": seed})
 

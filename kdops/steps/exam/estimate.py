@@ -39,7 +39,7 @@ class Estimator:
         self._finished = {cell for cell, finished in states.items() if finished}
 
     def seconds(self, cell: Cell) -> float | None:
-        """What a cell takes, asked in the order in which cells are done; None: something in it was never measured."""
+        """The seconds that a cell takes, in the order in which cells are done; None: a part was never measured."""
         if cell in self._finished:
             return 0.0
         source = self._sources[cell.dataset]

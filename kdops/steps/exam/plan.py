@@ -1,4 +1,4 @@
-"""What an exam has to do: all checked before any work, finished cells found, the time of the others estimated."""
+"""The plan of an exam: everything is checked first, finished cells are found, the time of the others is estimated."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How far an exam is: a live line a worker in a terminal, elsewhere a line of the log for each cell that ends."""
+"""Progress of an exam: in a terminal a live line per worker, elsewhere a log line for each cell that ends."""
 
 import logging
 import sys
@@ -58,7 +58,7 @@ class Progress:
             yield
 
     def begins(self, cell: Cell) -> None:
-        """Take down that a worker is given a cell."""
+        """Note that a worker begins a cell."""
         self._began[cell] = time.monotonic()
 
     def ended(self, outcome: Outcome) -> None:
@@ -100,7 +100,7 @@ class Progress:
 
 
 def _last_line(log: Path) -> str | None:
-    """What a cell said last; None: it was not begun, or its log cannot be read."""
+    """The last line of a cell's log; None: it was not begun, or its log cannot be read."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))

@@ -37,12 +37,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Examined:
-    """What an exam found.
+    """The findings of an exam.
 
     Attributes:
         run_id: its run.
         summary: tables and sentences for people.
-        failures: a line a cell that failed.
+        failures: a line per failed cell.
     """
 
     run_id: str
@@ -54,7 +54,7 @@ class Examined:
 
 
 def exam(config: ExamConfig) -> Plan | Examined:
-    """Work off a grid of students, except for the cells that are finished, and say which student is best.
+    """Train the unfinished cells of a grid of students, and say which student is best.
 
     Returns:
         The plan, if that is all that is asked for; else what was found, failed cells included.

@@ -1,4 +1,4 @@
-"""What an exam found, for people who read it in a terminal."""
+"""The findings of an exam, as text for a terminal."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from kdops.tracking.results import Results
 
 
 def students_table(results: Results) -> str:
-    """A line a student and recipe, with means and standard deviations over its seeds."""
+    """A line per student and recipe, with means and standard deviations over seeds."""
     shown = costs(Room.LITTLE, results.measured)
     head = [
         "data set",

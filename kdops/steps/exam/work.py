@@ -1,4 +1,4 @@
-"""Cells worked off by several processes; one that fails is told of and keeps none of the others up."""
+"""The cells of an exam in several processes; one that fails is reported and does not stop the others."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell.
+    """The outcome of a cell.
 
     Attributes:
         cell: which.
@@ -56,7 +56,7 @@ class Processes(Protocol):
 
     @property
     def deaths(self) -> tuple[type[Exception], ...]:
-        """What the outcome of a piece of work is when its process was killed."""
+        """The exceptions of a piece of work whose process was killed."""
 
     def start(self, work: Callable[..., Outcome], *args: Any) -> Future[Outcome]:
         """Let a worker that is idle do a piece of work."""
@@ -118,17 +118,17 @@ class Workshop:
     hung_after_s: float
 
     def log_of(self, cell: Cell) -> Path:
-        """What a cell says; there is no such file before it is begun."""
+        """The log file of a cell; it does not exist before the cell is begun."""
         return self.logs / f"{cell.dataset}-{cell.student}-{cell.recipe}-{cell.seed}.log"
 
     def outcomes(self, cells: Sequence[Cell], begins: Callable[[Cell], None] = lambda cell: None) -> Iterator[Outcome]:
-        """Work off all cells, each outcome as soon as it is there; what another exam works on comes last.
+        """Run all cells, and yield each outcome as soon as it is there; cells of another running exam come last.
 
         A cell whose worker process hung or was killed is begun once more, in another one.
 
         Args:
             cells: which.
-            begins: told of each cell that a worker is given, also when it is given again.
+            begins: called with each cell that a worker begins, also when it is begun again.
 
         Raises:
             Stopped: something that all cells need went away.
@@ -184,7 +184,7 @@ class Workshop:
 
 
 def run_cell(cell: Cell, exam_run: str, log: Path, level: int, waits: bool) -> Outcome:
-    """Work off one cell; called in a worker process, which is good for such calls only from then on.
+    """Run one cell; called in a worker process, which is used for such calls only from then on.
 
     Args:
         cell: which.

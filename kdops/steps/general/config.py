@@ -40,7 +40,7 @@ class GeneralConfig(TrainingDataConfig):
     max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
 
     def plan(self, corpus: "Corpus", *, own: bool) -> "GeneralPlan":
-        """What the student's vocabulary and its general distillation are made from.
+        """The plan of the student's vocabulary and its general distillation.
 
         Args:
             corpus: the data set.
@@ -69,7 +69,7 @@ class PretrainConfig(GeneralConfig):
     force: bool = parameter(False, "Do it again, although it is finished.", setting=False)
 
     def plan_of(self, corpus: "Corpus") -> "GeneralPlan":
-        """What the general student is made from.
+        """The plan of the general student.
 
         Raises:
             UserError: if the data set's teacher is from scratch, or texts cannot be had.

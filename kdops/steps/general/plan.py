@@ -1,4 +1,4 @@
-"""What a student's own vocabulary and its general distillation are made from, named before any of it is made."""
+"""The plan of a student's own vocabulary and its general distillation, fixed before any of it is made."""
 
 from dataclasses import asdict, dataclass
 

@@ -24,7 +24,7 @@ SPLIT = "validation"
 
 @dataclass(frozen=True)
 class Limit:
-    """What a metric must hold."""
+    """A limit that a metric must keep."""
 
     metric: str
     bound: float
@@ -158,7 +158,7 @@ def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Ca
 
 
 def _predict(version: Version, corpus: Corpus) -> tuple[str, Gold]:
-    """What a version's files are, and the labels that it gives to the validation data."""
+    """A digest of a version's files, and the labels that it predicts for the validation data."""
     predictor = Predictor.load(registry.download_bundle(version.uri))
     info = predictor.info
     if info.task != corpus.task or set(info.labels) != set(corpus.labels):

@@ -1,4 +1,4 @@
-"""What a version's card in the registry says of its promotions, in Markdown."""
+"""The promotions of a version, in Markdown, for its card in the registry."""
 
 import re
 from collections.abc import Mapping

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PromoteConfig(DataConfig):
-    """What to promote and within which limits; a limit that is None is off."""
+    """The parameters of `promote`; a limit that is None is off."""
 
     min_f1_retained: float | None = parameter(
         None, "Lowest share of the teacher's F1 on the test split; none: no limit.", shown=NONE, gt=0, le=2

@@ -15,7 +15,7 @@ from kdops.tracking.registry import Version
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided, and why.
+    """A decision of `promote`, and its reasons.
 
     Attributes:
         approved: The proposed version should serve in the champion's place.

@@ -27,7 +27,7 @@ _PROMOTION_TAGS = (
 def promote(config: PromoteConfig) -> Decision:
     """Decide which version of a dataset's model serves, and unless in a dry run make it so.
 
-    Going back takes the registry alone: the data need not be there any more.
+    A rollback needs only the registry: the data need not exist any more.
 
     Raises:
         UserError: No such dataset, nothing registered for it, a champion that cannot be compared with, nothing to go
@@ -129,7 +129,7 @@ def _carry_out(decision: Decision, corpus_name: str, run: runs.Run, *, rollback:
 
 
 def _farewell(before: Version, to: Version, promotion: Mapping[str, object], *, rollback: bool) -> Words:
-    """What a champion says once it is replaced."""
+    """The new tags and card of a champion that is replaced."""
     withdrawn = None
     if rollback:
         # So that the next promotion does not choose it again, for the scores that it was chosen for before.
@@ -140,7 +140,7 @@ def _farewell(before: Version, to: Version, promotion: Mapping[str, object], *, 
 
 
 def _mistaken(decision: Decision, corpus_name: str) -> list[Words]:
-    """What those say from now on that call themselves champion and are not.
+    """The corrected tags and cards of versions that say they are the champion and are not.
 
     A promotion that was cut off before it moved the alias leaves such a version, or somebody who moves it by hand.
     """
@@ -158,7 +158,7 @@ def _mistaken(decision: Decision, corpus_name: str) -> list[Words]:
 
 
 def _no_promotion(version: Version) -> dict[str, object]:
-    """What takes away the tags of a promotion."""
+    """Tags of None, which delete those of a promotion."""
     return {name: None for name in version.tags if name in _PROMOTION_TAGS or name.startswith(names.REPLACED_PREFIX)}
 
 

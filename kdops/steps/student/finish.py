@@ -32,12 +32,12 @@ BUNDLE = "bundle"
 """The folder of a student's fp32 bundle, in the workspace and in its run."""
 
 _NOT_COMPUTED = ("trials", "storage", "workers", "force")
-"""What of a budget does not change what a trial of it computes."""
+"""The fields of a budget that do not change what one of its trials computes."""
 
 
 @dataclass(frozen=True)
 class StudentFacts:
-    """What is known of a tuned student whose fp32 bundle says what it says.
+    """The facts of a tuned student whose fp32 bundle agrees with it.
 
     Attributes:
         student: which one.
@@ -97,13 +97,13 @@ def student_fingerprint(
     max_length: int,
     plan: GeneralPlan | None = None,
 ) -> str:
-    """What names a tuned student, whether it is there or not."""
+    """The key of a tuned student, whether it exists or not."""
     inputs = inputs_fingerprint(corpus, teacher, recipe, unlabeled, max_length, plan)
     return fingerprint(study_fingerprint(inputs, teacher, budget), budget.trials)
 
 
 def study_fingerprint(inputs: str, teacher: TeacherKeys, budget: Budget) -> str:
-    """What names a study: all but the number of trials, which may grow, and where and by how many it is done.
+    """The key of a study: of all but the number of trials, which may grow, and where and by how many workers it is run.
 
     Args:
         inputs: the fingerprint of the student's inputs.
@@ -120,7 +120,7 @@ def study_fingerprint(inputs: str, teacher: TeacherKeys, budget: Budget) -> str:
 def finish_student(
     inputs: StudentInputs, budget: Budget, folder: Path, recorder: Recorder, run_id: str
 ) -> StudentFacts:
-    """Tune a student, and write its fp32 bundle once that is known to say what the student says.
+    """Tune a student, write its fp32 bundle, and check that the bundle agrees with the student.
 
     Args:
         inputs: what it is made from.
@@ -130,7 +130,7 @@ def finish_student(
         run_id: the open run that these belong to.
 
     Raises:
-        RuntimeError: if the exported graph does not say what the trained student says.
+        RuntimeError: if the exported graph does not agree with the trained student.
     """
     name = f"{inputs.corpus.name}-{budget.student}-{inputs.recipe.name}-"
     name += study_fingerprint(inputs.fingerprint, inputs.teacher.keys, budget)

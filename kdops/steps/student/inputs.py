@@ -1,4 +1,4 @@
-"""What a student is made from: texts in its own tokens, labels, and the teacher's logits."""
+"""The inputs of a student: texts in its own tokens, labels, and teacher logits."""
 
 import logging
 from collections.abc import Iterator
@@ -112,7 +112,7 @@ def inputs_fingerprint(
     max_length: int,
     plan: GeneralPlan | None = None,
 ) -> str:
-    """What stands for the inputs without making them; where the teacher's weights play no part, its tokenizer does."""
+    """The key of the inputs, without making them; where the teacher's weights play no part, its tokenizer does."""
     taught = recipe.distills or recipe.embeddings == "teacher"
     source = teacher.work if taught else "" if plan else teacher.tokenizer
     more = unlabeled.fingerprint if unlabeled and recipe.unlabeled else ""

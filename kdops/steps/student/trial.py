@@ -41,7 +41,7 @@ class TrialSpec:
         main_metric: the score that counts.
         epochs: most passes over the training rows.
         patience: passes without a better score before training stops, and before a trial may be pruned.
-        batch_size: texts a step.
+        batch_size: texts per step.
         seed: of everything random.
         recipe: what the student learns from.
         tags: of the trials' runs.
@@ -115,7 +115,7 @@ def run_trial(
         name: of the run.
         candidate: the setting.
         weights: file for the weights of its best epoch.
-        trial: told of each epoch, and may be pruned; None where nothing is compared.
+        trial: gets the score of each epoch, and may be pruned; None where nothing is compared.
         parent_run_id: the run that this one belongs to, in a process that has no run open.
 
     Returns:

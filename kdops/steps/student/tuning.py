@@ -37,7 +37,7 @@ _WORKER = ".worker"
 
 @dataclass(frozen=True)
 class Search:
-    """What of the tuning's choices is fixed or bounded; None: it is free.
+    """The choices of tuning that are fixed or bounded; None: it is free.
 
     Attributes:
         soft_loss: the distillation loss.
@@ -52,7 +52,7 @@ class Search:
     learning_rate: Range | None = None
 
     def space(self, student: str, *, distills: bool, general: bool = False) -> SearchSpace:
-        """What the study of a student chooses from."""
+        """The search space of a student's study."""
         first = KINDS[student].first
         free = SearchSpace(first.learning_rate, first.dropout, distills, general)
         return replace(
@@ -66,17 +66,17 @@ class Search:
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent on a student.
+    """The budget of a student.
 
     Attributes:
         student: which one.
         init: where the layers of a BERT student start, `random` or `teacher`.
         residual: whether a BiLSTM's classifier reads a position's own state beside what it attends to.
-        search: what of the settings is fixed or bounded.
+        search: the settings that are fixed or bounded.
         trials: settings to try.
         epochs: most passes over its training rows.
         patience: passes without a better validation score before a trial stops, and before it may be pruned.
-        batch_size: texts a step.
+        batch_size: texts per step.
         seed: of everything random.
         storage: the Optuna storage.
         workers: trials at a time, each in a process of its own; 1: all in this one.
@@ -98,7 +98,7 @@ class Budget:
 
     @property
     def described(self) -> dict[str, object]:
-        """What may be logged of it; the address of the storage may hold a password."""
+        """The fields that may be logged; the address of the storage may hold a password."""
         return {name: value for name, value in asdict(self).items() if name not in ("storage", "search")}
 
     def over_fewer_rows(self, times: int) -> "Budget":
@@ -196,7 +196,7 @@ class _Tuning:
 
 
 def _spec(init: StudentInit, budget: Budget, study_name: str, folder: Path, recorder: Recorder) -> TrialSpec:
-    """What the trials of a student need; the weights that they begin with go to a file."""
+    """All that the trials of a student need; the weights that they begin with go to a file."""
     inputs = init.inputs
     torch.manual_seed(budget.seed)
     beginning = folder / "start.safetensors"

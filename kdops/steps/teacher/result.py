@@ -1,4 +1,4 @@
-"""What training a teacher gives."""
+"""The results of training a teacher."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,11 +22,11 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class TeacherKeys:
-    """What stands for a teacher in the keys of its students' work, whether it is trained yet or not.
+    """The keys that stand for a teacher in its students' keys, whether it is trained yet or not.
 
     Attributes:
         work: for the trained teacher.
-        tokenizer: for its tokenizer alone.
+        tokenizer: for its tokenizer only.
     """
 
     work: str

@@ -89,7 +89,7 @@ def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
 
 
 def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig) -> TeacherKeys:
-    """What stands for the teacher of these parameters, trained or not.
+    """The keys of the teacher of these parameters, trained or not.
 
     Args:
         corpus: the data.

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Order:
-    """What a process must know to help with training.
+    """All that a process needs to help with training.
 
     Attributes:
         source: where the untrained teacher is.
