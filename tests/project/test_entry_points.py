@@ -123,7 +123,9 @@ class TestText:
 
     def test_the_table_is_printed(self, text: Worked) -> None:
         printed = text.said["distill"].stdout
-        assert re.search(r"^ +teacher +student alone +student +teacher / student$", printed, re.MULTILINE)
+        assert re.search(
+            r"^ +teacher fp32 +baseline fp32 +student (fp32|int8) +teacher / student$", printed, re.MULTILINE
+        )
         for row in ("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU per text, ms", "RAM peak, MB"):
             assert re.search(rf"^{row} +[\d.]+ +[\d.]+ +[\d.]+", printed, re.MULTILINE)
         assert "registered: kdops-my-reviews version 1, alias challenger" in printed

@@ -93,7 +93,7 @@ def _limits(corpus: Corpus, info: BundleInfo) -> list[str]:
     left = len(corpus.notes) - len(notes)
     labels = ", ".join(corpus.labels[:_MOST_LABELS]) + (" ..." if len(corpus.labels) > _MOST_LABELS else "")
     return [
-        f"- reads at most {info.max_length} pieces of a text and says so when it cut one",
+        f"- reads at most {info.max_length} tokens per text and says so when it cut one",
         f"- knows these labels only: {labels}",
         "- tuned and selected on the validation split, so that score flatters it; one training run, one seed",
         "- measured on this data set's own test split; other texts may score otherwise",

@@ -195,7 +195,7 @@ class Distilled:
         main = names.TEST_PREFIX + self.result.main_metric
         columns = (self.teacher, self.baseline, self.student)
         rows = [
-            ("", "teacher", "student alone", "student", "teacher / student"),
+            ("", f"teacher {FP32}", f"baseline {FP32}", f"student {self.result.precision}", "teacher / student"),
             (f"test {self.result.main_metric}", *(f"{column[main]:.4f}" for column in columns), ""),
         ]
         for cost in costs(Room.SOME, self.student, names.COST_PREFIX):
