@@ -105,7 +105,8 @@ def general_texts(corpus: Corpus, named: Sequence[str]) -> GeneralTexts:
 def _existing(name: str) -> Path:
     path = Path(name).expanduser()
     if not path.is_file():
-        raise UserError(f"{path}: no such file; general_texts names {CATALOGUE}, or .jsonl, .ndjson or .txt files")
+        problem = "is a folder" if path.is_dir() else "no such file"
+        raise UserError(f"{path}: {problem}; general_texts names {CATALOGUE}, or .jsonl, .ndjson or .txt files")
     return path
 
 
@@ -129,6 +130,7 @@ def _write(folder: Path, sources: Sequence[TextSource], cards: Sequence[DatasetC
     features = Features({"text": Value("string")})
     with ArrowWriter(path=str(folder / _FILE), features=features) as writer:
         for source in sources:
+            read_before = read
             for text in source.read():
                 if not content_key(text):
                     continue
@@ -141,6 +143,8 @@ def _write(folder: Path, sources: Sequence[TextSource], cards: Sequence[DatasetC
                 else:
                     seen.add(digest)
                     writer.write({"text": joined(text)})
+            if read == read_before:
+                raise UserError(f"{source.description}: no text stands in it")
         writer.finalize()
     save_result(folder, GeneralTextCounts(read, repeated, secret, len(seen)))
 

@@ -23,6 +23,8 @@ _NOISE = 0.05
 
 _WORKER = "kdops.measure.worker"
 _FEW_CALLS = 100
+# What onnxruntime's quantiser appends to the name of a weight; its scale and zero point stand beside it.
+_QUANTISED = "_quantized"
 _WEIGHT_TYPES = {
     onnx.TensorProto.FLOAT,
     onnx.TensorProto.DOUBLE,
@@ -100,9 +102,15 @@ def draw(inputs: Inputs, most: int) -> list[str] | list[list[str]]:
 
 
 def count_parameters(graph_file: Path) -> int:
-    """Number of weights in an ONNX graph; zero points and scales of quantised ones are scalars and do not count."""
+    """Number of weights in an ONNX graph, the same for fp32 and int8: scales and zero points do not count."""
     initializers = onnx.load(str(graph_file)).graph.initializer
-    weights = [tensor for tensor in initializers if tensor.data_type in _WEIGHT_TYPES and tensor.dims]
+    quantised = [tensor.name.removesuffix(_QUANTISED) for tensor in initializers if tensor.name.endswith(_QUANTISED)]
+    scaling = {name + suffix for name in quantised for suffix in ("_scale", "_zero_point")}
+    weights = [
+        tensor
+        for tensor in initializers
+        if tensor.data_type in _WEIGHT_TYPES and tensor.dims and tensor.name not in scaling
+    ]
     return sum(int(np.prod(tensor.dims)) for tensor in weights)
 
 

@@ -66,7 +66,7 @@ def export(config: ExportConfig) -> Exported:
         raise UserError(f"output={config.output} is not an empty folder; name another")
     corpus = _corpus(config, params, tags)
     described = config.model_dump() | {"dataset": corpus.name}
-    name = f"export {tags.get('mlflow.runName', config.run_id)}"
+    name = f"export {tags.get(names.RUN_NAME, config.run_id)}"
     with runs.tracked(Role.EXPORT, name, tags=identifying_tags(corpus), config=described) as run:
         run.tags({names.EXPORTED_RUN: config.run_id})
         with TemporaryDirectory() as temporary:

@@ -4,6 +4,7 @@ From it follow its option with type, choices, default and help, its line in `MLp
 and whether runs that differ in it may stand in one average.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +161,8 @@ def _range(value: object) -> object:
         ends = float(low), float(high if dots else low)
     except ValueError as error:
         raise ValueError("give a number, or the ends of a range as in 1..5") from error
+    if not all(map(math.isfinite, ends)):
+        raise ValueError("it must be finite")
     if not ends[0] <= ends[1]:
         raise ValueError("the range ends before it begins")
     return ends

@@ -29,6 +29,7 @@ class Status(StrEnum):
 
 
 # Run tags.
+RUN_NAME = "mlflow.runName"
 ROLE = "kdops.role"
 DATASET = "kdops.dataset"
 TASK = "kdops.task"

@@ -58,6 +58,16 @@ def test_a_file_that_is_not_there_is_named(corpus: Corpus) -> None:
         general_texts(corpus, ["missing.jsonl"])
 
 
+def test_files_without_texts_are_refused(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{tmp_path}: is a folder; general_texts names catalogue"):
+        general_texts(corpus, [str(tmp_path)])
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n \n", encoding="utf-8")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"empty\.txt: no text stands in it"):
+            general_texts(corpus, [str(empty)])
+
+
 @pytest.mark.slow
 def test_public_data_sets_share_the_texts_of_all_and_none_of_their_held_out_splits(
     mirror: Path, monkeypatch: pytest.MonkeyPatch

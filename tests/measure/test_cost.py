@@ -73,7 +73,7 @@ def test_the_current_folder_changes_nothing(
     assert "PYTHONPATH" not in os.environ
 
 
-def test_parameters_of_quantised_weights_count_and_their_scalars_do_not(tmp_path: Path) -> None:
+def test_parameters_of_quantised_weights_count_and_their_scales_do_not(tmp_path: Path) -> None:
     graph = onnx.helper.make_graph(
         [],
         "weights",
@@ -83,9 +83,13 @@ def test_parameters_of_quantised_weights_count_and_their_scalars_do_not(tmp_path
             numpy_helper.from_array(np.zeros((3, 4), dtype=np.int8), "weight"),
             numpy_helper.from_array(np.array(0, dtype=np.int8), "zero_point"),
             numpy_helper.from_array(np.array(0.1, dtype=np.float32), "scale"),
+            numpy_helper.from_array(np.zeros((3, 4), dtype=np.int8), "layer_quantized"),
+            numpy_helper.from_array(np.zeros(4, dtype=np.int8), "layer_zero_point"),
+            numpy_helper.from_array(np.zeros(4, dtype=np.float32), "layer_scale"),
+            numpy_helper.from_array(np.zeros(2, dtype=np.float32), "attention_scale"),
             numpy_helper.from_array(np.zeros(5, dtype=np.float32), "bias"),
             numpy_helper.from_array(np.zeros(7, dtype=np.int64), "shape"),
         ],
     )
     onnx.save(onnx.helper.make_model(graph), str(tmp_path / "model.onnx"))
-    assert count_parameters(tmp_path / "model.onnx") == 12 + 5
+    assert count_parameters(tmp_path / "model.onnx") == 12 + 12 + 2 + 5

@@ -28,6 +28,7 @@ WORKER = """
 import time
 from pathlib import Path
 from entrypoints import cli
+from kdops.steps.parameters import Option
 from kdops.tracking import runs
 from kdops.tracking.names import Role
 
@@ -38,7 +39,7 @@ def work(epochs: str = "1") -> None:
         Path("working").touch()
         time.sleep(120)
 
-cli.program(work, ())()
+cli.program(work, [Option("epochs", "", "a number", "1")])()
 """
 
 

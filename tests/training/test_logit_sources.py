@@ -26,7 +26,7 @@ from kdops.training.logit_sources.probabilities import SMALLEST, GivenLogits, re
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
 from kdops.training.scoring import LabeledTexts
-from kdops.training.teacher_logits import Signals, teacher_signals, text_keys
+from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
 
 LABELS = ("negative", "positive")
 TAGS = ("O", "B-LOC", "I-LOC")
@@ -46,11 +46,11 @@ def write(path: Path, rows: Sequence[object]) -> Path:
     return path
 
 
-def rows_from(task: Task, signals: Signals, encoded: Encoded, name: str) -> list[dict[str, object]]:
+def rows_from(task: Task, stored: StoredLogits, encoded: Encoded, name: str) -> list[dict[str, object]]:
     """Rows of a file that says what a teacher says."""
     rows = []
     for row, text in enumerate(texts_of(task)):
-        values = signals.gather(np.array([row]))
+        values = stored.gather(np.array([row]))
         values = values if name == "logits" else softmax(values.astype(float), axis=-1)
         units = [dict(zip(labels_of(task), unit.tolist(), strict=True)) for unit in values]
         rows.append({"text" if task is Task.TEXT else "tokens": text, name: units[0] if task is Task.TEXT else units})
@@ -76,18 +76,22 @@ def encoded(teacher: Teacher, task: Task) -> Encoded:
 
 
 @pytest.fixture
-def signals(teacher: Teacher, task: Task, encoded: Encoded, tmp_path: Path) -> Signals:
+def stored(teacher: Teacher, task: Task, encoded: Encoded, tmp_path: Path) -> StoredLogits:
     keys = text_keys(texts_of(task))
     classes = len(labels_of(task))
-    return teacher_signals(tmp_path / "store", teacher.model, encoded, keys, classes=classes, pad_id=teacher.pad_id)
+
+    def ask(rows: np.ndarray) -> Question:
+        return Question(teacher.model, encoded.take(rows), teacher.pad_id)
+
+    return teacher_logits(tmp_path / "store", keys, classes, ask)
 
 
 class TestFile:
     @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
     def test_logits_of_a_teacher_come_back_to_the_last_digit(
-        self, task: Task, signals: Signals, encoded: Encoded, tmp_path: Path, suffix: str
+        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path, suffix: str
     ) -> None:
-        rows = rows_from(task, signals, encoded, "logits")
+        rows = rows_from(task, stored, encoded, "logits")
         path = tmp_path / f"teacher{suffix}"
         if suffix == ".parquet":
             parquet.write_table(pa.Table.from_pylist(rows), path)
@@ -96,19 +100,19 @@ class TestFile:
         given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
         assert (len(given), given.missing) == (5, 0)
         for chosen in (np.arange(5), np.array([3, 0, 3])):
-            assert np.array_equal(given.gather(chosen), signals.gather(chosen))
+            assert np.array_equal(given.gather(chosen), stored.gather(chosen))
         labels = np.zeros(len(encoded.unit_words), dtype=np.int64)
         batch = make_batch(TrainingSet(encoded, labels, pickle.loads(pickle.dumps(given))), np.array([4, 1]), 0)
-        assert batch.signals is not None
-        assert torch.equal(batch.signals, torch.from_numpy(signals.gather(np.array([4, 1]))))
+        assert batch.teacher_logits is not None
+        assert torch.equal(batch.teacher_logits, torch.from_numpy(stored.gather(np.array([4, 1]))))
 
     def test_a_student_of_the_file_is_the_student_of_the_teacher(
-        self, task: Task, signals: Signals, encoded: Encoded, tmp_path: Path
+        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
     ) -> None:
-        path = write(tmp_path / "teacher.jsonl", rows_from(task, signals, encoded, "logits"))
+        path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "logits"))
         given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
         weights = []
-        for source in (signals, given):
+        for source in (stored, given):
             torch.manual_seed(0)
             vocabulary = int(encoded.ids.max()) + 1
             student = BertStudent(vocabulary, len(labels_of(task)), task, BertShape(layers=1, width=16, heads=2))
@@ -123,15 +127,15 @@ class TestFile:
         assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
     def test_probabilities_become_log_probabilities(
-        self, task: Task, signals: Signals, encoded: Encoded, tmp_path: Path
+        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
     ) -> None:
-        path = write(tmp_path / "teacher.jsonl", rows_from(task, signals, encoded, "probabilities"))
+        path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "probabilities"))
         given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
-        expected = log_softmax(signals.gather(np.arange(5)), axis=-1)
+        expected = log_softmax(stored.gather(np.arange(5)), axis=-1)
         np.testing.assert_allclose(given.gather(np.arange(5)), expected, atol=1e-4)
         gold = [LABELS[0]] * 5 if task is Task.TEXT else [["O"] * len(words) for words in texts_of(task)]
         scored = LabeledTexts(encoded, gold, task, labels_of(task), 0)
-        assert scored.scores_of_logits(given) == scored.scores_of_logits(signals)
+        assert scored.scores_of_logits(given) == scored.scores_of_logits(stored)
 
     def test_a_label_or_a_tag_is_a_sure_answer(self, tmp_path: Path) -> None:
         sure, unsure = np.log(1 / (1 + SMALLEST)), np.log(SMALLEST / (1 + SMALLEST))

@@ -1,23 +1,41 @@
+from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from kdops.errors import UserError
-from kdops.training.recipes import EMBEDDINGS, RECIPES, VANILLA
+from kdops.training.recipes import EMBEDDINGS, RECIPES, STUDY_RECIPES, VANILLA, Recipe, recipe_for
+
+GENERAL_RECIPES = ("general", "general-kd", "general-kd-unlabeled")
 
 
-def test_each_rung_adds_one_thing_to_the_one_before() -> None:
-    rungs = list(RECIPES.values())
-    assert rungs[0] is VANILLA
+def changed(lower: Recipe, higher: Recipe) -> list[str]:
+    return [key for key in asdict(lower) if key != "name" and vars(lower)[key] != vars(higher)[key]]
+
+
+@pytest.mark.parametrize("rungs", [STUDY_RECIPES, (VANILLA.name, *GENERAL_RECIPES)])
+def test_each_rung_adds_one_thing_to_the_one_before(rungs: Sequence[str]) -> None:
+    assert rungs[0] == VANILLA.name
     for lower, higher in pairwise(rungs):
-        changed = [key for key in ("distills", "unlabeled", "embeddings") if vars(lower)[key] != vars(higher)[key]]
-        assert len(changed) == 1
+        assert len(changed(RECIPES[lower], RECIPES[higher])) == 1
+
+
+def test_only_the_first_rung_is_a_baseline() -> None:
+    assert [name for name, recipe in RECIPES.items() if recipe.baseline] == [VANILLA.name]
 
 
 def test_recipes_are_found_by_their_own_names() -> None:
-    assert list(RECIPES) == ["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-fasttext", "kd-unlabeled-teacher"]
+    study = ["vanilla", "kd", "kd-unlabeled", "kd-unlabeled-fasttext", "kd-unlabeled-teacher"]
+    assert list(STUDY_RECIPES) == study
+    assert list(RECIPES) == [*study, *GENERAL_RECIPES]
     assert all(recipe.name == name for name, recipe in RECIPES.items())
+
+
+def test_the_recipe_that_is_taken_where_none_is_named_is_one_of_them() -> None:
+    assert RECIPES[recipe_for(pretrained=True)].general
+    assert not RECIPES[recipe_for(pretrained=False)].general
 
 
 @pytest.mark.parametrize("choice", EMBEDDINGS)

@@ -48,5 +48,6 @@ def test_a_file_that_was_not_finished_is_no_part_of_the_store(tmp_path: Path) ->
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gone").touch()
     with pytest.raises(OSError, match=f"cannot write to {tmp_path}/gone"):
         write_shard(tmp_path / "gone", KEYS[:1], [row(1)])

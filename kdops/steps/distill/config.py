@@ -131,6 +131,20 @@ class DistillConfig(GeneralConfig):
             return self
         return self.model_copy(update={"recipe": recipe_for(pretrained=self.source(corpus) != SCRATCH)})
 
+    def check_losses(self) -> None:
+        """Refuse choices about losses that the student is not trained with; the recipe must be `resolved`.
+
+        Raises:
+            UserError: naming them.
+        """
+        given = [
+            name for name in ("soft_loss", "temperature", "gold_weight") if getattr(self, name) not in (None, "auto")
+        ]
+        if given and not self.rung.distills:
+            raise UserError(f"recipe={self.recipe} learns from gold labels alone: {', '.join(given)} would do nothing")
+        if self.soft_loss == "mse" and self.temperature:
+            raise UserError("soft_loss=mse has no temperature: it would do nothing; soft_loss=kl has")
+
     def general_plan(self, corpus: "Corpus") -> "GeneralPlan | None":
         """The plan of the student's vocabulary and its general distillation; None: neither is wanted.
 

@@ -53,17 +53,22 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     recorder.connect()
     job = _checked(config, recorder)
     config, corpus = job.config, job.corpus
+    if exam_run is None:  # Students of an exam share their parameters, though not all of them learn from the teacher.
+        config.check_losses()
     recipe = config.rung
     described = config.model_dump() | {"dataset": corpus.name, "embeddings": recipe.embeddings}
     described |= {"teacher": ", ".join(config.sources(corpus)), names.DATA: config.dataset}
     tags = identifying_tags(corpus, config.student, recipe.name) | {names.SETTINGS: ",".join(config.settings())}
-    name = f"{config.student} {recipe.name} {corpus.name}"
-    with recorder.opened(Role.STUDENT, name, tags=tags, config=described, parent_run_id=exam_run) as record:
+    with recorder.opened(Role.STUDENT, _run_name(job), tags=tags, config=described, parent_run_id=exam_run) as record:
         record.data(corpus, job.checked.counts | _unlabeled_counts(job))
         done = _found_or_made(job, record)
         if recorder.reports and not (done.reused or exam_run):
             report_for(record, corpus.name)
         return done
+
+
+def _run_name(job: Job) -> str:
+    return f"{job.config.student} {job.config.rung.name} {job.corpus.name}"
 
 
 def work_of(
@@ -136,7 +141,7 @@ def _found_or_made(job: Job, record: Recording) -> Distilled:
         if folder and run_id and version is not None:
             logger.info("student: reusing run %s", run_id)
             result = load_result(folder, DistilledStudent)
-            record.tags({names.REUSED_RUN: run_id})
+            record.tags({names.REUSED_RUN: run_id, names.RUN_NAME: f"{_run_name(job)} (reused)"})
             record.metrics(result.metrics())
             return Distilled(corpus.name, folder, result, run_id, version, reused=True)
         if folder is None:

@@ -91,6 +91,13 @@ def _distill(plan: GeneralPlan, piece: Piece, folder: Path) -> None:
     logger.info(
         "general %s: explains %.1f%% of the encoder's states", plan.training.student, 100 * made.explained_variance
     )
+    if made.explained_variance <= 0:
+        logger.warning(
+            "general %s: it learned nothing of the encoder yet, below 0%% is worse than the mean of its states; "
+            "give it more texts (%d now) or general_epochs",
+            plan.training.student,
+            len(plan.texts),
+        )
 
 
 def _known(states: WordStates) -> int:

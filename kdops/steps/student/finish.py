@@ -1,8 +1,10 @@
 """Tune a student, export the best trial, prove the export: with distillation and without, all the same."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +17,7 @@ from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import Parity, check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
 from kdops.fingerprint import fingerprint
+from kdops.metrics import Gold, score
 from kdops.models.students import parameter_counts
 from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.student.init import student_init
@@ -149,6 +152,7 @@ def finish_student(
     info = _info(inputs, budget, best, name)
     bundle = write_bundle(folder / BUNDLE, model=student, tokenizer=inputs.vocabulary.tokenizer, info=info)
     corpus = inputs.corpus
+    _warn_of_nothing_learned(corpus, budget.student, best)
     parity = check_parity(student, Predictor.load(bundle), corpus.inputs("validation"), corpus.gold("validation"))
     if not parity.passed:
         raise RuntimeError(f"the ONNX bundle does not match the trained student and is not registered: {parity.reason}")
@@ -170,6 +174,26 @@ def finish_student(
         parity=parity,
         words_cut_differently=_words_cut_differently(corpus),
     )
+
+
+def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) -> None:
+    """Say so if the student is no better than the commonest label for everything."""
+    gold = corpus.gold("validation")
+    of_words = corpus.task is Task.TOKEN
+    labels = chain.from_iterable(corpus.gold("train")) if of_words else corpus.gold("train")
+    commonest = Counter(labels).most_common(1)[0][0]
+    constant = [[commonest] * len(row) if of_words else commonest for row in gold]
+    least = score(corpus.task, corpus.labels, gold, cast(Gold, constant))[corpus.main_metric]
+    assert best.value is not None
+    if best.value <= least:
+        logger.warning(
+            "%s learned nothing yet: validation %s %.4f, and %.4f with %r for everything; give it more epochs",
+            student,
+            corpus.main_metric,
+            best.value,
+            least,
+            commonest,
+        )
 
 
 def _words_cut_differently(corpus: Corpus) -> float | None:

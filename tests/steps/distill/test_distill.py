@@ -95,6 +95,7 @@ class TestConfig:
             ("init", "fasttext", "unknown init 'fasttext'; choose one of: auto, random, teacher, general"),
             ("temperature", "hot", "temperature=hot: give a number, or the ends of a range as in 1..5"),
             ("temperature", "5..1", "temperature=5..1: the range ends before it begins"),
+            ("gold_weight", "nan", "gold_weight=nan: it must be finite"),
             ("gold_weight", "2", "gold_weight=2: it must lie between 0 and 1"),
             ("soft_loss", "dkd", "unknown soft_loss 'dkd'; choose one of: auto, kl, mse"),
             ("precision", "int4", "unknown precision 'int4'; choose one of: fp32, int8, auto"),
@@ -106,6 +107,22 @@ class TestConfig:
             cli.settings(DistillConfig, **{name: value})
         assert str(caught.value).startswith(message)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (
+                {"recipe": "general", "temperature": "2"},
+                "recipe=general learns from gold labels alone: temp",
+            ),
+            ({"recipe": "vanilla", "soft_loss": "kl", "gold_weight": "0.5"}, "alone: soft_loss, gold_weight would do"),
+            ({"recipe": "kd", "soft_loss": "mse", "temperature": "1..5"}, "soft_loss=mse has no temperature"),
+        ],
+    )
+    def test_choices_that_would_do_nothing_are_refused(self, given: dict[str, str], message: str) -> None:
+        with pytest.raises(UserError, match=message):
+            cli.settings(DistillConfig, **given).check_losses()
+        cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="1..5", gold_weight="0.5").check_losses()
 
     def test_what_is_fixed_is_another_study(self) -> None:
         fixed = cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="2", gold_weight="0.2..0.5")

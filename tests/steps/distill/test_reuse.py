@@ -51,6 +51,8 @@ def test_the_same_command_finds_it(config: DistillConfig) -> None:
     first = distill(config)
     done = again(config, first, reused=True)
     assert (done.run_id, done.version) == (first.run_id, first.version) == (first.run_id, 1)
+    named = [run.info.run_name for run in store.search("tags.`kdops.role` = 'student'")]
+    assert sorted(named) == ["bilstm kd shop", "bilstm kd shop (reused)"]
 
 
 def test_a_deleted_version_is_registered_again(config: DistillConfig) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from kdops import process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FIELDS = ("host", "pid", "start", "machine", "boot", "namespace")
 HIGHEST_PID = 2**22  # of any kernel
 INITIAL = process._INITIAL_NAMESPACE
