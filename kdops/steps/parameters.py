@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_a
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from kdops.errors import UserError
+from kdops.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -100,7 +100,8 @@ def from_text(model: type[Config], given: Mapping[str, object]) -> Config:
     try:
         return model.model_validate(kept)
     except ValidationError as error:
-        raise UserError("\n".join(_line(problem) for problem in error.errors(include_url=False))) from error
+        problems = error.errors(include_url=False)
+        raise UserError("\n".join(_line(problem, model.model_fields) for problem in problems)) from error
 
 
 def _extra(field: FieldInfo, name: str) -> Any:
@@ -131,12 +132,14 @@ def _values(kind: Any) -> str:
     return _TYPES.get(kind, "TEXT")
 
 
-def _line(problem: "ErrorDetails") -> str:
+def _line(problem: "ErrorDetails", known: Collection[str]) -> str:
     """A problem that pydantic found with one parameter, as a line for users."""
     field = ".".join(map(str, problem["loc"]))
     if problem["type"] == "literal_error":
         choices = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
         return f"unknown {field} {problem['input']!r}; choose one of: {choices}"
+    if problem["type"] == "extra_forbidden":
+        return str(unknown("parameter", field, known))
     if problem["type"] == "missing":
         return f"{field} must be given"
     message = problem["msg"].removeprefix("Value error, ")

@@ -636,7 +636,7 @@ class TestParameters:
             ("max_ram_mb", "much", "max_ram_mb=much: Input should be a valid number"),
             ("dry_run", "maybe", "dry_run=maybe: Input should be a valid boolean"),
             ("dataset", "none", "dataset=None: Input should be a valid string"),
-            ("max_rom_mb", "1", "max_rom_mb=1: Extra inputs are not permitted"),
+            ("max_rom_mb", "1", "unknown parameter 'max_rom_mb'; choose one of: dataset, "),
         ],
     )
     def test_each_wrong_value_is_one_line(self, name: str, value: str, message: str) -> None:
