@@ -58,7 +58,7 @@ def _help() -> str:
 
 
 def _summary(name: str) -> str:
-    """What an entry point does, by the docstring of its module, which is read and not imported."""
+    """Return the one-line description of an entry point from its module docstring, without importing the module."""
     code = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(code)) or ""
     return docstring.partition("\n")[0].partition(": ")[2].rstrip(".")

@@ -59,7 +59,7 @@ def inspect(corpus: Corpus) -> DataFacts:
 
 
 def summary(corpus: Corpus) -> str:
-    """What was read, so that a person sees a wrong guess: task, columns, labels with their counts, two rows of train.
+    """Describe the data as it was read: task, columns, label counts and two training rows, to expose a wrong guess.
 
     Returns:
         A line each.

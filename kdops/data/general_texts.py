@@ -29,7 +29,7 @@ _FILE = "texts.arrow"
 
 @dataclass(frozen=True)
 class GeneralTextCounts:
-    """What became of the texts of all sources; each is counted once, `read` is the sum of the others.
+    """Counts of the texts of all sources. Each text is counted once; `read` is the sum of the other counts.
 
     Attributes:
         read: texts with at least one word.

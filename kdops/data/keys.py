@@ -12,12 +12,12 @@ _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 
 
 def text_key(text: str | Sequence[str]) -> str:
-    """What two inputs share when they are the same text, apart from case and spacing."""
+    """Return a key that is equal for inputs which differ only in case and spacing."""
     return " ".join(words_of_text(_folded(text)))
 
 
 def content_key(text: str | Sequence[str]) -> str:
-    """What two inputs share when a model that has read one of them knows the other: their letters and digits.
+    """Return a key that is equal for inputs with the same letters and digits, so that leaks between splits are found.
 
     Neither marks nor spacing hide a text, since they often come from how it was cut into words or cleaned. A text that
     has no letters or digits is told by its marks, as `text_key` does.

@@ -37,7 +37,7 @@ _TEST_SET_SHARE, _TEST_SET_TEXTS = 0.5, 10
 
 @dataclass(frozen=True)
 class UnlabeledCounts:
-    """What became of the texts of a source; each text is counted once, `read` is the sum of all others.
+    """Counts of the texts of a source. Each text is counted once; `read` is the sum of the other counts.
 
     Texts count as the same when they have the same letters and digits, whatever their case.
 

@@ -3,7 +3,8 @@
 from transformers import AutoConfig, PretrainedConfig
 
 from kdops.errors import UserError
-from kdops.models.teachers.quiet import cannot_load, quiet
+from kdops.models.quiet import quiet
+from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import PinnedSource, pinned_source
 
 

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import PreTrainedModel, TokenizersBackend
 
-from kdops.models.teachers.quiet import quiet
+from kdops.models.quiet import quiet
 from kdops.models.teachers.sources import MEMBER
 
 

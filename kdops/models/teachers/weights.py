@@ -16,10 +16,11 @@ from transformers import (
 )
 
 from kdops.errors import UserError
+from kdops.models.quiet import quiet
 from kdops.models.teachers import adapters
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.heads import head_names, labels_differ, matching_rows, output_layer, reorder, restart
-from kdops.models.teachers.quiet import cannot_load, quiet
+from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import PinnedSource
 from kdops.task import Task
 

@@ -1,10 +1,6 @@
-"""What transformers says, without what worries people for no reason, and in one line."""
+"""The errors of transformers for a teacher that it cannot load, each as one line with advice."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from transformers.utils import logging as transformers_logging
 
 from kdops.errors import UserError
 
@@ -14,20 +10,6 @@ _PYTHON_TOKENIZER = re.compile(r"need to install \S+ to use (\w+Tokenizer)")
 _NO_CLASS = re.compile(
     r"Unrecognized configuration class <class '[\w.]*?(\w+)Config'>.*?(AutoTokenizer|AutoModelFor\w+)"
 )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without transformers' warnings and progress bars."""
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def cannot_load(source: str, error: Exception) -> UserError:
