@@ -38,7 +38,7 @@ $(VENV)/.installed: $(VENV)/.trains
 demo: ## Distill a student on the packaged sample data, and say how to look at it
 	@test -e $(VENV)/.trains || echo "first: what training needs goes into $(VENV): 2 GB, 2 to 5 minutes, once"
 	@$(MAKE) --no-print-directory $(VENV)/.trains
-	@echo "now: a BERT teacher and a BiLSTM student learn the sample data: 1 to 3 minutes"
+	@echo "now: a BERT teacher and a BiLSTM student learn the sample data: 2 to 6 minutes"
 	MLFLOW_EXPERIMENT_NAME=$${MLFLOW_EXPERIMENT_NAME:-kdops} $(BIN)/mlflow run . -e distill -P student=bilstm
 
 # One thread a process: tests and benchmarks run side by side.
