@@ -23,11 +23,12 @@ from kdops.steps.setup import identifying_tags
 from kdops.steps.student.finish import BUNDLE
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.bundle import teacher_bundle_of
-from kdops.tracking import artifacts, names, registry, runs
+from kdops.tracking import artifacts, names, runs
 from kdops.tracking.figures import growth
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
 from kdops.tracking.recorder import MlflowRecorder, cost_metrics
+from kdops.tracking.registry import registered
 from kdops.workspace import home
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ def _subject(address: str) -> Subject:
     """
     run_id: str | None = None
     if address.startswith(_REGISTERED):
-        folder, run_id = registry.download_bundle(address), registry.run_of(address)
+        folder, run_id = registered.download_bundle(address), registered.run_of(address)
     elif named := _RUN.fullmatch(address):
         run_id, folder = _of_run(named[1])
     elif Path(address).is_dir():

@@ -15,7 +15,7 @@ from kdops.steps.report_config import ReportConfig
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 from kdops.tracking.results import Results, read_results
-from kdops.tracking.views import save_view
+from kdops.tracking.workarounds.shared_views import save_view
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from kdops.tracking import names, store
-from kdops.tracking.mlflow_run import check_storage
 from kdops.tracking.results import data_of
-from kdops.tracking.views import view_key
+from kdops.tracking.workarounds.mlflow_run import check_storage
+from kdops.tracking.workarounds.shared_views import view_key
 from kdops.workspace import home
 
 
@@ -78,7 +78,7 @@ def students_page(run_ids: Sequence[str]) -> str:
 
 
 def best_page(*run_ids: str) -> str:
-    """The page of the UI that lists the runs of a data set, the best first, as `views.save_view` saved it.
+    """The page of the UI that lists the runs of a data set, the best first, as `shared_views.save_view` saved it.
 
     Args:
         run_ids: Students of the data set; the page is that of the experiment that most of them are in.

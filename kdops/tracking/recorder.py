@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kdops.errors import UserError
-from kdops.tracking import artifacts, names, registry, runs, store
+from kdops.tracking import artifacts, names, runs, store
 from kdops.tracking.names import Role
+from kdops.tracking.registry import registered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ class Recorder(Protocol):
         description: str,
         force: bool,
     ) -> int | None:
-        """Register a bundle; see `kdops.tracking.registry.register`. None: there is no registry."""
+        """Register a bundle; see `kdops.tracking.registry.registered.register`. None: there is no registry."""
 
     def version_of(self, run_id: str, corpus_name: str) -> int | None:
         """The registered version that a finished run made, if it still stands there with its files."""
@@ -176,14 +177,14 @@ class MlflowRecorder:
         description: str,
         force: bool,
     ) -> int | None:
-        """See `kdops.tracking.registry.register`."""
-        return registry.register(
+        """See `kdops.tracking.registry.registered.register`."""
+        return registered.register(
             bundle, run=record, corpus_name=corpus_name, tags=tags, description=description, force=force
         )
 
     def version_of(self, run_id: str, corpus_name: str) -> int | None:
-        """See `kdops.tracking.registry.version_of`."""
-        return registry.version_of(run_id, corpus_name)
+        """See `kdops.tracking.registry.registered.version_of`."""
+        return registered.version_of(run_id, corpus_name)
 
 
 class NoRecorder:

@@ -10,7 +10,7 @@ from kdops.steps.report import report_for
 from kdops.tracking import places
 from kdops.tracking.results import read_results
 from kdops.tracking.runs import Run, user
-from kdops.tracking.views import save_view
+from kdops.tracking.workarounds.shared_views import save_view
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -13,7 +13,8 @@ from finished_runs import add_student, add_teacher
 from place import Place, make_place
 from servers import free_port
 
-from kdops.tracking import names, registry, runs
+from kdops.tracking import names, runs
+from kdops.tracking.registry import registered
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -50,7 +51,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
             tags = {names.STUDENT: "bilstm", names.LATENCY_P95_MS: latency}
             # The version is this run's, which knows what host its costs were measured on.
             with mlflow.start_run(run_id=run.run_id):
-                registry.register(bundle, run=run, corpus_name="sample", tags=tags, description="a student")
+                registered.register(bundle, run=run, corpus_name="sample", tags=tags, description="a student")
     place.client.set_registered_model_alias(MODEL, names.CHAMPION, "1")
     return place
 

@@ -33,11 +33,12 @@ MODEL = "kdops-reviews"
 MOVER = """
 import sys
 from kdops.errors import UserError
-from kdops.tracking import champion, registry, runs
+from kdops.tracking import runs
+from kdops.tracking.registry import champion, registered
 
 runs.connect()
-to = registry.versions("reviews")[int(sys.argv[1]) - 1]
-before = registry.find_version("reviews", "champion")
+to = registered.versions("reviews")[int(sys.argv[1]) - 1]
+before = registered.find_version("reviews", "champion")
 print("decided", flush=True)
 sys.stdin.readline()
 try:

@@ -23,9 +23,10 @@ from kdops.steps.distill.result import ComparedTeacher, DistilledStudent
 from kdops.steps.exam.tables import students_table
 from kdops.steps.measure import measure
 from kdops.steps.measure_config import MeasureConfig
-from kdops.tracking import names, runs, store, views
+from kdops.tracking import names, runs, store
 from kdops.tracking.recorder import cost_metrics
 from kdops.tracking.results import read_results
+from kdops.tracking.workarounds import shared_views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def test_it_is_in_the_report_and_in_the_exams_tables() -> None:
     ]
     assert "noise, sone" in students_table(results)
     assert {"noise_sone", "times_noise"} <= set(exam_frame(results))
-    views.save_view(results)
+    shared_views.save_view(results)
     tags = store.client().get_experiment(results.students["experiment_id"].iloc[0]).tags
     assert any("metrics.`cost.noise_sone`" in view for view in tags.values())
 

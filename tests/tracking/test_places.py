@@ -9,7 +9,7 @@ from finished_runs import add_student, add_teacher
 from kdops.errors import UserError
 from kdops.tracking import places, store
 from kdops.tracking.results import read_results
-from kdops.tracking.views import save_view
+from kdops.tracking.workarounds.shared_views import save_view
 
 
 def test_a_local_store_gets_the_command_and_the_pages(tracking_uri: str) -> None:

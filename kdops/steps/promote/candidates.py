@@ -13,9 +13,10 @@ from kdops.measure.cost import cheapest as cheapest_places
 from kdops.measure.costs import deciding
 from kdops.measure.turns import measure_side_by_side
 from kdops.metrics import Gold, score
-from kdops.tracking import host, names, registry, runs, store
+from kdops.tracking import host, names, runs, store
 from kdops.tracking.names import Role
-from kdops.tracking.registry import Version
+from kdops.tracking.registry import registered
+from kdops.tracking.registry.registered import Version
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def deciding_metrics() -> tuple[str, ...]:
 def candidates(corpus: Corpus, *, champion: int | None, threads: int) -> list[Candidate]:
     """Look at all versions of a dataset's model: what is known of them, and what they say to the validation data."""
     return [
-        _look_at(version, corpus, version.number == champion, threads) for version in registry.versions(corpus.name)
+        _look_at(version, corpus, version.number == champion, threads) for version in registered.versions(corpus.name)
     ]
 
 
@@ -113,7 +114,7 @@ def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list
     if missing:
         numbers = ", ".join(str(one.number) for one in missing)
         _log.info("measuring the costs of versions %s, which are not known of this kind of host", numbers)
-        folders = [registry.download_bundle(one.version.uri) for one in missing]
+        folders = [registered.download_bundle(one.version.uri) for one in missing]
         costs = measure_side_by_side(folders, corpus.inputs(SPLIT), threads=threads).costs
         for one, measured in zip(missing, costs, strict=True):
             values = names.prefixed(names.COST_PREFIX, measured.metrics())
@@ -137,7 +138,7 @@ def cheapest(equals: Sequence[Candidate]) -> Candidate:
 
 
 def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Candidate:
-    record = registry.record(version)
+    record = registered.record(version)
     measured_here = record.host == host.kind(host.facts()) and record.threads == threads
     # Times and memory are a matter of the host; scores and bytes are not.
     portable = {
@@ -159,7 +160,7 @@ def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Ca
 
 def _predict(version: Version, corpus: Corpus) -> tuple[str, Gold]:
     """A digest of a version's files, and the labels that it predicts for the validation data."""
-    predictor = Predictor.load(registry.download_bundle(version.uri))
+    predictor = Predictor.load(registered.download_bundle(version.uri))
     info = predictor.info
     if info.task != corpus.task or set(info.labels) != set(corpus.labels):
         raise UserError(

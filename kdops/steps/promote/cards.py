@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from kdops.measure.costs import costs
 from kdops.tracking import names
-from kdops.tracking.registry import LONGEST_DESCRIPTION
+from kdops.tracking.registry.registered import LONGEST_DESCRIPTION
 
 _CHAMPION = "\n\n## Champion\n\n"
 _FORMER_CHAMPION = "\n\n## Former champion\n\n"

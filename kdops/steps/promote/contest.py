@@ -10,7 +10,7 @@ from kdops.metrics import BootstrapResult, paired_bootstrap
 from kdops.steps.promote.candidates import SPLIT, Candidate, Limit, cheapest, deciding_metrics, with_costs
 from kdops.steps.tables import aligned
 from kdops.tracking import names
-from kdops.tracking.registry import Version
+from kdops.tracking.registry.registered import Version
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from kdops.steps.promote.candidates import candidates, deciding_metrics
 from kdops.steps.promote.cards import says_champion, with_promotion, with_replacement, without_promotion
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Contest, Decision
-from kdops.tracking import champion as serving
-from kdops.tracking import names, registry, runs
-from kdops.tracking.champion import Words
+from kdops.tracking import names, runs
 from kdops.tracking.names import Role
-from kdops.tracking.registry import Version
+from kdops.tracking.registry import champion as serving
+from kdops.tracking.registry import registered
+from kdops.tracking.registry.champion import Words
+from kdops.tracking.registry.registered import Version
 
 _PROMOTION_TAGS = (
     names.PROMOTED_OVER,
@@ -37,7 +38,7 @@ def promote(config: PromoteConfig) -> Decision:
     with runs.tracked(Role.PROMOTE, f"promote {config.dataset}", config=config.model_dump()) as run:
         name = config.corpus_name
         run.tags({names.DATASET: name})
-        before = registry.find_version(name, names.CHAMPION)
+        before = registered.find_version(name, names.CHAMPION)
         decision = _back(name, before) if config.rollback else _decide(config, before, run)
         if config.reason:
             decision = replace(decision, reason=f"{decision.reason}; {config.reason}")
@@ -69,7 +70,7 @@ def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Dec
     outcome = contest.outcome()
     while outcome.winner and outcome.approved:
         try:
-            registry.try_out(outcome.winner.version)
+            registered.try_out(outcome.winner.version)
             break
         except UserError as error:
             contest.refuse(outcome.winner, str(error))
@@ -89,13 +90,13 @@ def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Dec
 def _back(corpus_name: str, before: Version | None) -> Decision:
     """Going back to the previous champion, if it still serves."""
     model = names.registered_model_name(corpus_name)
-    previous = registry.find_version(corpus_name, names.PREVIOUS_CHAMPION)
+    previous = registered.find_version(corpus_name, names.PREVIOUS_CHAMPION)
     if before is None or previous is None:
         lacking = names.CHAMPION if before is None else names.PREVIOUS_CHAMPION
         raise UserError(f"nothing to go back to: {model} has no version with the alias {lacking!r}")
     if previous.number == before.number:
         raise UserError(f"nothing to go back to: version {before.number} of {model} is the previous champion too")
-    registry.try_out(previous)
+    registered.try_out(previous)
     return Decision(
         approved=True,
         promoted=False,
@@ -152,7 +153,7 @@ def _mistaken(decision: Decision, corpus_name: str) -> list[Words]:
             {} if names.REPLACED_BY in version.tags else _no_promotion(version),
             without_promotion(version.description),
         )
-        for version in registry.versions(corpus_name)
+        for version in registered.versions(corpus_name)
         if version.number not in right and says_champion(version.description)
     ]
 
@@ -164,7 +165,7 @@ def _no_promotion(version: Version) -> dict[str, object]:
 
 def _numbers(decision: Decision, version: Version) -> dict[str, float]:
     """The figures of a version that decide: as this decision saw them, else as they were registered."""
-    seen: Mapping[str, float] = registry.record(version).metrics
+    seen: Mapping[str, float] = registered.record(version).metrics
     for one in decision.candidates:
         if one.number == version.number:
             seen = {**seen, **one.metrics}

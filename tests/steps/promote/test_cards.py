@@ -2,7 +2,7 @@ import pytest
 
 from kdops.steps.promote.cards import says_champion, with_promotion, with_replacement, without_promotion
 from kdops.tracking import names
-from kdops.tracking.registry import LONGEST_DESCRIPTION
+from kdops.tracking.registry.registered import LONGEST_DESCRIPTION
 
 PROMOTION = {
     names.PROMOTED_OVER: 3, names.PROMOTED_AT: "2026-01-02T03:04:05+00:00", names.PROMOTED_BY: "alice",

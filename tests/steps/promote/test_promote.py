@@ -26,8 +26,9 @@ from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Decision
 from kdops.steps.promote.step import promote
 from kdops.task import Task
-from kdops.tracking import names, registry, runs
+from kdops.tracking import names, runs
 from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role
+from kdops.tracking.registry import registered
 
 ROOT = Path(__file__).parents[3]
 LABELS = ("negative", "positive")
@@ -62,7 +63,7 @@ def register(tracking_uri: str, tmp_path: Path) -> Callable[..., int]:
         with runs.tracked(Role.STUDENT, "bilstm") as run:
             run.metrics(costs)
             bundle = write_bundle(tmp_path / f"bundle-{run.run_id}", wrong, labels)
-            return registry.register(
+            return registered.register(
                 bundle, run=run, corpus_name="reviews", tags={names.STUDENT: "bilstm"}, description="a card"
             )
 
@@ -113,7 +114,7 @@ def write_bundle(folder: Path, wrong: int, labels: tuple[str, ...]) -> Path:
 
 
 def number(alias: str) -> int | None:
-    version = registry.find_version("reviews", alias)
+    version = registered.find_version("reviews", alias)
     return version.number if version else None
 
 
@@ -125,8 +126,8 @@ def run_of_promotion() -> mlflow.entities.Run:
     return newest
 
 
-def champion() -> registry.Version:
-    version = registry.find_version("reviews", CHAMPION)
+def champion() -> registered.Version:
+    version = registered.find_version("reviews", CHAMPION)
     assert version is not None
     return version
 
@@ -493,7 +494,7 @@ class TestCutOff:
         assert promote(PromoteConfig(dataset=dataset)).promoted
         assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (2, 1)
         assert champion().description.count("## Champion") == 1
-        former = registry.versions("reviews")[0]
+        former = registered.versions("reviews")[0]
         assert former.description.count("## Former champion\n\nFrom ") == 1
 
     def test_another_corrects_what_it_left(
@@ -504,7 +505,7 @@ class TestCutOff:
         cut_off(PromoteConfig(dataset=dataset))
         register(0)
         assert promote(PromoteConfig(dataset=dataset)).promoted
-        first, second, third = registry.versions("reviews")
+        first, second, third = registered.versions("reviews")
         assert number(CHAMPION) == 3
         assert "## Champion" in third.description
         # It never was the champion.
@@ -521,7 +522,7 @@ class TestCutOff:
         cut_off(PromoteConfig(dataset=dataset, rollback=True))
         assert not promote(PromoteConfig(dataset=dataset)).promoted
         crown(0, register, dataset)
-        assert names.WITHDRAWN not in registry.versions("reviews")[1].tags
+        assert names.WITHDRAWN not in registered.versions("reviews")[1].tags
 
 
 class TestRollback:
@@ -537,7 +538,7 @@ class TestRollback:
         assert verdict(again, 2).startswith("taken back 2")
         assert verdict(again, 2).endswith(": rollback from version 2; it answers rudely")
         assert not {names.REPLACED_BY, names.WITHDRAWN} & champion().tags.keys()
-        taken_back = registry.versions("reviews")[1]
+        taken_back = registered.versions("reviews")[1]
         assert taken_back.tags[names.REPLACED_BY] == "1"
         assert "## Former champion" in taken_back.description
         assert "## Champion" not in taken_back.description

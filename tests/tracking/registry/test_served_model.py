@@ -18,9 +18,10 @@ from mlflow.pyfunc import scoring_server
 
 from kdops.deploy import predictor
 from kdops.task import Task
-from kdops.tracking import registry, runs
+from kdops.tracking import runs
 from kdops.tracking.names import Role
-from kdops.tracking.served_model import ServedModel
+from kdops.tracking.registry import registered
+from kdops.tracking.registry.served_model import ServedModel
 
 # Loads and asks the served model where kdops, torch and the training libraries cannot be imported.
 ASK = """
@@ -73,7 +74,7 @@ def test_text_is_answered_without_kdops(
     task: Task, connected: str, make_bundle: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with runs.tracked(Role.STUDENT, "bilstm") as run:
-        registry.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
+        registered.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
     assert "Failed to validate serving input" not in caplog.text
     (first, *others), called = ask("models:/kdops-sample@challenger", tmp_path)
     if task is Task.TEXT:
@@ -146,7 +147,7 @@ def test_lists_of_words_are_answered_over_http_and_in_python(
     connected: str, make_bundle: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     with runs.tracked(Role.STUDENT, "bilstm") as run:
-        registry.register(make_bundle(Task.TOKEN), run=run, corpus_name="sample", tags={}, description="")
+        registered.register(make_bundle(Task.TOKEN), run=run, corpus_name="sample", tags={}, description="")
     model = mlflow.pyfunc.load_model("models:/kdops-sample@challenger")
     app = scoring_server.init(model)
     for what, body in WORDS.items():
@@ -172,7 +173,7 @@ def test_a_bad_request_is_refused_without_a_traceback(
     task: Task, connected: str, make_bundle: Callable[..., Path]
 ) -> None:
     with runs.tracked(Role.STUDENT, "bilstm") as run:
-        registry.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
+        registered.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
     app = scoring_server.init(mlflow.pyfunc.load_model("models:/kdops-sample@challenger"))
     for what, body in REFUSED.items():
         status, said = post(app, body)
@@ -198,7 +199,7 @@ def test_a_wrong_number_of_threads_is_named(
 @pytest.mark.parametrize("task", list(Task))
 def test_no_artifact_of_a_version_is_a_pickle(task: Task, connected: str, make_bundle: Callable[..., Path]) -> None:
     with runs.tracked(Role.STUDENT, "bilstm") as run:
-        registry.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
+        registered.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
     folder = Path(mlflow.artifacts.download_artifacts("models:/kdops-sample@challenger"))
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"model.onnx", "tokenizer.json", "bundle.json", "predictor.py", "MLmodel"}

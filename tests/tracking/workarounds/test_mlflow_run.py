@@ -10,8 +10,9 @@ import mlflow
 import psutil
 import pytest
 
-from kdops.tracking import mlflow_run, names
+from kdops.tracking import names
 from kdops.tracking.names import Status
+from kdops.tracking.workarounds import mlflow_run
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 30  # most of it imports, on a busy machine
@@ -50,7 +51,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     plugin.mkdir(parents=True)
     (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: kdops_plugin\nVersion: 1\n", encoding="utf-8")
     (plugin / "entry_points.txt").write_text(
-        "[mlflow.run_context_provider]\nkdops_status = kdops.tracking.mlflow_run:StatusKeeper\n", encoding="utf-8"
+        "[mlflow.run_context_provider]\nkdops_status = kdops.tracking.workarounds.mlflow_run:StatusKeeper\n",
+        encoding="utf-8",
     )
     return os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(plugin.parent)]),

@@ -9,8 +9,9 @@ from mlflow import MlflowClient
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.task import Task
-from kdops.tracking import host, names, registry, runs
+from kdops.tracking import host, names, runs
 from kdops.tracking.names import CHALLENGER, CHAMPION, Role
+from kdops.tracking.registry import registered
 
 MODEL = "kdops-sample"
 
@@ -23,15 +24,15 @@ def run(connected: str) -> Iterator[runs.Run]:
 
 
 def register(bundle: Path, run: runs.Run, **tags: object) -> int:
-    return registry.register(bundle, run=run, corpus_name="sample", tags=tags, description="a student")
+    return registered.register(bundle, run=run, corpus_name="sample", tags=tags, description="a student")
 
 
 def test_each_registration_is_a_new_version_and_the_challenger(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
     bundle = make_bundle()
-    assert registry.find_version("sample", CHALLENGER) is None
+    assert registered.find_version("sample", CHALLENGER) is None
     assert register(bundle, run) == 1
     assert (
-        registry.register(
+        registered.register(
             bundle,
             run=run,
             corpus_name="sample",
@@ -40,11 +41,11 @@ def test_each_registration_is_a_new_version_and_the_challenger(run: runs.Run, ma
         )
         == 2
     )
-    challenger = registry.find_version("sample", CHALLENGER)
-    assert challenger == registry.Version(
+    challenger = registered.find_version("sample", CHALLENGER)
+    assert challenger == registered.Version(
         MODEL, 2, run.run_id, {"kdops.student": "bilstm", "cost.storage_mb": "1.5"}, "int8"
     )
-    assert registry.find_version("sample", CHAMPION) is None
+    assert registered.find_version("sample", CHAMPION) is None
     assert MlflowClient().get_model_version(MODEL, "2").description == "int8"
 
 
@@ -54,12 +55,12 @@ class TestTheSameWork:
     def test_it_is_registered_once(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
         bundle = make_bundle()
         assert register(bundle, run, **self.WORK) == register(bundle, run, **self.WORK) == 1
-        assert len(registry.versions("sample")) == 1
+        assert len(registered.versions("sample")) == 1
 
     def test_it_is_registered_again_on_request(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
         bundle = make_bundle()
         register(bundle, run, **self.WORK)
-        again = registry.register(
+        again = registered.register(
             bundle, run=run, corpus_name="sample", tags=self.WORK, description="a student", force=True
         )
         assert again == 2
@@ -86,9 +87,9 @@ class TestTheSameWork:
             patch.setattr(MlflowClient, "update_model_version", die)
             with pytest.raises(ConnectionError):
                 register(bundle, run, **self.WORK)
-        assert registry.find_version("sample", CHALLENGER) is None
+        assert registered.find_version("sample", CHALLENGER) is None
         assert register(bundle, run, **self.WORK) == 1
-        challenger = registry.find_version("sample", CHALLENGER)
+        challenger = registered.find_version("sample", CHALLENGER)
         assert challenger is not None
         assert (challenger.number, challenger.description) == (1, "a student")
 
@@ -97,27 +98,27 @@ class TestTheSameWork:
     ) -> None:
         bundle = make_bundle()
         register(bundle, run, **self.WORK)
-        registry.describe(registry.versions("sample")[0], {}, "a champion")
+        registered.describe(registered.versions("sample")[0], {}, "a champion")
         register(bundle, run, **{names.FINGERPRINT: "4567"})
         assert register(bundle, run, **self.WORK) == 1
-        assert registry.alias_of(MODEL, CHALLENGER) == 2
-        assert registry.versions("sample")[0].description == "a champion"
+        assert registered.alias_of(MODEL, CHALLENGER) == 2
+        assert registered.versions("sample")[0].description == "a champion"
 
 
 def test_all_versions_come_back_in_order_over_pages(
     run: runs.Run, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert registry.versions("sample") == []
+    assert registered.versions("sample") == []
     register(make_bundle(), run, **{names.STUDENT: "cnn"})
     source = MlflowClient().get_model_version(MODEL, "1").source
     for _ in range(4):
         MlflowClient().create_model_version(MODEL, source)
     MlflowClient().create_registered_model("kdops-sample-2")
     MlflowClient().create_model_version("kdops-sample-2", source)
-    monkeypatch.setattr(registry, "_VERSIONS_A_PAGE", 2)
-    found = registry.versions("sample")
+    monkeypatch.setattr(registered, "_VERSIONS_A_PAGE", 2)
+    found = registered.versions("sample")
     assert [version.number for version in found] == [1, 2, 3, 4, 5]
-    assert found[0] == registry.Version(MODEL, 1, run.run_id, {names.STUDENT: "cnn"}, "a student")
+    assert found[0] == registered.Version(MODEL, 1, run.run_id, {names.STUDENT: "cnn"}, "a student")
 
 
 class TestRecord:
@@ -125,8 +126,8 @@ class TestRecord:
         self, run: runs.Run, make_bundle: Callable[..., Path]
     ) -> None:
         register(make_bundle(), run, **{"cost.latency_p95_ms": 0.5})
-        (version,) = registry.versions("sample")
-        facts = registry.record(version)
+        (version,) = registered.versions("sample")
+        facts = registered.record(version)
         assert facts.metrics == {"cost.latency_p95_ms": 0.5, "test.f1_macro": 0.9}
         assert facts.host == host.kind(host.facts())
         assert facts.threads == 1
@@ -134,53 +135,53 @@ class TestRecord:
     def test_threads_are_those_of_the_run(self, connected: str, make_bundle: Callable[..., Path]) -> None:
         with runs.tracked(Role.STUDENT, "bilstm", config={"threads": 4}) as run:
             register(make_bundle(), run)
-        assert registry.record(registry.versions("sample")[0]).threads == 4
+        assert registered.record(registered.versions("sample")[0]).threads == 4
 
     def test_a_run_that_is_gone_leaves_the_tags(self, connected: str) -> None:
-        version = registry.Version(MODEL, 1, "0" * 32, {"cost.latency_p95_ms": "0.5", "kdops.student": "cnn"})
-        assert registry.record(version) == registry.Record({"cost.latency_p95_ms": 0.5}, None, 1)
+        version = registered.Version(MODEL, 1, "0" * 32, {"cost.latency_p95_ms": "0.5", "kdops.student": "cnn"})
+        assert registered.record(version) == registered.Record({"cost.latency_p95_ms": 0.5}, None, 1)
 
 
 def test_descriptions_are_cut_where_a_database_would_refuse_them(
     run: runs.Run, make_bundle: Callable[..., Path]
 ) -> None:
-    registry.register(make_bundle(), run=run, corpus_name="sample", tags={}, description="x" * 6000)
-    (version,) = registry.versions("sample")
+    registered.register(make_bundle(), run=run, corpus_name="sample", tags={}, description="x" * 6000)
+    (version,) = registered.versions("sample")
     assert version.description == "x" * 5000
-    registry.describe(version, {"a": 1}, "y" * 6000)
-    (version,) = registry.versions("sample")
+    registered.describe(version, {"a": 1}, "y" * 6000)
+    (version,) = registered.versions("sample")
     assert (version.tags, version.description) == ({"a": "1"}, "y" * 5000)
 
 
 def test_tags_are_taken_away(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
     register(make_bundle(), run, a=1, b=2)
-    registry.describe(registry.versions("sample")[0], {"a": None, "c": None, "d": 3}, "")
-    assert registry.versions("sample")[0].tags == {"b": "2", "d": "3"}
+    registered.describe(registered.versions("sample")[0], {"a": None, "c": None, "d": 3}, "")
+    assert registered.versions("sample")[0].tags == {"b": "2", "d": "3"}
 
 
 class TestTryOut:
     def test_what_serves_passes(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
         register(make_bundle(), run)
-        registry.try_out(registry.versions("sample")[0])
+        registered.try_out(registered.versions("sample")[0])
 
     def test_what_does_not_is_named(self, run: runs.Run, make_bundle: Callable[..., Path], tmp_path: Path) -> None:
         register(make_bundle(), run)
-        registry.download_bundle(f"models:/{MODEL}/1")
+        registered.download_bundle(f"models:/{MODEL}/1")
         for tokenizer in (tmp_path / "mlruns").rglob("tokenizer.json"):
             tokenizer.unlink()
         with pytest.raises(UserError, match="version 1 does not serve: "):
-            registry.try_out(registry.versions("sample")[0])
+            registered.try_out(registered.versions("sample")[0])
 
 
 def test_bundles_come_back_whole_and_are_fetched_once(
     run: runs.Run, make_bundle: Callable[..., Path], kdops_home: Path
 ) -> None:
     register(make_bundle(), run)
-    folder = registry.download_bundle(f"models:/{MODEL}@challenger")
+    folder = registered.download_bundle(f"models:/{MODEL}@challenger")
     assert folder.is_relative_to(kdops_home)
     assert Predictor.load(folder).predict(["buruk"])
     (folder / "kept").touch()
-    assert registry.download_bundle(f"models:/{MODEL}/1") == folder
+    assert registered.download_bundle(f"models:/{MODEL}/1") == folder
     assert (folder / "kept").exists()
 
 
@@ -189,7 +190,7 @@ def test_bundles_come_back_whole_and_are_fetched_once(
 )
 def test_models_that_do_not_exist_are_named(connected: str, uri: str) -> None:
     with pytest.raises(UserError, match=f"no model {uri}"):
-        registry.download_bundle(uri)
+        registered.download_bundle(uri)
 
 
 def test_models_of_others_carry_no_bundle(run: runs.Run, tmp_path: Path) -> None:
@@ -206,8 +207,8 @@ def test_models_of_others_carry_no_bundle(run: runs.Run, tmp_path: Path) -> None
     )
     info = mlflow.pyfunc.log_model(name="other", python_model=str(source), pip_requirements=["numpy"])
     with pytest.raises(UserError, match="carries no kdops bundle"):
-        registry.download_bundle(info.model_uri)
+        registered.download_bundle(info.model_uri)
 
 
 def test_token_bundles_are_registered_too(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
-    assert registry.register(make_bundle(Task.TOKEN), run=run, corpus_name="tags", tags={}, description="") == 1
+    assert registered.register(make_bundle(Task.TOKEN), run=run, corpus_name="tags", tags={}, description="") == 1

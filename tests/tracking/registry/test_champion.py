@@ -12,10 +12,11 @@ from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from kdops import process
 from kdops.errors import UserError
-from kdops.tracking import champion, names, registry, runs
-from kdops.tracking.champion import Words
+from kdops.tracking import names, runs
 from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role
-from kdops.tracking.registry import Version
+from kdops.tracking.registry import champion, registered
+from kdops.tracking.registry.champion import Words
+from kdops.tracking.registry.registered import Version
 
 ROOT = Path(__file__).parents[2]
 MODEL = "kdops-sample"
@@ -24,12 +25,13 @@ MOVER = """
 import sys, time
 from pathlib import Path
 from kdops.errors import UserError
-from kdops.tracking import champion, registry, runs
+from kdops.tracking import runs
+from kdops.tracking.registry import champion, registered
 
 number, gun = int(sys.argv[1]), Path(sys.argv[2])
 runs.connect()
-(to,) = [version for version in registry.versions("sample") if version.number == number]
-before = registry.find_version("sample", "champion")
+(to,) = [version for version in registered.versions("sample") if version.number == number]
+before = registered.find_version("sample", "champion")
 print("decided", flush=True)
 while not gun.exists():
     time.sleep(0.01)
@@ -42,15 +44,15 @@ except UserError as error:
 
 
 @pytest.fixture
-def registered(connected: str, make_bundle: Callable[..., Path]) -> list[Version]:
+def three_versions(connected: str, make_bundle: Callable[..., Path]) -> list[Version]:
     """Three versions of one model, which share their files: making one takes a second, registering none."""
     with runs.tracked(Role.STUDENT, "bilstm") as run:
-        registry.register(make_bundle(), run=run, corpus_name="sample", tags={}, description="first")
+        registered.register(make_bundle(), run=run, corpus_name="sample", tags={}, description="first")
     client = MlflowClient()
     source = client.get_model_version(MODEL, "1").source
     for _ in range(2):
         client.create_model_version(MODEL, source, run_id=run.run_id)
-    return registry.versions("sample")
+    return registered.versions("sample")
 
 
 def move(to: Version, expected: Version | None) -> None:
@@ -59,22 +61,22 @@ def move(to: Version, expected: Version | None) -> None:
 
 
 def alias(name: str) -> int | None:
-    return registry.alias_of(MODEL, name)
+    return registered.alias_of(MODEL, name)
 
 
-def test_the_one_before_becomes_the_previous_champion(registered: list[Version]) -> None:
-    first, second, _ = registered
+def test_the_one_before_becomes_the_previous_champion(three_versions: list[Version]) -> None:
+    first, second, _ = three_versions
     move(first, None)
     assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (1, None)
     move(second, first)
     assert (alias(CHAMPION), alias(PREVIOUS_CHAMPION)) == (2, 1)
-    before, now, _ = registry.versions("sample")
+    before, now, _ = registered.versions("sample")
     assert (now.tags["why"], now.description) == ("better", "now")
     assert (before.tags, before.description) == ({"since": "then"}, "once")
 
 
-def test_nothing_moves_that_was_decided_against_another_champion(registered: list[Version]) -> None:
-    first, second, third = registered
+def test_nothing_moves_that_was_decided_against_another_champion(three_versions: list[Version]) -> None:
+    first, second, third = three_versions
     move(first, None)
     move(second, first)
     with pytest.raises(UserError, match="changed from version 1 to version 2 while this was decided"):
@@ -85,16 +87,16 @@ def test_nothing_moves_that_was_decided_against_another_champion(registered: lis
     assert "why" not in MlflowClient().get_model_version(MODEL, "3").tags
 
 
-def test_no_claim_is_left_behind(registered: list[Version]) -> None:
-    first, second, _ = registered
+def test_no_claim_is_left_behind(three_versions: list[Version]) -> None:
+    first, second, _ = three_versions
     move(first, None)
     with pytest.raises(UserError):
         move(second, None)
     assert [model.name for model in MlflowClient().search_registered_models()] == [MODEL]
 
 
-def test_of_promotions_at_once_one_wins(registered: list[Version], tmp_path: Path) -> None:
-    move(registered[0], None)
+def test_of_promotions_at_once_one_wins(three_versions: list[Version], tmp_path: Path) -> None:
+    move(three_versions[0], None)
     gun = tmp_path / "gun"
     movers = [
         subprocess.Popen(
@@ -135,35 +137,35 @@ class TestLeftClaims:
         tags = {names.PROCESS: holder, names.USER: "bob"}
         MlflowClient().create_registered_model(f"claim.{MODEL}", tags)
 
-    def test_that_of_a_process_that_has_ended_is_taken_away(self, registered: list[Version], dead: str) -> None:
+    def test_that_of_a_process_that_has_ended_is_taken_away(self, three_versions: list[Version], dead: str) -> None:
         self.leave(dead)
-        move(registered[0], None)
+        move(three_versions[0], None)
         assert alias(CHAMPION) == 1
         assert [model.name for model in MlflowClient().search_registered_models()] == [MODEL]
 
-    def test_that_of_a_process_that_lives_is_never_taken_away(self, registered: list[Version], dead: str) -> None:
+    def test_that_of_a_process_that_lives_is_never_taken_away(self, three_versions: list[Version], dead: str) -> None:
         self.leave(process.identity())
         # As if it had been made since this process saw one of a dead process.
         champion._take_away(f"claim.{MODEL}")
         assert MlflowClient().get_registered_model(f"claim.{MODEL}").tags[names.USER] == "bob"
 
     def test_that_of_another_machine_is_named_with_the_way_out(
-        self, registered: list[Version], monkeypatch: pytest.MonkeyPatch
+        self, three_versions: list[Version], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(champion, "_PATIENCE_S", 0.2)
         self.leave("elsewhere:1:2")
         with pytest.raises(UserError) as caught:
-            move(registered[0], None)
+            move(three_versions[0], None)
         said = str(caught.value)
         assert said.startswith("another promotion by bob (process elsewhere:1:2) does not finish; if it runs no more")
         assert "\n" not in said
         code = said.partition("python -c ")[2].strip('"')
         subprocess.run([sys.executable, "-c", code], check=True)
-        move(registered[0], None)
+        move(three_versions[0], None)
         assert alias(CHAMPION) == 1
 
     def test_where_the_server_refuses_it_is_said_who_may_take_it_away(
-        self, registered: list[Version], dead: str, monkeypatch: pytest.MonkeyPatch
+        self, three_versions: list[Version], dead: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def refuse(client: MlflowClient, name: str) -> None:
             raise MlflowException("Permission denied", PERMISSION_DENIED)
@@ -171,14 +173,14 @@ class TestLeftClaims:
         self.leave(dead)
         monkeypatch.setattr(mlflow.MlflowClient, "delete_registered_model", refuse)
         with pytest.raises(UserError) as caught:
-            move(registered[0], None)
+            move(three_versions[0], None)
         said = str(caught.value)
         assert said.startswith(f"another promotion by bob (process {dead}) has ended without finishing it")
         assert "on a server with authentication only bob and the admin may: python -c" in said
         assert alias(CHAMPION) is None
 
 
-def test_a_claim_that_was_sent_twice_is_the_senders_own(registered: list[Version]) -> None:
+def test_a_claim_that_was_sent_twice_is_the_senders_own(three_versions: list[Version]) -> None:
     tags = {"kdops.token": "mine"}
     assert champion._claim("claim.x", tags)
     assert champion._claim("claim.x", tags)
@@ -186,7 +188,7 @@ def test_a_claim_that_was_sent_twice_is_the_senders_own(registered: list[Version
 
 
 def test_an_alias_that_was_set_by_hand_meanwhile_is_noticed(
-    registered: list[Version], monkeypatch: pytest.MonkeyPatch
+    three_versions: list[Version], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_alias = MlflowClient.set_registered_model_alias
 
@@ -196,4 +198,4 @@ def test_an_alias_that_was_set_by_hand_meanwhile_is_noticed(
 
     monkeypatch.setattr(mlflow.MlflowClient, "set_registered_model_alias", by_hand_too)
     with pytest.raises(UserError, match="somebody set the champion to version 3 by other means"):
-        move(registered[0], None)
+        move(three_versions[0], None)

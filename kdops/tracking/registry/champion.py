@@ -15,8 +15,9 @@ from filelock import FileLock
 
 from kdops import process
 from kdops.errors import UserError
-from kdops.tracking import names, registry, runs, store
-from kdops.tracking.registry import Version
+from kdops.tracking import names, runs, store
+from kdops.tracking.registry import registered
+from kdops.tracking.registry.registered import Version
 from kdops.workspace import home
 
 _CLAIM = "claim."
@@ -71,19 +72,19 @@ def move(
     client = store.client()
     before = expected.number if expected else None
     with _claimed(to.model):
-        found = registry.alias_of(to.model, names.CHAMPION)
+        found = registered.alias_of(to.model, names.CHAMPION)
         if found != before:
             raise UserError(
                 f"{to.model}: the champion changed from {_named(before)} to {_named(found)} while this was decided; "
                 "nothing is moved, promote again to compare with it"
             )
-        registry.describe(to, tags, description)
+        registered.describe(to, tags, description)
         for words in others:
-            registry.describe(words.version, words.tags, words.description)
+            registered.describe(words.version, words.tags, words.description)
         if expected:
             client.set_registered_model_alias(to.model, names.PREVIOUS_CHAMPION, str(expected.number))
         client.set_registered_model_alias(to.model, names.CHAMPION, str(to.number))
-        found = registry.alias_of(to.model, names.CHAMPION)
+        found = registered.alias_of(to.model, names.CHAMPION)
         if found != to.number:
             raise UserError(
                 f"{to.model}: somebody set the champion to {_named(found)} by other means, just after this promotion "
