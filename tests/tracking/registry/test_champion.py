@@ -18,7 +18,7 @@ from kdops.tracking.registry import champion, registered
 from kdops.tracking.registry.champion import Words
 from kdops.tracking.registry.registered import Version
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MODEL = "kdops-sample"
 # Decides against the champion that there is, waits for the starting gun, and moves.
 MOVER = """

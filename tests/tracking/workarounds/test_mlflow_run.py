@@ -14,7 +14,7 @@ from kdops.tracking import names
 from kdops.tracking.names import Status
 from kdops.tracking.workarounds import mlflow_run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 30  # most of it imports, on a busy machine
 
 PROJECT = """
