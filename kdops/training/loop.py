@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class LoopConfig:
         averaging: decay a step of the moving average of the weights, which is what is scored and kept; 0: no average.
         patience: epochs without a better validation score after which training stops.
         seed: fixes the order of batches, dropout and new weights.
+        head_factor: how many times faster than the rest the weights learn that `fit` calls the head.
     """
 
     epochs: int
@@ -50,6 +51,7 @@ class LoopConfig:
     averaging: float = 0.0
     patience: int = 3
     seed: int = 1
+    head_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,18 @@ class _Progress:
         return epoch
 
 
+def _weights_by_rate(model: nn.Module, config: LoopConfig, head: Collection[str]) -> list[dict[str, Any]]:
+    """What the optimizer takes: the weights that learn at the peak rate, and those of the head."""
+    named = list(model.named_parameters())
+    rates = [config.learning_rate, config.head_factor * config.learning_rate]
+    weights = [[weight for name, weight in named if (name in head) is in_head] for in_head in (False, True)]
+    return [{"params": group, "lr": rate} for group, rate in zip(weights, rates, strict=True) if group]
+
+
 class _Loop:
-    def __init__(self, model: nn.Module, data: TrainingSet, config: LoopConfig, pad_id: int) -> None:
+    def __init__(
+        self, model: nn.Module, data: TrainingSet, config: LoopConfig, pad_id: int, head: Collection[str]
+    ) -> None:
         self.data, self.config, self.pad_id = data, config, pad_id
         self.longest = int(data.encoded.lengths.max())
         self.steps_an_epoch = -(-len(data) // config.batch_size)
@@ -114,7 +126,7 @@ class _Loop:
         split = DataLoaderConfiguration(split_batches=True)
         self.accelerator = Accelerator(mixed_precision="no", dataloader_config=split)
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            _weights_by_rate(model, config, head), weight_decay=config.weight_decay, fused=True
         )
         schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
             optimizer, int(steps * config.warmup_share), steps
@@ -234,6 +246,7 @@ def fit(
     main_metric: str,
     pad_id: int,
     description: str,
+    head: Collection[str] = (),
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Path | None = None,
     quiet: bool = False,
@@ -256,12 +269,13 @@ def fit(
         main_metric: the score that decides which epoch is best; higher is better.
         pad_id: padding token.
         description: what the progress bar says.
+        head: names of the weights that are new and learn faster; see `LoopConfig.head_factor`.
         on_epoch: called after each epoch that this call trains; what it raises ends the training.
         checkpoint: file to save to at least once a minute and after each epoch, and to go on from if it exists.
         quiet: whether to leave out the progress bar, which is for terminals only in any case.
     """
     set_seed(config.seed + devices.processes().process_index)
-    loop = _Loop(model, data, config, pad_id)
+    loop = _Loop(model, data, config, pad_id, head)
     if checkpoint and devices.from_main(checkpoint.exists):
         loop.load(checkpoint)
     if not loop.accelerator.is_main_process:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +64,7 @@ def train(
     objective: Objective | None = None,
     score: Callable[[nn.Module], Mapping[str, float]] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    head: Collection[str] = (),
     checkpoint: Path | None = None,
     **config: float,
 ) -> Fit:
@@ -77,6 +78,7 @@ def train(
         main_metric="f1_macro",
         pad_id=0,
         description="toy",
+        head=head,
         on_epoch=on_epoch,
         checkpoint=checkpoint,
     )
@@ -246,6 +248,17 @@ def after_each_step(monkeypatch: pytest.MonkeyPatch, model: nn.Module) -> list[d
 
     monkeypatch.setattr(torch.optim.AdamW, "step", watched)
     return seen
+
+
+def test_a_new_head_learns_faster_than_the_rest(toy: Toy) -> None:
+    model = student()
+    head = [name for name, _ in model.named_parameters() if name.startswith("classifier")]
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    # One step: AdamW's first is as long as the learning rate, whatever the gradient.
+    train(model, toy, epochs=1, batch_size=len(toy.data), head=head, head_factor=10, weight_decay=0)
+    moved = {name: float((weight.detach() - before[name]).abs().max()) for name, weight in model.named_parameters()}
+    assert all(moved[name] == pytest.approx(0.1, rel=0.01) for name in head)
+    assert max(moved[name] for name in before if name not in head) == pytest.approx(0.01, rel=0.01)
 
 
 def test_the_moving_average_of_the_weights_is_scored_and_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, TokenizersBackend
 
 from kdops.models.quiet import quiet
+from kdops.models.teachers.heads import head_names
 from kdops.models.teachers.sources import MEMBER
 
 
@@ -36,6 +37,11 @@ class TeacherModel(nn.Module):
     def encoders(self) -> tuple[PreTrainedModel, ...]:
         """The Hugging Face models that give the logits: one, or each of an ensemble's."""
         return (self.encoder,)
+
+    @property
+    def head(self) -> set[str]:
+        """The names of the weights that come after the encoder, its pooler among them."""
+        return {f"encoder.{name}" for name in head_names(self.encoder)}
 
     @property
     def embedding_table(self) -> Tensor:

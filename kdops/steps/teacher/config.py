@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 
 _SCRATCH_LEARNING_RATE = 5e-4
 _LEARNING_RATE = 5e-5
+_HEAD_FACTOR = 10.0
+"""A new head at the encoder's own small rate takes epochs to say anything at all."""
 
 
 class TeacherConfig(TrainingDataConfig):
     """The parameters of `train_teacher`."""
 
     epochs: int = parameter(10, "Train for at most this many epochs.", ge=1)
-    batch_size: int = parameter(32, "Texts per step.", ge=1)
+    batch_size: int = parameter(16, "Texts per step.", ge=1)
     learning_rate: float | None = parameter(
         None, f"Peak learning rate; auto: {_LEARNING_RATE:g}, from scratch {_SCRATCH_LEARNING_RATE:g}.", gt=0, le=1
     )
@@ -45,4 +47,5 @@ class TeacherConfig(TrainingDataConfig):
             learning_rate=self.learning_rate or usual,
             batch_size=self.batch_size,
             seed=self.seed,
+            head_factor=1.0 if source == SCRATCH else _HEAD_FACTOR,
         )

@@ -105,6 +105,7 @@ def make_teacher(
         main_metric=corpus.main_metric,
         pad_id=teacher.pad_id,
         description="teacher",
+        head=teacher.model.head,
         on_epoch=on_epoch,
         checkpoint=checkpoint,
     )
@@ -165,6 +166,7 @@ def help_training(order: Order) -> None:
         main_metric=corpus.main_metric,
         pad_id=teacher.pad_id,
         description="teacher",
+        head=teacher.model.head,
         checkpoint=order.checkpoint,
         quiet=True,
     )
