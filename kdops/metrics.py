@@ -1,4 +1,4 @@
-"""The one place that scores: F1 and friends, for both tasks.
+"""The one place that scores: F1 and friends, for every task.
 
 Texts, and words with plain tags such as parts of speech, are scored by scikit-learn: a text or a word counts once.
 Tags that mark spans are scored over entity spans by seqeval in its default mode, which reads tags as the CoNLL script
@@ -11,8 +11,9 @@ wherever there is a span at all. Where there is none IndoNLU's macro F1 is undef
 All scores are fractions between 0 and 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import cast
 
@@ -51,7 +52,7 @@ class BootstrapResult:
 
 def main_metric(task: Task, labels: Sequence[str]) -> str:
     """The metric that models are selected and compared by: of entity spans where tags mark them, else of labels."""
-    return "f1_entity_macro" if _has_spans(task, labels) else "f1_macro"
+    return _scorer(task, labels).main_metric
 
 
 def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dict[str, float]:
@@ -70,21 +71,8 @@ def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dic
     Raises:
         ValueError: when the shapes differ, there are no rows, or a name is not in `labels`.
     """
-    flat_gold, flat_predicted = _flat(task, labels, gold, predicted)
-    accuracy = float(accuracy_score(flat_gold, flat_predicted))
-    if not _has_spans(task, labels):
-        return {
-            "f1_macro": float(f1_score(flat_gold, flat_predicted, average="macro", zero_division=0)),
-            "accuracy": accuracy,
-        }
-    spans = [[list(row) for row in rows] for rows in (gold, predicted)]
-    if not any(get_entities(rows) for rows in spans):  # seqeval has no mean over no types
-        return {"f1_entity_macro": 0.0, "f1_entity_micro": 0.0, "accuracy": accuracy}
-    return {
-        "f1_entity_macro": float(span_f1(*spans, average="macro", zero_division=0)),
-        "f1_entity_micro": float(span_f1(*spans, average="micro", zero_division=0)),
-        "accuracy": accuracy,
-    }
+    scorer = _scorer(task, labels)
+    return scorer.scores(*scorer.flat(labels, gold, predicted), gold, predicted)
 
 
 def confusion(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
@@ -96,7 +84,7 @@ def confusion(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) ->
     Raises:
         ValueError: as `score`.
     """
-    flat_gold, flat_predicted = _flat(task, labels, gold, predicted)
+    flat_gold, flat_predicted = _scorer(task, labels).flat(labels, gold, predicted)
     return cast(Counts, confusion_matrix(flat_gold, flat_predicted, labels=list(labels)).astype(np.int64))
 
 
@@ -109,11 +97,11 @@ def by_class(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> 
     Raises:
         ValueError: as `score`.
     """
-    _flat(task, labels, gold, predicted)
-    spans = _has_spans(task, labels)
-    counts = (_span_counts if spans else _label_counts)(labels, gold, predicted).sum(axis=0)
+    scorer = _scorer(task, labels)
+    scorer.flat(labels, gold, predicted)
+    counts = scorer.counts(labels, gold, predicted).sum(axis=0)
     scores = {}
-    for name, (right, guessed, wanted) in zip(_types(labels) if spans else labels, counts.tolist(), strict=True):
+    for name, (right, guessed, wanted) in zip(scorer.classes(labels), counts.tolist(), strict=True):
         if guessed + wanted:
             scores[name] = {
                 "f1": 2 * right / (guessed + wanted),
@@ -164,10 +152,10 @@ def bootstrap_scores(
     Raises:
         ValueError: as `score`.
     """
+    scorer = _scorer(task, labels)
     for predicted in models:
-        _flat(task, labels, gold, predicted)
-    count = _span_counts if _has_spans(task, labels) else _label_counts
-    counts = np.stack([count(labels, gold, predicted) for predicted in models])
+        scorer.flat(labels, gold, predicted)
+    counts = np.stack([scorer.counts(labels, gold, predicted) for predicted in models])
     _, rows, classes, kinds = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(rows, -1).astype(np.float64)
     rng = np.random.default_rng(seed)
@@ -206,25 +194,74 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _flat(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> tuple[list[str], list[str]]:
-    """Gold and predicted names as one flat list each, after checking that they belong together."""
+Flat = tuple[list[str], list[str]]
+"""Gold and predicted names, one list each."""
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """How the predictions of a task are scored; everything else here follows from it.
+
+    Attributes:
+        main_metric: what models are selected and compared by.
+        flat: gold and predicted names as one flat list each, after checking that they belong together.
+        scores: all metrics, of the flat lists and of the rows.
+        counts: how often each class is right, predicted, gold in each row, (rows, classes, 3).
+        classes: the names of these classes, of the labels.
+    """
+
+    main_metric: str
+    flat: Callable[[Sequence[str], Gold, Gold], Flat]
+    scores: Callable[[list[str], list[str], Gold, Gold], dict[str, float]]
+    counts: Callable[[Sequence[str], Gold, Gold], Counts]
+    classes: Callable[[Sequence[str]], Sequence[str]]
+
+
+def _scorer(task: Task, labels: Sequence[str]) -> _Scorer:
+    return _SPANS if task.of_words and marks_spans(labels) else _SCORERS[task]
+
+
+def _flat_labels(labels: Sequence[str], gold: Gold, predicted: Gold) -> Flat:
+    _check_rows(gold, predicted)
+    return _known(labels, list(cast(Sequence[str], gold)), list(cast(Sequence[str], predicted)))
+
+
+def _flat_tags(labels: Sequence[str], gold: Gold, predicted: Gold) -> Flat:
+    _check_rows(gold, predicted)
+    for row, (tags, guesses) in enumerate(zip(gold, predicted, strict=True)):
+        if len(tags) != len(guesses):
+            raise ValueError(f"row {row}: {len(tags)} gold tags, {len(guesses)} predicted tags")
+    return _known(labels, list(chain.from_iterable(gold)), list(chain.from_iterable(predicted)))
+
+
+def _check_rows(gold: Gold, predicted: Gold) -> None:
     if len(gold) != len(predicted) or not len(gold):
         raise ValueError(f"{len(gold)} gold rows, {len(predicted)} predicted rows; need as many, and at least one")
-    if task is Task.TOKEN:
-        for row, (tags, guesses) in enumerate(zip(gold, predicted, strict=True)):
-            if len(tags) != len(guesses):
-                raise ValueError(f"row {row}: {len(tags)} gold tags, {len(guesses)} predicted tags")
-        flat = list(chain.from_iterable(gold)), list(chain.from_iterable(predicted))
-    else:
-        flat = list(cast(Sequence[str], gold)), list(cast(Sequence[str], predicted))
-    unknown = set(flat[0]).union(flat[1]).difference(labels)
+
+
+def _known(labels: Sequence[str], gold: list[str], predicted: list[str]) -> Flat:
+    unknown = set(gold).union(predicted).difference(labels)
     if unknown:
         raise ValueError(f"labels {sorted(unknown)} are not among {list(labels)}")
-    return flat
+    return gold, predicted
 
 
-def _has_spans(task: Task, labels: Sequence[str]) -> bool:
-    return task is Task.TOKEN and marks_spans(labels)
+def _label_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+    return {
+        "f1_macro": float(f1_score(flat_gold, flat_predicted, average="macro", zero_division=0)),
+        "accuracy": float(accuracy_score(flat_gold, flat_predicted)),
+    }
+
+
+def _span_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+    spans = [[list(row) for row in rows] for rows in (gold, predicted)]
+    # seqeval has no mean over no types
+    f1 = partial(span_f1, *spans, zero_division=0) if any(map(get_entities, spans)) else lambda average: 0.0
+    return {
+        "f1_entity_macro": float(f1(average="macro")),
+        "f1_entity_micro": float(f1(average="micro")),
+        "accuracy": float(accuracy_score(flat_gold, flat_predicted)),
+    }
 
 
 def _label_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
@@ -263,3 +300,14 @@ def _macro_f1(counts: NDArray[np.number]) -> NDArray[np.float64]:
     occurring = predicted + gold > 0
     f1 = 2 * right / np.where(occurring, predicted + gold, 1)
     return cast(NDArray[np.float64], f1.sum(axis=-1) / np.maximum(occurring.sum(axis=-1), 1))
+
+
+def _labels(labels: Sequence[str]) -> Sequence[str]:
+    return labels
+
+
+_SCORERS: Mapping[Task, _Scorer] = {
+    Task.TEXT: _Scorer("f1_macro", _flat_labels, _label_scores, _label_counts, _labels),
+    Task.TOKEN: _Scorer("f1_macro", _flat_tags, _label_scores, _label_counts, _labels),
+}
+_SPANS = _Scorer("f1_entity_macro", _flat_tags, _span_scores, _span_counts, _types)

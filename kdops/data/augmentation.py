@@ -94,7 +94,7 @@ def write_augmented(
                 parts = _parts(text)
                 for _ in range(copies):
                     changed = _changed(parts, rng, mask_token, neighbours)
-                    row = {"text": "".join(changed)} if task is Task.TEXT else {"tokens": changed}
+                    row = {task.input_column: changed if task.of_words else "".join(changed)}
                     line = json.dumps(row)
                     if changed and changed != parts and line not in seen:
                         seen.add(line)

@@ -69,17 +69,19 @@ class Corpus:
 
     def word_rule(self) -> WordRule:
         """How the words of train were cut; for text classification the default, as nothing is cut there."""
-        return learn_word_rule(cast(list[list[str]], self.inputs("train"))) if self.task is Task.TOKEN else WordRule()
+        return learn_word_rule(cast(list[list[str]], self.inputs("train"))) if self.task.of_words else WordRule()
 
     def inputs(self, split: str) -> Inputs:
         """The texts of a split, or for token tasks their words."""
-        return cast(Inputs, self.splits[split]["text" if self.task is Task.TEXT else "tokens"][:])
+        return cast(Inputs, self.splits[split][self.task.input_column][:])
 
     def gold(self, split: str) -> Gold:
         """The label names of a split: one a text, or one a word."""
-        if self.task is Task.TEXT:
-            return [self.labels[index] for index in self.splits[split]["label"][:]]
-        return [[self.labels[index] for index in row] for row in self.splits[split]["tags"][:]]
+        column = self.splits[split][self.task.gold_column][:]
+        return cast(Gold, [self._named(one) for one in column])
+
+    def _named(self, classes: int | list[int]) -> str | list[str]:
+        return self.labels[classes] if isinstance(classes, int) else [self.labels[index] for index in classes]
 
 
 def load_corpus(name_or_path: str, options: DataOptions = AS_FOUND) -> Corpus:
@@ -157,10 +159,9 @@ def _read_own(name_or_path: str, options: DataOptions) -> RawDataset:
 
 def _dataset(rows: Sequence[Example], task: Task, labels: Sequence[str]) -> Dataset:
     label = ClassLabel(names=list(labels))
-    if task is Task.TEXT:
-        columns, features = ("text", "label"), {"text": Value("string"), "label": label}
-    else:
-        columns, features = ("tokens", "tags"), {"tokens": ListOf(Value("string")), "tags": ListOf(label)}
+    texts, golds = (ListOf(Value("string")), ListOf(label)) if task.of_words else (Value("string"), label)
+    columns = task.input_column, task.gold_column
+    features = dict(zip(columns, (texts, golds), strict=True))
     index = {name: place for place, name in enumerate(labels)}
     gold = [index[row.gold] if isinstance(row.gold, str) else [index[tag] for tag in row.gold] for row in rows]
     return Dataset.from_dict({columns[0]: [row.input for row in rows], columns[1]: gold}, features=Features(features))

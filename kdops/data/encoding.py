@@ -102,8 +102,7 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
         task: decides what a unit is.
         max_length: most tokens a row.
     """
-    pretokenized = task is Task.TOKEN
-    return _encode(tokenizer, texts, max_length, pretokenized=pretokenized, per_word=pretokenized)
+    return _encode(tokenizer, texts, max_length, pretokenized=task.of_words, per_word=task.of_words)
 
 
 def encode_words(tokenizer: Tokenizer, texts: Iterable[str], max_length: int) -> Encoded:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from kdops.data.corpus import Corpus
 from kdops.data.keys import content_key
 from kdops.data.schemes import marks_spans, orphans
-from kdops.task import Task
 
 _LABELS_SHOWN, _ROWS_SHOWN, _CHARACTERS_SHOWN = 20, 2, 100
 
@@ -64,7 +63,6 @@ def summary(corpus: Corpus) -> str:
     Returns:
         A line each.
     """
-    unit = "texts" if corpus.task is Task.TEXT else "words"
     gold = corpus.gold("train")
     counts = Counter(name for row in gold for name in ([row] if isinstance(row, str) else row))
     frequent = counts.most_common(_LABELS_SHOWN)
@@ -72,8 +70,9 @@ def summary(corpus: Corpus) -> str:
     lines = [f"task: {corpus.task}, compared by {corpus.main_metric}"]
     if corpus.columns:
         lines.append(f"columns: {corpus.columns}")
-    lines.append(f"labels: {len(corpus.labels)}, by train {unit}: {', '.join(f'{n} {c}' for n, c in frequent)}{left}")
-    first = corpus.splits["train"][:_ROWS_SHOWN]["text" if corpus.task is Task.TEXT else "tokens"]
+    shown = ", ".join(f"{name} {count}" for name, count in frequent)
+    lines.append(f"labels: {len(corpus.labels)}, by train {corpus.task.unit}s: {shown}{left}")
+    first = corpus.splits["train"][:_ROWS_SHOWN][corpus.task.input_column]
     rows = zip(first, gold[:_ROWS_SHOWN], strict=True)
     return "\n".join([*lines, *(f"row {place}: {_shown(text, label)}" for place, (text, label) in enumerate(rows, 1))])
 

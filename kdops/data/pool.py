@@ -99,11 +99,11 @@ def _read_file(path: Path, task: Task, rule: WordRule) -> Iterator[Text]:
 def _input(row: dict[str, Any], task: Task, rule: WordRule, path: Path, line: int) -> Text:
     if "tokens" in row:
         words = [_encodable(word) for word in words_of(row, "tokens", path, line) if visible(word)]
-        return words if task is Task.TOKEN else " ".join(words)
+        return words if task.of_words else " ".join(words)
     if "text" in row:
         text = _encodable(text_of(row, path, line))
         text = text if visible(text) else ""
-        return rule.cut(text) if task is Task.TOKEN else text
+        return rule.cut(text) if task.of_words else text
     raise UserError(f"{path}:{line}: no column 'text' or 'tokens' (found: {', '.join(map(repr, row)) or 'none'})")
 
 

@@ -21,7 +21,6 @@ from kdops.data.keys import content_key, text_key
 from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.task import Task
 from kdops.workspace import home
 
 logger = logging.getLogger(__name__)
@@ -203,8 +202,8 @@ def _write(
         raise UserError(f"{source.description}: no text is left of {counts.read}: {reasons}")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    name = "text" if corpus.task is Task.TEXT else "tokens"
-    column = Value("string") if corpus.task is Task.TEXT else ListOf(Value("string"))
+    name = corpus.task.input_column
+    column = ListOf(Value("string")) if corpus.task.of_words else Value("string")
     try:
         with ArrowWriter(path=str(part), features=Features({name: column})) as writer:
             for text, kept in zip(source.read(), keep, strict=True):

@@ -58,7 +58,7 @@ def export(model: torch.nn.Module, path: Path, task: Task, *, max_length: int = 
             dynamic_axes={
                 "input_ids": axes,
                 "attention_mask": axes,
-                "logits": axes if task is Task.TOKEN else {0: "batch"},
+                "logits": axes if task.of_words else {0: "batch"},
             },
         )
         _check_axes(raw)

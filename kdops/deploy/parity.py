@@ -169,7 +169,7 @@ def _torch_logits(
             attention_mask = pad_sequence([torch.ones_like(ids) for ids in pieces], batch_first=True)
             output = model(input_ids.to(device), attention_mask.to(device)).float().cpu().numpy()
             for text, values in zip(batch, output, strict=True):
-                logits.append(values if task is Task.TEXT else values[list(text.first_pieces.values())])
+                logits.append(values[list(text.first_pieces.values())] if task.of_words else values)
     return logits
 
 

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 FORMAT_VERSION = 2
 INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.json"
-_TEXT, _TOKEN = "text-classification", "token-classification"
+_OF_WORDS = ("token-classification",)  # the tasks with an answer for each word
 _clean = partial(re.compile(r"[\ud800-\udfff]").sub, "\ufffd")  # lone surrogates have no UTF-8 form; offsets stay
 _READ_FIRST = 50  # characters, or words, for each piece that the model reads; more of them only when these are too few
 _BATCH_PIECES = 1024  # through the graph together, padding included: it bounds memory and costs no speed
@@ -116,7 +116,7 @@ def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
         wrong = [one.name for one in checked if type(given[one.name]) is not one.type]
         wrong += ["digest"] if digest != info.digest else []
         texts = {*map(type, (*info.labels, *info.files, *info.files.values()))}
-        if wrong or texts != {str} or info.task not in (_TEXT, _TOKEN) or min(info.pad_id, info.max_length - 1) < 0:
+        if wrong or texts != {str} or info.task not in _ANSWERS or min(info.pad_id, info.max_length - 1) < 0:
             raise ValueError(f"wrong {', '.join(wrong) or 'labels, files, pad_id or max_length'} for {info.task!r:.50}")
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise BundleError(f"{folder} is not a bundle that can be read: {INFO_FILE}: {error}") from error
@@ -127,7 +127,7 @@ class Predictor:
     """A loaded bundle, made by `load`. Safe to share between threads."""
 
     def __init__(self, info: BundleInfo, tokenizer: Tokenizer, session: onnxruntime.InferenceSession) -> None:
-        self.info, self._is_text, self._words = info, info.task == _TEXT, re.compile(info.word_pattern)
+        self.info, self._of_words, self._words = info, info.task in _OF_WORDS, re.compile(info.word_pattern)
         self._tokenizer, self._session = tokenizer, session
 
     @classmethod
@@ -154,7 +154,7 @@ class Predictor:
             predictor = cls(info, tokenizer, session)  # tried with any text, which a damaged tokenizer may fail at,
             predictor.encode(["a"])  # and with the highest piece, to find too short a table
             shape = predictor._forward([[max(info.pad_id, tokenizer.get_vocab_size() - 1)]]).shape
-            if shape != ((1,) if predictor._is_text else (1, 1)) + (len({*info.labels}),):
+            if shape != ((1, 1) if predictor._of_words else (1,)) + (len({*info.labels}),):
                 raise BundleError(f"logits {shape} do not fit {info.task} with labels {', '.join(info.labels)}")
         except BaseException as error:  # what the two libraries raise has no type in common; a panic is no Exception
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
@@ -184,32 +184,32 @@ class Predictor:
         while rows := order[len(by_row) : len(by_row) + batch_size]:
             rows = rows[: max(1, _BATCH_PIECES // len(encoded[rows[0]].ids))]
             by_row.update(zip(rows, self._forward([encoded[row].ids for row in rows]), strict=True))
-        if self._is_text:
-            return [by_row[row] for row in range(len(encoded))]
-        return [by_row[row][list(text.first_pieces.values())] for row, text in enumerate(encoded)]
+        if self._of_words:
+            return [by_row[row][list(text.first_pieces.values())] for row, text in enumerate(encoded)]
+        return [by_row[row] for row in range(len(encoded))]
 
     def decode(self, encoded: Sequence[EncodedText], logits: Sequence[FloatArray]) -> Predictions:
         """Turn logits into predictions."""
-        decode: Any = self._decode_text if self._is_text else self._decode_words
-        return [decode(text, values) for text, values in zip(encoded, logits, strict=True)]
+        answer: Any = _ANSWERS[self.info.task]
+        return [answer(self.info, text, values) for text, values in zip(encoded, logits, strict=True)]
 
     def _encode(self, index: int, given: object) -> EncodedText:
         if isinstance(given, str):
-            text, matches = given, [] if self._is_text else [*self._words.finditer(given)]
+            text, matches = given, [*self._words.finditer(given)] if self._of_words else []
             words, offsets = tuple(match.group() for match in matches), tuple(match.span() for match in matches)
         else:
             is_list = isinstance(given, Iterable) and not isinstance(given, Mapping)  # of an object these are no words
             words = tuple(given if is_list else list[Any]([given]))  # type: ignore[arg-type]
-            if self._is_text or not all(isinstance(word, str) for word in words):
-                takes = f"{self.info.task} takes texts{'' if self._is_text else ' or lists of words'}"
+            if not self._of_words or not all(isinstance(word, str) for word in words):
+                takes = f"{self.info.task} takes texts{' or lists of words' if self._of_words else ''}"
                 raise TypeError(f"input {index}: {takes}, not {given!r:.50}")
             text, ends = " ".join(words), accumulate(len(word) + 1 for word in words)
             offsets = tuple((end - 1 - len(word), end - 1) for word, end in zip(words, ends, strict=True))
-        whole: Any = f"{_clean(text)} " if self._is_text else [_clean(word) for word in words]
+        whole: Any = [_clean(word) for word in words] if self._of_words else f"{_clean(text)} "
         limit = _READ_FIRST * self.info.max_length
         while True:
-            read = whole[: limit + 1].rpartition(" ")[0] if self._is_text else whole[:limit]  # no word is cut in two
-            encoding = self._tokenizer.encode(read, is_pretokenized=not self._is_text)
+            read = whole[:limit] if self._of_words else whole[: limit + 1].rpartition(" ")[0]  # no word is cut in two
+            encoding = self._tokenizer.encode(read, is_pretokenized=self._of_words)
             if encoding.overflowing or limit >= len(whole):
                 break
             limit *= 8
@@ -225,19 +225,24 @@ class Predictor:
         mask = np.array([[1] * len(ids) + [0] * (length - len(ids)) for ids in batch], dtype=np.int64)
         return np.asarray(self._session.run(["logits"], {"input_ids": input_ids, "attention_mask": mask})[0])
 
-    def _decode_text(self, encoded: EncodedText, values: FloatArray) -> TextPrediction:
-        scores = values.tolist()  # a handful of numbers: numpy would take three times as long
-        highest = max(scores)
-        powers = [math.exp(score - highest) for score in scores]
-        total = sum(powers)
-        probabilities = {label: power / total for label, power in zip(self.info.labels, powers, strict=True)}
-        return TextPrediction(self.info.labels[scores.index(highest)], probabilities, encoded.truncated)
 
-    def _decode_words(self, encoded: EncodedText, values: FloatArray) -> TokenPrediction:
-        tags = ["O" if "O" in self.info.labels else self.info.labels[0]] * len(encoded.words)
-        for word, label in zip(encoded.first_pieces, values.argmax(axis=-1).tolist(), strict=True):
-            tags[word] = self.info.labels[label]
-        return TokenPrediction(encoded.words, (*tags,), _spans(tags, encoded.offsets, encoded.text), encoded.truncated)
+def _label(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TextPrediction:
+    scores = values.tolist()  # a handful of numbers: numpy would take three times as long
+    highest = max(scores)
+    powers = [math.exp(score - highest) for score in scores]
+    total = sum(powers)
+    probabilities = {label: power / total for label, power in zip(info.labels, powers, strict=True)}
+    return TextPrediction(info.labels[scores.index(highest)], probabilities, encoded.truncated)
+
+
+def _tags(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TokenPrediction:
+    tags = ["O" if "O" in info.labels else info.labels[0]] * len(encoded.words)
+    for word, label in zip(encoded.first_pieces, values.argmax(axis=-1).tolist(), strict=True):
+        tags[word] = info.labels[label]
+    return TokenPrediction(encoded.words, (*tags,), _spans(tags, encoded.offsets, encoded.text), encoded.truncated)
+
+
+_ANSWERS = {"text-classification": _label, "token-classification": _tags}  # what is made of logits, by task
 
 
 def _path(folder: Path, name: str) -> Path:
@@ -266,7 +271,7 @@ def _inputs(lines: Iterable[bytes], task: str, wrong: list[str]) -> Iterator[Any
     for number, line in enumerate(lines, start=1):
         try:
             given: Any = line.rstrip(b"\r\n").decode("utf-8")
-            if task == _TOKEN and re.match(r'\[\s*"', given):
+            if task in _OF_WORDS and re.match(r'\[\s*"', given):
                 " ".join(given := json.loads(given))  # nothing but texts can be joined
         except (ValueError, TypeError, RecursionError) as error:
             return wrong.append(f"error: line {number}: {error}")

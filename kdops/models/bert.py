@@ -54,7 +54,7 @@ class BertStudent(Student):
             pad_token_id=None,
         )
         self.encoder = BertModel(config, add_pooling_layer=False)
-        if task is Task.TEXT:
+        if not task.of_words:
             read_first_position_only(self.encoder)
         with_fast_dropout(self.encoder)
         self.classifier = nn.Linear(shape.width, classes)
@@ -73,13 +73,13 @@ class BertStudent(Student):
             (batch, classes), or (batch, length, classes) for token classification.
         """
         states = self._read(input_ids, attention_mask)
-        readers = states[:, 0] if self.task is Task.TEXT else states
+        readers = states if self.task.of_words else states[:, 0]
         logits: Tensor = self.classifier(self.dropout(readers))
         return logits
 
     def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last layer's states at every position, whatever the task reads of them: (batch, length, width)."""
-        if self.task is Task.TOKEN:
+        if self.task.of_words:
             return self._read(input_ids, attention_mask)
         hidden, no_types = _hidden(attention_mask), torch.zeros_like(input_ids)
         states: Tensor = self.encoder.embeddings(input_ids=input_ids, token_type_ids=no_types)

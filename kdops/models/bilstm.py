@@ -35,7 +35,7 @@ class BiLSTM(Student):
         residual: bool = False,
     ) -> None:
         super().__init__()
-        self.task, self.residual = task, residual and task is Task.TOKEN
+        self.task, self.residual = task, residual and task.of_words
         width = 2 * hidden_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         self.forward_lstm = nn.LSTM(embedding_size, hidden_size, batch_first=True)
@@ -59,12 +59,12 @@ class BiLSTM(Student):
             (batch, classes), or (batch, length, classes) for token classification.
         """
         states = self.dropout(self.states(input_ids, attention_mask))
-        readers = states[:, :1] if self.task is Task.TEXT else states
+        readers = states if self.task.of_words else states[:, :1]
         attended = self._attend(readers, states, attention_mask)
         if self.residual:
             attended = attended + readers
         logits: Tensor = self.classifier(self.dropout(attended))
-        return logits[:, 0] if self.task is Task.TEXT else logits
+        return logits if self.task.of_words else logits[:, 0]
 
     def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """What both LSTMs say of each token, before attention: (batch, length, 2 * hidden_size)."""

@@ -56,7 +56,7 @@ class CNN(Student):
             (batch, classes), or (batch, length, classes) for token classification.
         """
         states, mask = self._states(input_ids, attention_mask)
-        if self.task is Task.TEXT:
+        if not self.task.of_words:
             states = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
         logits: Tensor = self.classifier(self.dropout(states))
         return logits

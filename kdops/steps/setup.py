@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from kdops.data.corpus import Corpus
 from kdops.data.facts import DataFacts, inspect, summary
 from kdops.steps.data_config import DataConfig
-from kdops.task import Task
 from kdops.tracking import names
 
 logger = logging.getLogger(__name__)
@@ -71,5 +70,5 @@ def identifying_tags(corpus: Corpus, student: str | None = None, recipe: str | N
 
 def gold_classes(corpus: Corpus, split: str) -> list[int] | list[list[int]]:
     """The gold labels of a split as numbers: one per text, or one per word."""
-    classes: list[int] | list[list[int]] = corpus.splits[split]["label" if corpus.task is Task.TEXT else "tags"][:]
+    classes: list[int] | list[list[int]] = corpus.splits[split][corpus.task.gold_column][:]
     return classes

@@ -1,6 +1,6 @@
 """A model's predictions and scores on labeled texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -77,35 +77,46 @@ class LabeledTexts:
 
     def predictions(self, model: nn.Module) -> list[str] | list[list[str]]:
         """The most likely label of each text, or tag of each word; words cut off count as outside any span."""
-        return self._named(self._classes(model))
+        return _NAMED[self.task](self, self._logits(model))
 
     def scores_of_logits(self, logits: TeacherLogits) -> dict[str, float]:
         """All metrics of the task for logits of these texts, such as an ensemble's or those of a file."""
-        classes = logits.gather(np.arange(len(self.encoded))).argmax(axis=-1)
-        return score(self.task, self.labels, self.gold, self._named(classes))
+        predicted = _NAMED[self.task](self, logits.gather(np.arange(len(self.encoded))))
+        return score(self.task, self.labels, self.gold, predicted)
 
-    def _named(self, classes: np.ndarray) -> list[str] | list[list[str]]:
-        if self.task is Task.TEXT:
-            return [self.labels[index] for index in classes]
-        unread = OUTSIDE if OUTSIDE in self.labels else self.labels[0]
-        tags = [[unread] * len(words) for words in self.gold]
-        rows = np.repeat(np.arange(len(self.encoded)), self.encoded.unit_counts)
-        for row, word, index in zip(rows, self.encoded.unit_words, classes, strict=True):
-            tags[row][word] = self.labels[index]
-        return tags
-
-    def _classes(self, model: nn.Module) -> np.ndarray:
+    def _logits(self, model: nn.Module) -> np.ndarray:
+        """The model's logits of all units, float32 (units, classes)."""
         data = TrainingSet(self.encoded, np.full(len(self.encoded.unit_positions), NO_LABEL))
         device = next(model.parameters()).device
-        classes = np.empty(len(self.encoded.unit_positions), dtype=np.int64)
+        logits = np.empty((len(self.encoded.unit_positions), len(self.labels)), dtype=np.float32)
         model.eval()
         for rows in by_length(self.encoded.lengths, device):
             batch = make_batch(data, rows, self.pad_id).to(device)
             with torch.inference_mode():
-                best = batch.of_units(model(batch.input_ids, batch.attention_mask)).argmax(dim=-1)
+                said = batch.of_units(model(batch.input_ids, batch.attention_mask)).float()
             units = [np.arange(self.encoded.unit_starts[row], self.encoded.unit_starts[row + 1]) for row in rows]
-            classes[np.concatenate(units)] = best.cpu().numpy()
-        return classes
+            logits[np.concatenate(units)] = said.cpu().numpy()
+        return logits
+
+
+def _label_of_each(texts: LabeledTexts, logits: np.ndarray) -> list[str]:
+    return [texts.labels[index] for index in logits.argmax(axis=-1)]
+
+
+def _tags_of_each(texts: LabeledTexts, logits: np.ndarray) -> list[list[str]]:
+    unread = OUTSIDE if OUTSIDE in texts.labels else texts.labels[0]
+    tags = [[unread] * len(words) for words in texts.gold]
+    rows = np.repeat(np.arange(len(texts.encoded)), texts.encoded.unit_counts)
+    for row, word, index in zip(rows, texts.encoded.unit_words, logits.argmax(axis=-1), strict=True):
+        tags[row][word] = texts.labels[index]
+    return tags
+
+
+_NAMED: Mapping[Task, Callable[[LabeledTexts, np.ndarray], list[str] | list[list[str]]]] = {
+    Task.TEXT: _label_of_each,
+    Task.TOKEN: _tags_of_each,
+}
+"""What is predicted for the texts, by task, of the logits of their units."""
 
 
 def labeled_texts(corpus: Corpus, split: str, tokenizer: Tokenizer, pad_id: int, max_length: int) -> LabeledTexts:

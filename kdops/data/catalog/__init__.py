@@ -31,7 +31,7 @@ def _sample(name: str, task: Task, folder: str, labels: tuple[str, ...]) -> Data
         citation="kdops: synthetic, written by kdops.data.sample.generate",
         default_teacher=SCRATCH,
         unlabeled=_SAMPLE_FOLDER / folder / "unlabeled.jsonl",
-        scheme="iob2" if task is Task.TOKEN else "plain",
+        scheme="iob2" if task.of_words else "plain",
     )
 
 

@@ -200,5 +200,4 @@ def _reader(path: Path) -> Reader:
 def _check_task(rows: Sequence[Example], path: Path, task: Task | None) -> None:
     wrong = next((row for row in rows if task is not None and row.task is not task), None)
     if wrong is not None:
-        what = "a text and its label" if wrong.task is Task.TEXT else "words and their tags"
-        raise UserError(f"{path}:{wrong.line}: task={task}, but this row is {what}")
+        raise UserError(f"{path}:{wrong.line}: task={task}, but this row is {wrong.task.row}")

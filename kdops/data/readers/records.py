@@ -17,7 +17,6 @@ from kdops.data.readers.spans import SpanError, is_spans, spans_of, tag_words
 from kdops.data.readers.tag_strings import split_tag_strings
 from kdops.data.readers.word_rows import find_word_rows, join_word_rows
 from kdops.errors import UserError
-from kdops.task import Task
 
 # Scores, ratings and probabilities; whole numbers are names of classes too.
 _FRACTION = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
@@ -106,7 +105,7 @@ class _Reader:
         """Stop at a row without any span, unless it is among others that have some."""
         if self._first_empty is None:
             return
-        if any(row.task is Task.TEXT for row in examples) or all(tag == "O" for row in examples for tag in row.names):
+        if not all(row.task.of_words for row in examples) or all(tag == "O" for row in examples for tag in row.names):
             line, column = self._first_empty
             raise UserError(f"{self._path}:{line}: column {column!r} is an empty list: a text without a label")
 

@@ -78,7 +78,7 @@ def read_tsv(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
         return read_fasttext(content, path)
     separator = separator_of(options.separator) or "\t"
     lines = [(line, text.split(separator)) for line, text in content]
-    if options.task is Task.TOKEN or (options.task is None and _one_word_a_line(lines, path)):
+    if options.task.of_words if options.task else _one_word_a_line(lines, path):
         return read_conll(path, options)
     return examples_of(_rows(lines, path, options, ""), path, options)
 

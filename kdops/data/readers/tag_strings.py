@@ -33,9 +33,8 @@ def split_tag_strings(rows: Sequence[Example], path: Path, task: Task | None) ->
             f"{path}: each row is one word and its tag, and no column numbers the sentences; "
             "add one called sentence_id, or write the words one a line with an empty line after each sentence"
         )
-    if task is Task.TEXT or not rows or not (task is Task.TOKEN or _all_tags(rows)):
-        return list(rows), ()
-    if any(row.task is Task.TOKEN for row in rows):
+    tagged = task.of_words if task else _all_tags(rows)
+    if not rows or not tagged or any(row.task.of_words for row in rows):
         return list(rows), ()
     cut: list[Example] = []
     for row in rows:
@@ -72,4 +71,4 @@ def _one_word_a_row(rows: Sequence[Example]) -> bool:
 
 
 def _hint(task: Task | None) -> str:
-    return "write one tag per word" if task is Task.TOKEN else f"if labels are names of classes, give task={Task.TEXT}"
+    return "write one tag per word" if task else f"if labels are names of classes, give task={Task.TEXT}"

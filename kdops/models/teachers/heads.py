@@ -5,13 +5,19 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, PreTrainedModel
 
 from kdops.errors import UserError
+from kdops.task import Task
 
 _GENERIC = re.compile(r"label_\d+", re.IGNORECASE)
 _PREFIXED = re.compile(r"([bi])[-_ ](.+)")
 _SUFFIXED = re.compile(r"(.+)[-_ ]([bi])")
+
+
+def family(task: Task) -> type[AutoModelForSequenceClassification] | type[AutoModelForTokenClassification]:
+    """What transformers builds for a task: one vector of logits for each token, or for each text."""
+    return AutoModelForTokenClassification if task.of_words else AutoModelForSequenceClassification
 
 
 def matching_rows(own: Mapping[int, str], labels: Sequence[str], label_names: Mapping[str, str]) -> list[int] | None:

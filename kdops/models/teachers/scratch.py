@@ -4,15 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 from tokenizers.processors import TemplateProcessing
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    BertConfig,
-    TokenizersBackend,
-)
+from transformers import BertConfig, TokenizersBackend
 
 from kdops.data.encoding import encode
 from kdops.models.embeddings import cooccurrence_vectors
+from kdops.models.teachers.heads import family
 from kdops.models.teachers.loading import assembled
 from kdops.models.teachers.model import Teacher
 from kdops.models.teachers.sources import SCRATCH
@@ -54,8 +50,7 @@ def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str]) -> 
         id2label=names,
         label2id={label: index for index, label in names.items()},
     )
-    family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
-    encoder = family.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    encoder = family(task).from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     teacher = assembled(encoder, processing, SCRATCH)
     vectors = cooccurrence_vectors(encode(tokenizer, texts, Task.TEXT, 512), config.vocab_size, config.hidden_size)
     teacher.model.embedding_table.data.copy_(_EMBEDDING_STD * vectors)

@@ -52,7 +52,7 @@ def load_processing(pinned: PinnedSource, task: Task) -> TokenizersBackend:
             f"teacher {pinned.name!r} has a tokenizer that runs Python code "
             f"({type(processing).__name__}), which no tokenizer.json can hold"
         ) from error
-    if task is Task.TOKEN and mark_word_starts(processing.backend_tokenizer):
+    if task.of_words and mark_word_starts(processing.backend_tokenizer):
         # Else the saved tokenizer would forget it when it is loaded again.
         processing.add_prefix_space = True
         processing.init_kwargs["add_prefix_space"] = True

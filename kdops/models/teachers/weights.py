@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from transformers import PretrainedConfig, PreTrainedModel
 
 from kdops.errors import UserError
 from kdops.models.quiet import quiet
 from kdops.models.teachers import adapters
 from kdops.models.teachers.config import load_config
-from kdops.models.teachers.heads import head_names, labels_differ, matching_rows, output_layer, reorder, restart
+from kdops.models.teachers.heads import family, head_names, labels_differ, matching_rows, output_layer, reorder, restart
 from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import PinnedSource
 from kdops.task import Task
@@ -129,11 +124,10 @@ def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) ->
 
 
 def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any], source: str) -> _Loaded:
-    family = AutoModelForSequenceClassification if task is Task.TEXT else AutoModelForTokenClassification
     try:
         # Its report of new weights in the head would worry people for whom all is as it should be.
         with quiet():
-            model, report = family.from_pretrained(
+            model, report = family(task).from_pretrained(
                 pinned.name,
                 revision=pinned.revision,
                 trust_remote_code=False,

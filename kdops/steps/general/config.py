@@ -7,7 +7,6 @@ from kdops.errors import UserError
 from kdops.models.kinds import STUDENTS
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.parameters import AUTO, Names, parameter
-from kdops.task import Task
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
@@ -53,7 +52,7 @@ class GeneralConfig(TrainingDataConfig):
         from kdops.steps.general.plan import GeneralPlan, VocabularySpec
         from kdops.training.general import GeneralConfig as GeneralTraining
 
-        lowercase = corpus.task is Task.TEXT if self.vocabulary_case == "auto" else self.vocabulary_case == "lower"
+        lowercase = not corpus.task.of_words if self.vocabulary_case == "auto" else self.vocabulary_case == "lower"
         unlabeled = self.unlabeled if self.unlabeled and Path(self.unlabeled).expanduser().is_file() else None
         return GeneralPlan(
             texts=general_texts(corpus, [*self.general_texts, *([unlabeled] if unlabeled else [])]),

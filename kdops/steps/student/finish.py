@@ -24,7 +24,6 @@ from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import StudentInputs, inputs_fingerprint
 from kdops.steps.student.tuning import Budget, tuned_student
 from kdops.steps.teacher.result import TeacherKeys
-from kdops.task import Task
 from kdops.tracking.recorder import Recorder
 from kdops.training.recipes import Recipe
 from kdops.workspace import STUDIES, Piece
@@ -179,7 +178,7 @@ def finish_student(
 def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) -> None:
     """Say so if the student is no better than the commonest label for everything."""
     gold = corpus.gold("validation")
-    of_words = corpus.task is Task.TOKEN
+    of_words = corpus.task.of_words
     labels = chain.from_iterable(corpus.gold("train")) if of_words else corpus.gold("train")
     commonest = Counter(labels).most_common(1)[0][0]
     constant = [[commonest] * len(row) if of_words else commonest for row in gold]
@@ -198,7 +197,7 @@ def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) ->
 
 def _words_cut_differently(corpus: Corpus) -> float | None:
     """The share of validation sentences that the bundle cuts otherwise when it gets them as plain text; it is said."""
-    if corpus.task is not Task.TOKEN:
+    if not corpus.task.of_words:
         return None
     sentences, rule = cast(list[list[str]], corpus.inputs("validation")), corpus.word_rule()
     for warning in cutting_warnings(sentences, rule):

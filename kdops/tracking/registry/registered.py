@@ -12,11 +12,11 @@ from kdops.deploy.predictor import INFO_FILE
 from kdops.errors import UserError
 from kdops.task import Task
 from kdops.tracking import artifacts, host, names, runs, store
+from kdops.tracking.registry.signature import signature_of
 from kdops.workspace import home
 
 if TYPE_CHECKING:
     import mlflow.entities.model_registry as entities
-    from mlflow.models import ModelSignature
     from mlflow.models.model import ModelInfo
 
 _log = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ def _add(bundle: Path, model: str, tags: dict[str, str]) -> Version:
         python_model=str(Path(__file__).with_name("served_model.py")),
         artifacts={_BUNDLE: str(bundle), _PREDICTOR: predictor.__file__},
         pip_requirements=[f"{package}=={metadata.version(package)}" for package in _SERVING_PACKAGES],
-        signature=_signature(Task(predictor.read_info(bundle).task)),
+        signature=signature_of(Task(predictor.read_info(bundle).task)),
         input_example=pd.DataFrame({"text": [_EXAMPLE]}),
     )
     return _version(mlflow.register_model(info.model_uri, model, tags=tags))
@@ -297,25 +297,3 @@ def _model_info(model_uri: str) -> "ModelInfo":
 def _version(found: "entities.ModelVersion") -> Version:
     tags = {key: value for key, value in found.tags.items() if value}
     return Version(found.name, int(found.version), found.run_id, tags, found.description or "")
-
-
-def _signature(task: Task) -> "ModelSignature":
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Map, Object, Property, Schema, TensorSpec
-
-    strings = Array(DataType.string)
-    outputs: list[ColSpec | TensorSpec]
-    if task is Task.TEXT:
-        outputs = [ColSpec(DataType.string, "label"), ColSpec(Map(DataType.double), "probabilities")]
-    else:
-        span = [Property("type", DataType.string), Property("text", DataType.string)]
-        span += [Property("start", DataType.long), Property("end", DataType.long)]
-        outputs = [ColSpec(strings, "words"), ColSpec(strings, "tags"), ColSpec(Array(Object(span)), "spans")]
-    outputs.append(ColSpec(DataType.boolean, "truncated"))
-    if task is Task.TOKEN:
-        # Of a list of words in a column without a name MLflow passes on the first word only; without a schema all.
-        return ModelSignature(outputs=Schema(outputs))
-    # The input has no name: MLflow then takes plain lists of texts, and tables too. And no type: for a string MLflow
-    # would make a text of whatever comes, of null the text None; the predictor refuses what is no text.
-    anything = AnyType()  # type: ignore[no-untyped-call]
-    return ModelSignature(inputs=Schema([ColSpec(anything)]), outputs=Schema(outputs))

@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 SMALLEST = 1e-5
 """Smaller probabilities count as this one: the logarithm of 0, of a label or tag that is given alone, is no number."""
 _SUM_TOLERANCE = 0.01
-_NAMES = {Task.TEXT: "label", Task.TOKEN: "tags"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class ProbabilityFile:
         for row, place in enumerate(places):
             units = slice(encoded.unit_starts[row], encoded.unit_starts[row + 1])
             if place >= 0:
-                words = encoded.unit_words[units] if self.task is Task.TOKEN else np.zeros(1, dtype=np.int64)
+                words = encoded.unit_words[units] if self.task.of_words else np.zeros(1, dtype=np.int64)
                 values[units] = self.values[self.starts[place] + words]
             elif gold is None or (gold[units] == NO_LABEL).any():
                 raise self._lacks(texts[row], len(missing), len(texts))
@@ -170,27 +169,27 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _text(row: Mapping[str, Any], task: Task, place: str) -> Text:
     text, tokens = row.get("text"), row.get("tokens")
-    if task is Task.TEXT and isinstance(text, str):
+    if not task.of_words and isinstance(text, str):
         return text
-    if task is Task.TOKEN and isinstance(tokens, list) and tokens and all(isinstance(one, str) for one in tokens):
+    if task.of_words and isinstance(tokens, list) and tokens and all(isinstance(one, str) for one in tokens):
         return tokens
-    if task is Task.TOKEN and tokens is None and isinstance(text, str) and text.split():
+    if task.of_words and tokens is None and isinstance(text, str) and text.split():
         return text.split()
-    wanted = "a text" if task is Task.TEXT else "tokens, a list of words, or a text"
+    wanted = "tokens, a list of words, or a text" if task.of_words else "a text"
     raise UserError(f"{place}: expected {wanted}")
 
 
 def _values(row: Mapping[str, Any], task: Task, labels: Sequence[str], count: int, place: str) -> np.ndarray:
     """Logits of each unit of a row, float32 (units, classes)."""
-    given = [name for name in ("probabilities", "logits", _NAMES[task]) if row.get(name) is not None]
+    given = [name for name in ("probabilities", "logits", task.gold_column) if row.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
-        raise UserError(f"{place}: expected one of probabilities, logits or {_NAMES[task]}, found {found}")
+        raise UserError(f"{place}: expected one of probabilities, logits or {task.gold_column}, found {found}")
     (name,) = given
-    units = row[name] if task is Task.TOKEN else [row[name]]
+    units = row[name] if task.of_words else [row[name]]
     if not isinstance(units, list) or len(units) != count:
         raise UserError(f"{place}: expected {name} for {count} words")
-    if name == _NAMES[task]:
+    if name == task.gold_column:
         return _hard(np.array([_class(one, labels, place) for one in units]), len(labels))
     numbers = np.stack([_numbers(one, labels, place, of_logits=name == "logits") for one in units])
     if name == "logits":
