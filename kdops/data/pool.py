@@ -10,7 +10,7 @@ from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
 from kdops.data.catalog.public import read_card
 from kdops.data.readers.examples import text_of, visible, words_of
-from kdops.data.readers.lines import decode, parse_json
+from kdops.data.readers.lines import parse_json, stream_lines
 from kdops.data.words import WordRule
 from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint
@@ -88,12 +88,9 @@ def _read_public(card: DatasetCard) -> Iterator[Text]:
 
 def _read_file(path: Path, task: Task, rule: WordRule) -> Iterator[Text]:
     is_json = path.suffix.lower() in _JSON_SUFFIXES
-    with path.open("rb") as file:
-        for line, content in enumerate(file, 1):
-            text = decode(content, path, line)
-            if text.strip():
-                row = parse_json(text, path, line) if is_json else {"text": text.strip()}
-                yield _input(row, task, rule, path, line)
+    for line, text in stream_lines(path):
+        row = parse_json(text, path, line) if is_json else {"text": text.strip()}
+        yield _input(row, task, rule, path, line)
 
 
 def _input(row: dict[str, Any], task: Task, rule: WordRule, path: Path, line: int) -> Text:

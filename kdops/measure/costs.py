@@ -120,16 +120,16 @@ class Cost:
         """The fields by name, as numbers to log; what could not be read is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
-    def ratios(self, teacher: "Cost") -> dict[str, float]:
-        """How many times cheaper than a teacher this is: teacher / student, where both could be read.
+    def ratios(self, teacher: Mapping[str, float]) -> dict[str, float]:
+        """How many times cheaper than a teacher this is: teacher / student, where both are known.
 
         Latency compares medians, RAM the peaks of the whole serving processes.
         """
-        own, others = self.metrics(), teacher.metrics()
+        own = self.metrics()
         return {
-            column.ratio: others[column.name] / own[column.name]
+            column.ratio: teacher[column.name] / own[column.name]
             for column in columns_of(type(self))
-            if column.ratio and column.name in own and column.name in others
+            if column.ratio and column.name in own and column.name in teacher
         }
 
 

@@ -46,6 +46,11 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
+def number(value: float, form: str = ".3f", missing: str = "") -> str:
+    """A number as text; `missing` where there is none, such as the score of a teacher that lacks test texts."""
+    return missing if pd.isna(value) else f"{value:{form}}"
+
+
 def title(row: Mapping[str, object]) -> str:
     """The name of a student by a recipe in legends."""
     return f"{row['student']} {ALONE if row['recipe'] == VANILLA else row['recipe']}"

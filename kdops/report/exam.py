@@ -12,7 +12,7 @@ from kdops.measure.cost import cheapest
 from kdops.measure.costs import costs, deciding
 from kdops.metrics import Gold, bootstrap_scores, compared, holm
 from kdops.report.chart import Table
-from kdops.report.choice import over_seeds, records
+from kdops.report.choice import number, over_seeds, records
 from kdops.task import Task
 from kdops.tracking.results import Results, read_classes, read_predictions
 
@@ -127,7 +127,8 @@ def recommendation_table(sentences: Sequence[str]) -> Table:
 
 def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Sequence[Comparison]) -> str:
     metric = best["metric"]
-    top = f"{_name(best)} is best (test {metric} {best['test']:.3f}, {best['f1_retained']:.1%} of the teacher's"
+    share = number(best["f1_retained"], ".1%")
+    top = f"{_name(best)} is best (test {metric} {best['test']:.3f}" + (f", {share} of the teacher's" if share else "")
     if len(rows) == 1:
         return f"{top}); it was the only student"
     if not known:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kdops.measure.costs import CostColumn, Room, costs
 from kdops.report.chart import Table
-from kdops.report.choice import best_rows, over_seeds, records
+from kdops.report.choice import best_rows, number, over_seeds, records
 from kdops.report.style import TEACHER, VANILLA
 from kdops.tracking.comparable import CELL, settings_of
 from kdops.tracking.results import Results
@@ -20,8 +20,8 @@ def dataset_table(results: Results) -> Table:
     rows = [
         {
             "student": TEACHER,
-            "validation F1": f"{row['validation']:.3f}",
-            "test F1": f"{row['test']:.3f}",
+            "validation F1": number(row["validation"]),
+            "test F1": number(row["test"]),
             **_cells(row, shown),
         }
         for row in records(results.teachers)
@@ -34,7 +34,7 @@ def dataset_table(results: Results) -> Table:
             "seeds": str(row["seeds"]),
             "validation F1": _spread(row, "validation"),
             "test F1": _spread(row, "test"),
-            "of the teacher": f"{row['f1_retained']:.1%}",
+            "of the teacher": number(row["f1_retained"], ".1%"),
             **_cells(row, shown),
         }
         if row["recipe"] != VANILLA:
@@ -64,7 +64,7 @@ def gains_table(results: Results) -> Table:
                 "student": str(student),
                 "data sets": str(len(rows)),
                 "mean gain, points": f"{rows['kd_gain'].mean():+.1f}",
-                "mean share of the teacher": f"{rows['f1_retained'].mean():.1%}",
+                "mean share of the teacher": number(rows["f1_retained"].mean(), ".1%"),
             }
             for student, rows in best[best["recipe"] != VANILLA].groupby("student", sort=False)
         ],
@@ -85,7 +85,7 @@ def best_table(results: Results) -> Table:
                 "best student": row["student"],
                 "recipe": row["recipe"],
                 "test F1": f"{row['test']:.3f}",
-                "of the teacher": f"{row['f1_retained']:.1%}",
+                "of the teacher": number(row["f1_retained"], ".1%"),
                 **{one.cheaper: one.times(row, "times_") for one in shown if one.cheaper},
             }
             for row in records(chosen)
@@ -133,6 +133,4 @@ def _cells(row: dict[str, Any], shown: Sequence[CostColumn]) -> dict[str, str]:
 def _spread(row: dict[str, float], name: str, form: str = ".3f", spread_form: str = ".3f") -> str:
     """The mean, and with several seeds the standard deviation."""
     mean, spread = row[name], row[f"{name}_spread"]
-    if pd.isna(mean):
-        return ""
-    return f"{mean:{form}}" if pd.isna(spread) else f"{mean:{form}} ± {spread:{spread_form}}"
+    return number(mean, form) if pd.isna(mean) or pd.isna(spread) else f"{mean:{form}} ± {spread:{spread_form}}"

@@ -9,6 +9,8 @@ from kdops.steps.parameters import StepConfig, parameter
 from kdops.task import Task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kdops.data.corpus import Corpus
     from kdops.data.unlabeled import Unlabeled
 
@@ -77,14 +79,19 @@ class TrainingDataConfig(DataConfig):
 
     teacher: str | None = parameter(
         None,
-        "Hub id, local folder, or scratch; several with commas between them teach together; auto: the data set's own.",
+        "Hub id, local folder, scratch, or a file of probabilities (.jsonl, .parquet); several hub ids or folders with "
+        "commas between them teach together; auto: the data set's own.",
     )
     teacher_mode: Literal["train", "as_is"] = parameter(
         "train", "train: fine-tune the teacher on the data; as_is: it is fine-tuned for the data's labels already."
     )
     teacher_seeds: int = parameter(1, "Train the teacher so many times, with seeds of its own; all teach.", ge=1)
     label_names: str | None = parameter(
-        None, "What labels of an as_is teacher are called in the data, as in LABEL_0=negative,LABEL_1=positive."
+        None,
+        "What labels of an as_is teacher or of a file are called in the data, as in LABEL_0=negative,LABEL_1=positive.",
+    )
+    teacher_missing: Literal["refuse", "gold"] = parameter(
+        "refuse", "Training texts that a file of probabilities lacks: refuse, or gold: they have their gold labels."
     )
     unlabeled: str | None = parameter(
         None,
@@ -104,6 +111,12 @@ class TrainingDataConfig(DataConfig):
     def source(self, corpus: "Corpus") -> str:
         """The encoder that is fine-tuned; of several the first, which general distillation learns from."""
         return self.sources(corpus)[0]
+
+    def teacher_file(self, corpus: "Corpus") -> "Path | None":
+        """The file of probabilities that teaches; None: encoders do."""
+        from kdops.models.teachers.sources import file_of
+
+        return file_of(self.source(corpus))
 
     @property
     def labels_of_teacher(self) -> dict[str, str]:

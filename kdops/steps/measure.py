@@ -234,7 +234,7 @@ def _log_subject(
 ) -> None:
     """A run for each, so that the UI compares them; a student's has its teacher's costs too, where that is measured."""
     cost = measured.cost
-    metrics = cost_metrics(cost, teacher) if teacher else names.prefixed(names.COST_PREFIX, cost.metrics())
+    metrics = cost_metrics(cost, teacher.metrics()) if teacher else names.prefixed(names.COST_PREFIX, cost.metrics())
     info = subject.info
     tags = identifying_tags(corpus, info.student, info.recipe)
     tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}

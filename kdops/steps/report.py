@@ -38,8 +38,9 @@ class Report:
 
     def __str__(self) -> str:
         best = (
-            f"{row['data set']}: {row['best student']} by {row['recipe']}, test F1 {row['test F1']}, "
-            f"{row['of the teacher']} of the teacher's, {row['faster']} faster"
+            f"{row['data set']}: {row['best student']} by {row['recipe']}, test F1 {row['test F1']}"
+            + (f", {row['of the teacher']} of the teacher's" if row["of the teacher"] else "")
+            + (f", {row['faster']} faster" if row["faster"] else "")
             for row in best_table(self.results).rows
         )
         notes = (f"{name}: {note}" for name, note in self.results.notes.items())

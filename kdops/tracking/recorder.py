@@ -54,6 +54,8 @@ class Recording(runs.Run):
         from kdops.tracking.figures import confusion_matrix
 
         self.metrics(score_metrics(scores))
+        if not scores.test_labels:
+            return
         asked = (corpus.task, corpus.labels, corpus.gold("test"), scores.test_labels)
         counts = confusion(*asked)
         self.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
@@ -273,10 +275,10 @@ def score_metrics(scores: "ModelScores") -> dict[str, float]:
     return validation | names.prefixed(names.TEST_PREFIX, scores.test)
 
 
-def cost_metrics(costs: "Cost", teacher: "Cost") -> dict[str, float]:
-    """A student's costs, its teacher's, and how many times cheaper it is, under the names that they are logged by."""
+def cost_metrics(costs: "Cost", teacher: Mapping[str, float]) -> dict[str, float]:
+    """A student's costs, its teacher's as far as known, and how many times cheaper it is, by the names of metrics."""
     return {
         **names.prefixed(names.COST_PREFIX, costs.metrics()),
-        **names.prefixed(names.TEACHER_COST_PREFIX, teacher.metrics()),
+        **names.prefixed(names.TEACHER_COST_PREFIX, teacher),
         **names.prefixed(names.RATIO_PREFIX, costs.ratios(teacher)),
     }

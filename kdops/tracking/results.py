@@ -129,7 +129,7 @@ def read_results(
     only = datasets[0] if datasets and len(datasets) == 1 else None
     students = _table(_search(Role.STUDENT, only))
     ended = (students["status"] == Status.FINISHED) | (students.index == open_run)
-    made = students[ended & students["f1_retained"].notna() & students["reused_run"].isna()]
+    made = students[ended & students["test"].notna() & students["reused_run"].isna()]
     if user is not None:
         made = made[made.index.isin(of_user(students, user))]
     if run_ids is not None:

@@ -70,10 +70,13 @@ AUTO = "auto"
 """Stands for the recipe that suits the teacher; see `recipe_for`."""
 
 
-def recipe_for(*, pretrained: bool) -> str:
+def recipe_for(*, pretrained: bool, tokens: bool = True) -> str:
     """The recipe that is taken where nobody names one.
 
     Args:
-        pretrained: whether the teacher starts from a pre-trained encoder; general distillation needs its token states.
+        pretrained: whether there is a pre-trained encoder; general distillation needs its token states.
+        tokens: whether the teacher has tokens and embeddings, as a file of probabilities has not.
     """
-    return "general-kd" if pretrained else "kd-unlabeled-teacher"
+    if pretrained:
+        return "general-kd"
+    return "kd-unlabeled-teacher" if tokens else "kd"

@@ -13,7 +13,7 @@ from kdops.data.corpus import Corpus
 from kdops.data.encoding import Encoded, encode
 from kdops.metrics import Gold, score
 from kdops.task import Task
-from kdops.training.batches import TeacherLogits, TrainingSet, by_length, make_batch
+from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.losses import NO_LABEL
 
 OUTSIDE = "O"
@@ -24,7 +24,7 @@ class ModelScores:
     """What a finished model scores; nobody looks at the test split but through this, once.
 
     Attributes:
-        validation: every metric of the task by name.
+        validation: every metric of the task by name; empty where it says nothing of some text.
         test: the same.
         validation_labels: what it predicts for validation: a label for each text, or the tags of each sentence.
         test_labels: the same for test.
@@ -37,10 +37,14 @@ class ModelScores:
 
 
 def score_predictions(corpus: Corpus, validation: Gold, test: Gold) -> ModelScores:
-    """The scores of the labels that a model predicts for validation and for test."""
+    """The scores of the labels that a model predicts for validation and for test; no labels have no scores."""
+
+    def scores(split: str, predicted: Gold) -> dict[str, float]:
+        return score(corpus.task, corpus.labels, corpus.gold(split), predicted) if predicted else {}
+
     return ModelScores(
-        validation=score(corpus.task, corpus.labels, corpus.gold("validation"), validation),
-        test=score(corpus.task, corpus.labels, corpus.gold("test"), test),
+        validation=scores("validation", validation),
+        test=scores("test", test),
         validation_labels=_frozen(validation),
         test_labels=_frozen(test),
     )
@@ -78,11 +82,6 @@ class LabeledTexts:
     def predictions(self, model: nn.Module) -> list[str] | list[list[str]]:
         """The most likely label of each text, or tag of each word; words cut off count as outside any span."""
         return _NAMED[self.task](self, self._logits(model))
-
-    def scores_of_logits(self, logits: TeacherLogits) -> dict[str, float]:
-        """All metrics of the task for logits of these texts, such as an ensemble's or those of a file."""
-        predicted = _NAMED[self.task](self, logits.gather(np.arange(len(self.encoded))))
-        return score(self.task, self.labels, self.gold, predicted)
 
     def _logits(self, model: nn.Module) -> np.ndarray:
         """The model's logits of all units, float32 (units, classes)."""

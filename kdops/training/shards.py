@@ -83,11 +83,16 @@ def stored_keys(folder: Path) -> np.ndarray:
     return np.sort(_index(folder)[0])
 
 
-def find_rows(folder: Path, keys: np.ndarray) -> RaggedRows:
+def find_rows(folder: Path, keys: np.ndarray, *, may_lack: bool = False) -> RaggedRows:
     """The rows of the given keys, in their order.
 
+    Args:
+        folder: the store, which holds at least one row if it may lack others.
+        keys: of the rows, bytes (rows,).
+        may_lack: whether a row that the store lacks is one without numbers.
+
     Raises:
-        KeyError: if the store lacks one of them.
+        KeyError: if the store lacks one of them, and may not.
     """
     known, shard, files = _index(folder)
     offsets = [_open(path).column("values").offsets.to_numpy() for path in files]
@@ -96,10 +101,10 @@ def find_rows(folder: Path, keys: np.ndarray) -> RaggedRows:
     order = np.argsort(known, kind="stable")
     places = np.searchsorted(known, keys, sorter=order)
     rows = order[np.minimum(places, len(order) - 1)] if len(order) else np.empty(0, dtype=np.int64)
-    if len(keys) and (not len(rows) or (known[rows] != keys).any()):
-        missing = int((known[rows] != keys).sum()) if len(rows) else len(keys)
-        raise KeyError(f"{folder} lacks {missing} of {len(keys)} rows")
-    return RaggedRows(tuple(files), shard[rows], starts[rows], counts[rows])
+    lacking = known[rows] != keys if len(rows) else np.ones(len(keys), dtype=bool)
+    if lacking.any() and not may_lack:
+        raise KeyError(f"{folder} lacks {int(lacking.sum())} of {len(keys)} rows")
+    return RaggedRows(tuple(files), shard[rows], starts[rows], np.where(lacking, 0, counts[rows]))
 
 
 def _open(path: Path) -> pa.RecordBatch:

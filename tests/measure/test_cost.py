@@ -42,7 +42,7 @@ def test_numbers_fit_each_other(make_bundle: Callable[..., Path]) -> None:
 
 def test_ratios_say_how_many_times_cheaper_the_student_is() -> None:
     teacher = replace(COST, latency_p50_ms=60, ram_peak_mb=800, storage_mb=440, cpu_ms_per_text=50)
-    assert COST.ratios(teacher) == {"latency": 30, "ram": 10, "storage": 110, "cpu": 25}
+    assert COST.ratios(teacher.metrics()) == {"latency": 30, "ram": 10, "storage": 110, "cpu": 25}
 
 
 def test_a_failing_worker_is_reported_with_its_last_words(tmp_path: Path) -> None:

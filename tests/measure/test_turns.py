@@ -16,7 +16,7 @@ def test_side_by_side_gives_both_in_order(make_bundle: Callable[..., Path]) -> N
     student, teacher = together.costs
     assert (student.parameters, teacher.parameters) == (48, 5_000_200)
     assert student.storage_mb < teacher.storage_mb
-    assert student.ratios(teacher)["ram"] > 1
+    assert student.ratios(teacher.metrics())["ram"] > 1
     assert student.cold_start_ms > student.load_ms
     assert together.other_cores >= 0
 

@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,17 @@ from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher
 from kdops.task import Task
 from kdops.training.batches import TrainingSet, make_batch
+from kdops.training.logit_sources import probabilities
 from kdops.training.logit_sources.mean import MeanLogits
-from kdops.training.logit_sources.probabilities import SMALLEST, GivenLogits, read_probabilities
+from kdops.training.logit_sources.probabilities import (
+    SMALLEST,
+    LabelNames,
+    given_logits,
+    store_gold,
+    store_probabilities,
+)
 from kdops.training.loop import LoopConfig, fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
-from kdops.training.scoring import LabeledTexts
 from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
 
 LABELS = ("negative", "positive")
@@ -55,6 +62,15 @@ def rows_from(task: Task, stored: StoredLogits, encoded: Encoded, name: str) -> 
         units = [dict(zip(labels_of(task), unit.tolist(), strict=True)) for unit in values]
         rows.append({"text" if task is Task.TEXT else "tokens": text, name: units[0] if task is Task.TEXT else units})
     return rows
+
+
+def given(path: Path, task: Task, texts: Sequence[Text] | None = None, labels: tuple[str, ...] = ()) -> StoredLogits:
+    """The logits that a file gives for texts."""
+    folder = path.parent / f"{path.stem}-store"
+    folder.mkdir()
+    names = LabelNames(labels or labels_of(task))
+    store_probabilities(path, task, names, folder)
+    return given_logits(folder, texts or texts_of(task), len(names.labels))
 
 
 @pytest.fixture(params=list(Task))
@@ -97,12 +113,12 @@ class TestFile:
             parquet.write_table(pa.Table.from_pylist(rows), path)
         else:
             write(path, rows[::-1])
-        given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
-        assert (len(given), given.missing) == (5, 0)
+        read = given(path, task).for_units(encoded)
+        assert (len(read), read.missing_units) == (5, 0)
         for chosen in (np.arange(5), np.array([3, 0, 3])):
-            assert np.array_equal(given.gather(chosen), stored.gather(chosen))
+            assert np.array_equal(read.gather(chosen), stored.gather(chosen))
         labels = np.zeros(len(encoded.unit_words), dtype=np.int64)
-        batch = make_batch(TrainingSet(encoded, labels, pickle.loads(pickle.dumps(given))), np.array([4, 1]), 0)
+        batch = make_batch(TrainingSet(encoded, labels, pickle.loads(pickle.dumps(read))), np.array([4, 1]), 0)
         assert batch.teacher_logits is not None
         assert torch.equal(batch.teacher_logits, torch.from_numpy(stored.gather(np.array([4, 1]))))
 
@@ -110,9 +126,8 @@ class TestFile:
         self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
     ) -> None:
         path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "logits"))
-        given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
         weights = []
-        for source in (stored, given):
+        for source in (stored, given(path, task).for_units(encoded)):
             torch.manual_seed(0)
             vocabulary = int(encoded.ids.max()) + 1
             student = BertStudent(vocabulary, len(labels_of(task)), task, BertShape(layers=1, width=16, heads=2))
@@ -130,20 +145,24 @@ class TestFile:
         self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
     ) -> None:
         path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "probabilities"))
-        given = read_probabilities(path, task, labels_of(task)).logits(texts_of(task), encoded)
         expected = log_softmax(stored.gather(np.arange(5)), axis=-1)
-        np.testing.assert_allclose(given.gather(np.arange(5)), expected, atol=1e-4)
-        gold = [LABELS[0]] * 5 if task is Task.TEXT else [["O"] * len(words) for words in texts_of(task)]
-        scored = LabeledTexts(encoded, gold, task, labels_of(task), 0)
-        assert scored.scores_of_logits(given) == scored.scores_of_logits(stored)
+        np.testing.assert_allclose(given(path, task).for_units(encoded).gather(np.arange(5)), expected, atol=1e-4)
 
     def test_a_label_or_a_tag_is_a_sure_answer(self, tmp_path: Path) -> None:
         sure, unsure = np.log(1 / (1 + SMALLEST)), np.log(SMALLEST / (1 + SMALLEST))
         path = write(tmp_path / "labels.jsonl", [{"text": "enak", "label": "positive"}])
-        given = read_probabilities(path, Task.TEXT, LABELS)
-        np.testing.assert_allclose(given.values, [[unsure, sure]], rtol=1e-5, atol=1e-6)
+        values = given(path, Task.TEXT, ["enak"]).gather(np.array([0]))
+        np.testing.assert_allclose(values, [[unsure, sure]], rtol=1e-5, atol=1e-6)
         path = write(tmp_path / "tags.jsonl", [{"text": "di  Garut", "tags": ["O", "B-LOC"]}])
-        assert read_probabilities(path, Task.TOKEN, TAGS).values.argmax(axis=1).tolist() == [0, 1]
+        values = given(path, Task.TOKEN, [["di", "Garut"]]).gather(np.array([0]))
+        assert values.argmax(axis=1).tolist() == [0, 1]
+
+    def test_labels_are_the_same_in_any_case_and_spelling(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "tags.jsonl", [{"tokens": ["a", "b"], "tags": ["o", "LOC-B"]}])
+        assert given(path, Task.TOKEN, [["a", "b"]]).gather(np.array([0])).argmax(axis=1).tolist() == [0, 1]
+        path = write(tmp_path / "labels.jsonl", [{"text": "a", "label": "us"}, {"text": "b", "label": "US"}])
+        values = given(path, Task.TEXT, ["a", "b"], ("US", "us")).gather(np.array([0, 1]))
+        assert values.argmax(axis=1).tolist() == [1, 0]
 
     def test_words_that_are_cut_off_have_no_logits(self, tmp_path: Path) -> None:
         tokenizer = load_teacher(str(FAMILIES["BERT"].write(tmp_path)), Task.TOKEN, TAGS).tokenizer
@@ -151,52 +170,62 @@ class TestFile:
         path = write(tmp_path / "tags.jsonl", [{"tokens": words, "tags": ["O", "O", "O", "B-LOC"]}])
         encoded = encode(tokenizer, [words], Task.TOKEN, 5)
         assert encoded.unit_words.tolist() == [0, 1, 2]
-        given = read_probabilities(path, Task.TOKEN, TAGS).logits([words], encoded)
-        assert given.gather(np.array([0])).argmax(axis=1).tolist() == [0, 0, 0]
+        values = given(path, Task.TOKEN, [words]).for_units(encoded).gather(np.array([0]))
+        assert values.argmax(axis=1).tolist() == [0, 0, 0]
 
-    def test_texts_that_it_lacks_are_refused_or_have_their_gold_labels(
-        self, task: Task, encoded: Encoded, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    def test_texts_that_it_lacks_have_no_logits_unless_gold_labels_are_added(
+        self, task: Task, encoded: Encoded, tmp_path: Path
     ) -> None:
         texts = texts_of(task)
         first = (
             {"text": texts[0], "label": "negative"} if task is Task.TEXT else {"tokens": texts[0], "tags": ["O"] * 4}
         )
-        file = read_probabilities(write(tmp_path / "some.jsonl", [first]), task, labels_of(task))
-        assert file.knows(texts).tolist() == [True, False, False, False, False]
-        with pytest.raises(
-            UserError, match=r"some\.jsonl lacks 4 of 5 texts, 'makanannya enak sekali dan murah' for o"
-        ):
-            file.logits(texts, encoded)
-        gold = np.ones(len(encoded.unit_words), dtype=np.int64)
-        given = file.logits(texts, encoded, gold)
-        assert given.missing == 4
-        assert "lacks 4 of 5 texts: these have their gold labels" in caplog.text
-        classes = given.gather(np.arange(5)).argmax(axis=1)
-        assert classes[: encoded.unit_counts[0]].tolist() == [0] * encoded.unit_counts[0]
-        assert set(classes[encoded.unit_counts[0] :].tolist()) == {1}
-        gold[-1] = NO_LABEL
-        with pytest.raises(UserError, match="lacks 4 of 5 texts"):
-            file.logits(texts, encoded, gold)
+        read = given(write(tmp_path / "some.jsonl", [first]), task).for_units(encoded)
+        units = int(encoded.unit_counts[0])
+        assert read.missing_units == len(encoded.unit_words) - units
+        values = read.gather(np.array([1, 0]))
+        assert np.isnan(values[:-units]).all()
+        assert values[-units:].argmax(axis=1).tolist() == [0] * units
+        gold = [np.ones(1 if isinstance(text, str) else len(text), dtype=np.int64) for text in texts[1:]]
+        store_gold(tmp_path / "some-store", texts[1:], gold, len(labels_of(task)))
+        whole = given_logits(tmp_path / "some-store", texts, len(labels_of(task))).for_units(encoded)
+        assert whole.missing_units == 0
+        assert set(whole.gather(np.arange(1, 5)).argmax(axis=1).tolist()) == {1}
 
-    def test_the_first_row_of_a_text_counts(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        rows = [{"text": "enak", "label": "positive"}, {"text": "enak", "label": "negative"}]
-        file = read_probabilities(write(tmp_path / "twice.jsonl", rows), Task.TEXT, LABELS)
-        assert file.values[file.starts[0]].argmax() == 1
-        assert "1 rows are of texts that came before" in caplog.text
+    def test_a_row_may_come_twice_but_not_say_otherwise(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(probabilities, "_SHARD_TEXTS", 2)
+        rows: list[object] = [{"text": str(row % 5), "label": LABELS[row % 5 % 2]} for row in range(8)]
+        values = given(write(tmp_path / "twice.jsonl", rows), Task.TEXT, list("01234")).gather(np.arange(5))
+        assert values.argmax(axis=1).tolist() == [0, 1, 0, 1, 0]
+        assert "3 rows repeat a row before and are left out" in caplog.text
+        path = write(tmp_path / "other.jsonl", [*rows, {"text": "1", "label": "negative"}])
+        with pytest.raises(UserError, match=r"other\.jsonl:9: it says otherwise of '1' than a row before"):
+            given(path, Task.TEXT)
 
     @pytest.mark.parametrize(
         ("task", "row", "message"),
         [
             (Task.TEXT, {"text": "a", "label": "good"}, "label 'good'; choose one of: negative, positive"),
             (Task.TEXT, {"text": "a", "probabilities": {"good": 1}}, "label 'good'; choose one of: negative, positive"),
-            (Task.TEXT, {"text": "a", "probabilities": {"positive": 0.9}}, "must be at least 0 and add up to 1"),
-            (Task.TEXT, {"text": "a", "probabilities": {"positive": 1.5, "negative": -0.5}}, "must be at least 0"),
+            (Task.TEXT, {"text": "a", "probabilities": {"positive": 0.9}}, "must add up to 1, found 0.9"),
+            (
+                Task.TEXT,
+                {"text": "a", "probabilities": {"positive": 1.5, "negative": -0.5}},
+                "at least 0, found -0.5",
+            ),
             (Task.TEXT, {"text": "a", "probabilities": {"positive": "0.9"}}, "'0.9' of 'positive' is not a number"),
             (Task.TEXT, {"text": "a", "probabilities": [0.9, 0.1]}, "expected an object of labels and numbers"),
             (Task.TEXT, {"text": "a", "logits": {"positive": 3.0}}, "logits must name all labels, and 'negative' is n"),
             (Task.TEXT, {"text": "a"}, "expected one of probabilities, logits or label, found none of them"),
             (Task.TEXT, {"text": "a", "label": "positive", "logits": {}}, "found logits and label"),
-            (Task.TEXT, {"tokens": ["a"], "label": "positive"}, "expected a text"),
+            (
+                Task.TEXT,
+                {"text": "a", "probabilities": {"positive": float("nan")}},
+                "nan of 'positive' is not a n",
+            ),
+            (Task.TEXT, {"tokens": ["a"], "label": "positive"}, "expected a text, found 'tokens', 'label'"),
             (Task.TOKEN, {"tokens": ["a", "b"], "tags": ["O"]}, "expected tags for 2 words"),
             (Task.TOKEN, {"tokens": ["a"], "probabilities": {"O": 1}}, "expected probabilities for 1 words"),
             (Task.TOKEN, {"tokens": []}, "expected tokens, a list of words, or a text"),
@@ -206,37 +235,49 @@ class TestFile:
     def test_rows_that_cannot_be_read_are_named(self, task: Task, row: object, message: str, tmp_path: Path) -> None:
         path = write(tmp_path / "bad.jsonl", [row])
         with pytest.raises(UserError) as caught:
-            read_probabilities(path, task, labels_of(task))
+            given(path, task)
         assert message in str(caught.value)
         assert f"{path}:1" in str(caught.value)
 
     def test_files_that_cannot_be_read_are_named(self, tmp_path: Path) -> None:
         (tmp_path / "empty.jsonl").touch()
+        (tmp_path / "blank.jsonl").write_text("\n\n", encoding="utf-8")
+        parquet.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "other.parquet")
+        parquet.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "none.parquet")
         (tmp_path / "broken.parquet").write_bytes(b"PAR")
-        (tmp_path / "a.csv").touch()
         for name, message in [
-            ("empty.jsonl", "the file is empty"),
+            ("empty.jsonl", "has no rows"),
+            ("blank.jsonl", "has no rows"),
+            ("none.parquet", "has no rows"),
+            ("other.parquet", r"other\.parquet:1: expected a text, found 'a', 'b'"),
             ("broken.parquet", "is not a Parquet file"),
-            ("a.csv", "probabilities are read from .jsonl, .ndjson and .parquet files"),
             ("nothing.jsonl", "is not a file"),
         ]:
             with pytest.raises(UserError, match=message):
-                read_probabilities(tmp_path / name, Task.TEXT, LABELS)
+                given(tmp_path / name, Task.TEXT)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Logits of texts with one unit each, (texts, classes)."""
+
+    values: np.ndarray
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        return self.values[rows]
 
 
 class TestMean:
     def test_it_is_the_mean_of_the_probabilities(self) -> None:
-        starts = np.array([0, 1, 3])
         random = np.random.default_rng(0)
         values = [random.normal(size=(3, 2)).astype(np.float32) * 5 for _ in range(3)]
-        mean = MeanLogits(tuple(GivenLogits(one, starts, 0) for one in values))
+        mean = MeanLogits(tuple(Fixed(one) for one in values))
         expected = np.mean([softmax(one.astype(float), axis=-1) for one in values], axis=0)
-        given = mean.gather(np.array([1, 0]))
-        assert given.dtype == np.float32
-        np.testing.assert_allclose(np.exp(given), expected[[1, 2, 0]], rtol=1e-5)
+        gathered = mean.gather(np.array([1, 2, 0]))
+        assert gathered.dtype == np.float32
+        np.testing.assert_allclose(np.exp(gathered), expected[[1, 2, 0]], rtol=1e-5)
 
     def test_teachers_with_different_units_are_refused(self) -> None:
-        one = GivenLogits(np.zeros((2, 2), dtype=np.float32), np.array([0, 2]), 0)
-        other = GivenLogits(np.zeros((1, 2), dtype=np.float32), np.array([0, 1]), 0)
+        one, other = Fixed(np.zeros((2, 2), dtype=np.float32)), Fixed(np.zeros((2, 3), dtype=np.float32))
         with pytest.raises(ValueError, match="different units or classes"):
             MeanLogits((one, other)).gather(np.array([0]))

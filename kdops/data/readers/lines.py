@@ -86,6 +86,19 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         yield line, content.removesuffix("\r")
 
 
+def stream_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers from 1; never all of them in memory.
+
+    Raises:
+        UserError: naming the line that is not UTF-8.
+    """
+    with path.open("rb") as file:
+        for line, content in enumerate(file, 1):
+            text = decode(content, path, line).strip("\r\n")
+            if text.strip():
+                yield line, text
+
+
 class _DuplicateColumnError(ValueError):
     pass
 

@@ -33,16 +33,26 @@ def matching_rows(own: Mapping[int, str], labels: Sequence[str], label_names: Ma
     Raises:
         UserError: if `label_names` names a label that the model or the data do not have.
     """
-    for theirs, ours in label_names.items():
+    for theirs in label_names:
         if theirs not in own.values():
             raise UserError(f"label_names: the teacher has no label {theirs!r}; it has: {', '.join(own.values())}")
-        if ours not in labels:
-            raise UserError(f"label_names: the data have no label {ours!r}; they have: {', '.join(labels)}")
-    rows = {_plain(label_names.get(name, name)): row for row, name in own.items()}
-    wanted = [_plain(label) for label in labels]
+    check_names(labels, label_names)
+    rows = {plain_label(label_names.get(name, name)): row for row, name in own.items()}
+    wanted = [plain_label(label) for label in labels]
     if len(rows) != len(own) or len(set(wanted)) != len(wanted) or rows.keys() != set(wanted):
         return None
     return [rows[name] for name in wanted]
+
+
+def check_names(labels: Sequence[str], label_names: Mapping[str, str]) -> None:
+    """Find out whether all names are labels of the data.
+
+    Raises:
+        UserError: if one is not.
+    """
+    for ours in label_names.values():
+        if ours not in labels:
+            raise UserError(f"label_names: the data have no label {ours!r}; they have: {', '.join(labels)}")
 
 
 def labels_differ(source: str, own: Mapping[int, str], labels: Sequence[str]) -> UserError:
@@ -88,7 +98,8 @@ def restart(layer: nn.Linear, std: float) -> None:
         nn.init.zeros_(layer.bias)
 
 
-def _plain(label: str) -> str:
+def plain_label(label: str) -> str:
+    """A label's name in the form in which names are compared: `b_per`, `PER-B` and `B-PER` are one."""
     name = label.strip().casefold()
     if found := _PREFIXED.fullmatch(name):
         return f"{found[1]}-{found[2]}"

@@ -27,6 +27,7 @@ def load_teacher(
     *,
     as_is: bool = False,
     label_names: Mapping[str, str] = _NO_NAMES,
+    brought: bool = True,
 ) -> Teacher:
     """A teacher from a folder or a hub id, in evaluation mode, its logits in the order of the labels.
 
@@ -40,16 +41,19 @@ def load_teacher(
         labels: the data's labels.
         as_is: whether it is to be used without training, so that it must have a head for these labels.
         label_names: what labels of the model are called in the data, where the names differ: `{"LABEL_0": "negative"}`.
+        brought: whether the user brings it, who is told whether its head is kept; else kdops saved it.
 
     Raises:
         UserError: if it cannot be had, cannot be loaded whole, or `as_is` and it was trained for other labels.
     """
     members = member_sources(source)
     if len(members) > 1:
-        return mean_teacher([load_teacher(one, task, labels, as_is=as_is, label_names=label_names) for one in members])
+        return mean_teacher(
+            [load_teacher(one, task, labels, as_is=as_is, label_names=label_names, brought=brought) for one in members]
+        )
     pinned = pinned_source(source)
     processing = load_processing(pinned, task)
-    encoder = load_encoder(pinned, task, labels, as_is=as_is, label_names=label_names)
+    encoder = load_encoder(pinned, task, labels, as_is=as_is, label_names=label_names, brought=brought)
     return assembled(encoder, processing, source)
 
 

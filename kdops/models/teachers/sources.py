@@ -17,10 +17,13 @@ from kdops.data.catalog.card import SCRATCH as SCRATCH
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.teachers.adapters import check_adapter
+from kdops.workspace import file_digest
 
 MEMBER = "member-"
 """What the folders of an ensemble's members are called, before their number."""
-_CHOICES = "give a Hugging Face hub id, a local folder with a model, or scratch"
+FILE_SUFFIXES = (".jsonl", ".ndjson", ".parquet")
+"""How files of probabilities end."""
+_CHOICES = "give a Hugging Face hub id, a local folder with a model, a file of probabilities, or scratch"
 _HUB_TIMEOUT_S = 5.0
 _READ_SUFFIXES = {".json", ".safetensors", ".bin", ".txt", ".model"}
 _LFS_POINTER = b"version https://git-lfs"
@@ -48,9 +51,20 @@ def check_teacher(source: str) -> None:
     Raises:
         UserError: if it cannot, saying what else to give.
     """
-    if source != SCRATCH:
-        for member in member_sources(source):
-            pinned_source(member)
+    if source == SCRATCH:
+        return
+    if file := file_of(source):
+        if not file.is_file():
+            raise UserError(f"teacher {source!r}: no such file")
+        return
+    for member in member_sources(source):
+        pinned_source(member)
+
+
+def file_of(source: str) -> Path | None:
+    """The file of probabilities that a teacher is; None: it is an encoder."""
+    path = Path(source).expanduser()
+    return path if path.suffix.lower() in FILE_SUFFIXES and not path.is_dir() else None
 
 
 def member_sources(source: str) -> list[str]:
@@ -76,7 +90,8 @@ def pinned_source(source: str) -> PinnedSource:
         _check_files(source, folder)
         return PinnedSource(source, None)
     if folder.exists() or source.startswith((".", "/", "~")):
-        raise UserError(f"teacher {source!r} is not a folder with a Hugging Face model (it has no config.json)")
+        also = f"; probabilities are read from {', '.join(FILE_SUFFIXES)} files" if folder.is_file() else ""
+        raise UserError(f"teacher {source!r} is not a folder with a Hugging Face model (it has no config.json){also}")
     name, _, revision = source.partition("@")
     revision = revision or "main"
     commit = _commit_on_this_machine(name, revision)
@@ -88,11 +103,13 @@ def pinned_source(source: str) -> PinnedSource:
 
 
 def teacher_identity(source: str) -> str:
-    """Stands for a teacher's starting weights in a fingerprint: a hash of a folder's files, or hub id and commit.
+    """Stands for a teacher in a fingerprint: a hash of a folder's files or of a file, or hub id and commit.
 
     Raises:
         UserError: for a hub id that is neither on this machine nor to be had from the hub.
     """
+    if file := file_of(source):
+        return file_digest(file)[:16]
     folder, members = Path(source), member_sources(source)
     if len(members) > 1:
         return fingerprint(*map(teacher_identity, members))
@@ -102,8 +119,7 @@ def teacher_identity(source: str) -> str:
     for path in sorted(folder.iterdir()):
         if path.suffix in _READ_SUFFIXES:
             digest.update(path.name.encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(file_digest(path)))
     return digest.hexdigest()[:16]
 
 

@@ -13,7 +13,7 @@ from kdops.errors import UserError
 from kdops.models.quiet import quiet
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.load_errors import cannot_load
-from kdops.models.teachers.sources import SCRATCH, PinnedSource, member_sources, pinned_source
+from kdops.models.teachers.sources import SCRATCH, PinnedSource, file_of, member_sources, pinned_source
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,8 @@ def mask_token(source: str) -> str | None:
     """
     if source == SCRATCH:
         return SCRATCH_MASK
+    if file_of(source):
+        return None
     token = _loaded(pinned_source(member_sources(source)[0])).mask_token
     return str(token) if token else None
 

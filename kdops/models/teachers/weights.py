@@ -41,7 +41,13 @@ class _Loaded:
 
 
 def load_encoder(
-    pinned: PinnedSource, task: Task, labels: Sequence[str], *, as_is: bool, label_names: Mapping[str, str]
+    pinned: PinnedSource,
+    task: Task,
+    labels: Sequence[str],
+    *,
+    as_is: bool,
+    label_names: Mapping[str, str],
+    brought: bool = True,
 ) -> PreTrainedModel:
     """A model with a head for the labels: its own head, its rows in the order of the labels, or a new one.
 
@@ -51,6 +57,7 @@ def load_encoder(
         labels: the data's labels.
         as_is: whether it must have a head for these labels.
         label_names: what labels of the model are called in the data; see `matching_rows`.
+        brought: whether the user is told that its head is kept.
 
     Raises:
         UserError: if it cannot be loaded, its weights do not fit its configuration, or `as_is` and it has other labels.
@@ -85,7 +92,8 @@ def load_encoder(
         )
         return model
     reorder(layer, rows)
-    logger.info("teacher %s: it keeps its head (labels: %s)", pinned.name, ", ".join(own.values()))
+    if brought:
+        logger.info("teacher %s: it keeps its head (labels: %s)", pinned.name, ", ".join(own.values()))
     return model
 
 

@@ -55,8 +55,13 @@ def _recipe(corpus: Corpus, info: BundleInfo, result: DistilledStudent) -> list[
     if recipe.general:
         learns = f"the token states of the pre-trained encoder, then {learns}"
     more = ", on the labeled texts and on texts without labels" if recipe.unlabeled else ""
+    teacher, scored = result.teacher, result.teacher.scores.test.get(main)
+    kind = "fine-tuned on the same data"
+    if teacher.texts is not None:
+        kind = f"a file of probabilities of {teacher.texts} texts"
+    said = "no test score, since it lacks test texts" if scored is None else f"test {main} {scored:.4f}"
     return [
-        f"- teacher: `{info.teacher}`, fine-tuned on the same data, test {main} {result.teacher.scores.test[main]:.4f}",
+        f"- teacher: `{info.teacher}`, {kind}, {said}",
         f"- recipe `{info.recipe}`: learns from {learns}{more}; embeddings start: {recipe.embeddings}",
     ]
 
@@ -74,10 +79,12 @@ def _scores(corpus: Corpus, result: DistilledStudent) -> list[str]:
         interval = paired_bootstrap(corpus.task, corpus.labels, gold, predicted, gold)
         between = f"{1 + interval.low:.4f} and {1 + interval.high:.4f}"
         lines.append(f"| {split} | {len(gold)} | {scores[main]:.4f} | {between} |")
-    lines += ["", f"It keeps {result.f1_retained:.1%} of the teacher's {main} on the test split."]
+    said = []
+    if result.f1_retained is not None:
+        said.append(f"It keeps {result.f1_retained:.1%} of the teacher's {main} on the test split.")
     if result.kd_gain is not None:
-        lines[-1] += f" Distillation brought {result.kd_gain:+.2f} points over the same student without it."
-    return lines
+        said.append(f"Distillation brought {result.kd_gain:+.2f} points over the same student without it.")
+    return [*lines, "", " ".join(said)]
 
 
 def _costs(metrics: Mapping[str, float]) -> list[str]:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from kdops.data.catalog.card import SCRATCH
 from kdops.errors import UserError
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.general.config import GeneralConfig
@@ -56,6 +55,9 @@ class DistillConfig(GeneralConfig):
     teacher_epochs: int = parameter(10, "Train the teacher for at most this many epochs.", ge=1)
     learning_rate: float | None = parameter(
         None, "The teacher's peak learning rate; auto: as train_teacher has it. The student's is tuned.", gt=0, le=1
+    )
+    teacher_latency_ms: float | None = parameter(
+        None, "Latency per text of what a file of probabilities stands for; auto: left out.", gt=0
     )
     precision: Precision = parameter("auto", "What is registered; auto: the faster one of those that pass their gate.")
     threads: int = parameter(1, "CPU threads of each model while it is measured.", ge=1)
@@ -111,7 +113,8 @@ class DistillConfig(GeneralConfig):
     @property
     def deployment(self) -> tuple[object, ...]:
         """The parameters that matter after training, as a part of the key; fp32 is left out of it."""
-        return (self.threads,) if self.precision == "fp32" else (self.threads, self.precision)
+        precision = () if self.precision == "fp32" else (self.precision,)
+        return (self.threads, *precision, *(() if self.teacher_latency_ms is None else (self.teacher_latency_ms,)))
 
     @property
     def rung(self) -> Recipe:
@@ -129,10 +132,11 @@ class DistillConfig(GeneralConfig):
         """The same with the recipe that suits the data's teacher, where none is named."""
         if self.recipe != AUTO:
             return self
-        return self.model_copy(update={"recipe": recipe_for(pretrained=self.source(corpus) != SCRATCH)})
+        recipe = recipe_for(pretrained=self.encoder(corpus) is not None, tokens=self.teacher_file(corpus) is None)
+        return self.model_copy(update={"recipe": recipe})
 
-    def check_losses(self) -> None:
-        """Refuse choices about losses that the student is not trained with; the recipe must be `resolved`.
+    def check_used(self, corpus: "Corpus") -> None:
+        """Refuse choices about what this student is not made with; the recipe must be `resolved`.
 
         Raises:
             UserError: naming them.
@@ -144,6 +148,14 @@ class DistillConfig(GeneralConfig):
             raise UserError(f"recipe={self.recipe} learns from gold labels alone: {', '.join(given)} would do nothing")
         if self.soft_loss == "mse" and self.temperature:
             raise UserError("soft_loss=mse has no temperature: it would do nothing; soft_loss=kl has")
+        if self.general_encoder and not self.rung.general:
+            raise UserError(f"recipe={self.recipe} has no general distillation: general_encoder would do nothing")
+        if not self._own_vocabulary(corpus):
+            self.check_vocabulary(f"recipe={self.recipe}, vocabulary={self.vocabulary} takes the teacher's tokens")
+
+    def _own_vocabulary(self, corpus: "Corpus") -> bool:
+        without = self.rung.general or self.teacher_file(corpus) is not None
+        return self.vocabulary == "own" or (self.vocabulary == "auto" and without)
 
     def general_plan(self, corpus: "Corpus") -> "GeneralPlan | None":
         """The plan of the student's vocabulary and its general distillation; None: neither is wanted.
@@ -151,12 +163,17 @@ class DistillConfig(GeneralConfig):
         Raises:
             UserError: if choices exclude each other, or texts cannot be had.
         """
-        recipe = self.rung
-        own = self.vocabulary == "own" or (self.vocabulary == "auto" and recipe.general)
-        if recipe.general and self.source(corpus) == SCRATCH:
+        recipe, own = self.rung, self._own_vocabulary(corpus)
+        if recipe.general and self.encoder(corpus) is None:
+            what = "a file of probabilities" if self.teacher_file(corpus) else "a teacher from scratch"
             raise UserError(
-                f"recipe={self.recipe}, init={self.init}: a teacher from scratch has no pre-trained encoder to learn "
-                f"token states from; choose another teacher or one of the recipes {', '.join(STUDY_RECIPES)}"
+                f"recipe={self.recipe}, init={self.init}: {what} has no pre-trained encoder to learn token states "
+                f"from; name one by general_encoder, or choose one of the recipes {', '.join(STUDY_RECIPES)}"
+            )
+        if self.teacher_file(corpus) and (not own or self.init == "teacher" or recipe.embeddings == "teacher"):
+            raise UserError(
+                f"recipe={self.recipe}, vocabulary={self.vocabulary}, init={self.init}: a file of probabilities has "
+                "neither tokens nor weights that a student could start from"
             )
         if own and (self.init == "teacher" or recipe.embeddings == "teacher"):
             raise UserError("init=teacher and embeddings=teacher need the teacher's tokens: vocabulary=teacher")

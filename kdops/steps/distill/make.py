@@ -21,8 +21,9 @@ from kdops.steps.student.finish import BUNDLE, StudentFacts, finish_student, stu
 from kdops.steps.student.inputs import student_inputs
 from kdops.steps.student.tuning import Budget
 from kdops.steps.teacher.bundle import teacher_bundle
+from kdops.steps.teacher.file import check_unlabeled
 from kdops.steps.teacher.result import TrainedTeacher
-from kdops.steps.teacher.step import teacher_for
+from kdops.steps.teacher.step import say_what_is_reused, teacher_for
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import Recorder, Recording, score_metrics
@@ -81,6 +82,9 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases()
     with phases.timed("teacher"):
         teacher = teacher_for(job.checked, job.unlabeled, config.teacher_config, job.recorder)
+        say_what_is_reused(teacher)
+        if teacher.is_file and recipe.unlabeled and job.unlabeled:
+            check_unlabeled(teacher, job.unlabeled, config.teacher_missing)
     if job.plan and recipe.general:
         with phases.timed("general"):
             pretrained(job.plan, corpus, job.recorder)
@@ -90,10 +94,10 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     with phases.timed("measure"):
         theirs = teacher_bundle(teacher, corpus)
         alone = baseline.folder / BUNDLE if baseline else bundle_folder(folder, FP32)
-        measured = measure_side_by_side(
-            [theirs.path, alone, *bundles.bundles.values()], corpus.inputs("validation"), threads=config.threads
-        )
-        teacher_cost, baseline_cost, *costs = measured.costs
+        compared = [*([theirs.path] if theirs else []), alone, *bundles.bundles.values()]
+        measured = measure_side_by_side(compared, corpus.inputs("validation"), threads=config.threads)
+        *teacher_cost, baseline_cost = measured.costs[: len(compared) - len(bundles.bundles)]
+        costs = measured.costs[len(compared) - len(bundles.bundles) :]
         by_precision = dict(zip(bundles.bundles, costs, strict=True))
         precision = chosen_precision(by_precision, config.precision)
         scores = bundle_scores(corpus, bundles.bundles[precision])
@@ -104,7 +108,14 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
         scores=scores,
         costs=by_precision,
         int8_parity=bundles.int8,
-        teacher=ComparedTeacher(teacher.facts.source, teacher.facts.scores, teacher_cost, theirs.parity),
+        teacher=ComparedTeacher(
+            source=teacher.facts.source,
+            scores=teacher.facts.scores,
+            cost=teacher_cost[0] if teacher_cost else None,
+            parity=theirs.parity if theirs else None,
+            texts=teacher.facts.texts,
+            given_latency_ms=config.teacher_latency_ms,
+        ),
         baseline=baseline.baseline if baseline else None,
         baseline_cost=baseline_cost,
         seconds=phases.seconds,

@@ -36,14 +36,25 @@ class ComparedTeacher:
     Attributes:
         source: what it started from.
         scores: its own.
-        cost: measured in turns with the student.
-        parity: how far its bundle is from it.
+        cost: measured in turns with the student; None: it is a file of probabilities.
+        parity: how far its bundle is from it; None: it has none.
+        texts: different texts of the file that it is; None: it is an encoder.
+        given_latency_ms: the latency of a file's own teacher, as the user gave it.
     """
 
     source: str
     scores: ModelScores
-    cost: Cost
-    parity: Parity
+    cost: Cost | None
+    parity: Parity | None
+    texts: int | None = None
+    given_latency_ms: float | None = None
+
+    @property
+    def costs(self) -> Mapping[str, float]:
+        """What it costs, by the names of costs, as far as that is known."""
+        if self.cost:
+            return self.cost.metrics()
+        return {} if self.given_latency_ms is None else {"latency_p50_ms": self.given_latency_ms}
 
 
 @dataclass(frozen=True)
@@ -80,9 +91,11 @@ class DistilledStudent:
         return self.costs[self.precision]
 
     @property
-    def f1_retained(self) -> float:
-        """Share of the teacher's test score that it keeps."""
-        taught = self.teacher.scores.test[self.main_metric]
+    def f1_retained(self) -> float | None:
+        """Share of the teacher's test score that it keeps; None: the teacher has no score there."""
+        taught = self.teacher.scores.test.get(self.main_metric)
+        if taught is None:
+            return None
         return self.scores.test[self.main_metric] / taught if taught else 0.0
 
     @property
@@ -94,7 +107,7 @@ class DistilledStudent:
 
     def metrics(self) -> dict[str, float]:
         """All of it as numbers, by the names that they are logged by."""
-        gain = {} if self.kd_gain is None else {names.KD_GAIN: self.kd_gain}
+        compared = {names.F1_RETAINED: self.f1_retained, names.KD_GAIN: self.kd_gain}
         baseline = (
             {} if self.baseline is None else names.prefixed(names.BASELINE_COST_PREFIX, self.baseline_cost.metrics())
         )
@@ -104,14 +117,13 @@ class DistilledStudent:
         ]
         return {
             **score_metrics(self.scores),
-            names.F1_RETAINED: self.f1_retained,
-            **gain,
-            **cost_metrics(self.cost, self.teacher.cost),
+            **{name: value for name, value in compared.items() if value is not None},
+            **cost_metrics(self.cost, self.teacher.costs),
             **baseline,
             **{name: value for values in by_precision for name, value in values.items()},
             **names.prefixed(names.PARITY_PREFIX, self.facts.parity.numbers()),
             **names.prefixed(names.INT8_PREFIX, self.int8_parity.numbers() if self.int8_parity else {}),
-            **names.prefixed(names.TEACHER_PARITY_PREFIX, self.teacher.parity.numbers()),
+            **names.prefixed(names.TEACHER_PARITY_PREFIX, self.teacher.parity.numbers() if self.teacher.parity else {}),
             **self.facts.metrics(),
             **names.prefixed(names.PHASE_PREFIX, self.seconds),
         }
@@ -156,7 +168,7 @@ class Distilled:
     def teacher(self) -> Mapping[str, float]:
         """The teacher's scores and costs by the names that they are logged by."""
         teacher = self.result.teacher
-        return score_metrics(teacher.scores) | names.prefixed(names.COST_PREFIX, teacher.cost.metrics())
+        return score_metrics(teacher.scores) | names.prefixed(names.COST_PREFIX, teacher.costs)
 
     @property
     def baseline(self) -> Mapping[str, float]:
@@ -194,14 +206,27 @@ class Distilled:
         """Teacher, baseline and student side by side, and how many times cheaper the student is."""
         main = names.TEST_PREFIX + self.result.main_metric
         columns = (self.teacher, self.baseline, self.student)
+        teacher = f"teacher {FP32}" if self.result.teacher.cost else "teacher"
+        scores = (f"{column[main]:.4f}" if main in column else "" for column in columns)
         rows = [
-            ("", f"teacher {FP32}", f"baseline {FP32}", f"student {self.result.precision}", "teacher / student"),
-            (f"test {self.result.main_metric}", *(f"{column[main]:.4f}" for column in columns), ""),
+            (
+                "",
+                teacher,
+                f"baseline {FP32}",
+                f"student {self.result.precision}",
+                "teacher / student",
+            ),
+            (f"test {self.result.main_metric}", *scores, ""),
         ]
         for cost in costs(Room.SOME, self.student, names.COST_PREFIX):
             values = (cost.shown(column, names.COST_PREFIX) for column in columns)
             rows.append((cost.heading, *values, cost.times(self.student, names.RATIO_PREFIX)))
-        kept = f"The student keeps {self.result.f1_retained:.1%} of the teacher's {self.result.main_metric}"
-        gain = self.result.kd_gain
+        return f"{aligned(rows)}\n\n{self._verdict()}"
+
+    def _verdict(self) -> str:
+        retained, gain = self.result.f1_retained, self.result.kd_gain
+        kept = "The teacher has no score on the test split"
+        if retained is not None:
+            kept = f"The student keeps {retained:.1%} of the teacher's {self.result.main_metric}"
         brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"
-        return f"{aligned(rows)}\n\n{kept}{brought}."
+        return f"{kept}{brought}."

@@ -6,10 +6,11 @@ from pathlib import Path
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.predictor import read_info
+from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
-from kdops.models.teachers.sources import SCRATCH
+from kdops.models.teachers.sources import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
 from kdops.steps.distill.card import version_card
 from kdops.steps.distill.config import DistillConfig
@@ -54,7 +55,7 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     job = _checked(config, recorder)
     config, corpus = job.config, job.corpus
     if exam_run is None:  # Students of an exam share their parameters, though not all of them learn from the teacher.
-        config.check_losses()
+        config.check_used(corpus)
     recipe = config.rung
     described = config.model_dump() | {"dataset": corpus.name, "embeddings": recipe.embeddings}
     described |= {"teacher": ", ".join(config.sources(corpus)), names.DATA: config.dataset}
@@ -121,6 +122,10 @@ def check_source(config: DistillConfig, corpus: Corpus) -> None:
         UserError: if not.
     """
     check_teachers(config, corpus)
+    if config.general_encoder:
+        check_teacher(config.general_encoder)
+    if config.teacher_latency_ms is not None and config.teacher_file(corpus) is None:
+        raise UserError("teacher_latency_ms is for a teacher that is a file of probabilities: an encoder is measured")
     if config.init == "teacher":
         check_teacher_layers(config.source(corpus))
 

@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 # What each backend needs beyond kdops[train], and how one comes by it.
 _BACKENDS = {"loky": None, RAY: "ray"}
 # Parameters that may be paths, and their values that never are.
-_PLACES = ("teacher", "unlabeled", "embeddings")
+_PLACES = ("teacher", "general_encoder", "unlabeled", "embeddings")
 _NO_PLACES = (SCRATCH, *SOURCES, *EMBEDDINGS)
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kdops.measure.costs import Room, costs
-from kdops.report.choice import over_seeds, records
+from kdops.report.choice import number, over_seeds, records
 from kdops.steps.tables import aligned
 from kdops.tracking.results import Results
 
@@ -26,7 +26,7 @@ def students_table(results: Results) -> str:
             *(str(row[name]) for name in ("dataset", "student", "recipe", "seeds")),
             _spread(row["test"], row["test_spread"], ".3f"),
             _spread(row["kd_gain"], row["kd_gain_spread"], ".1f"),
-            f"{row['f1_retained']:.1%}",
+            number(row["f1_retained"], ".1%", "-"),
             *(one.shown(row, missing="-") for one in shown),
         ]
         for row in records(over_seeds(results.students))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kdops.data.catalog.card import SCRATCH
 from kdops.errors import UserError
 from kdops.models.kinds import STUDENTS
 from kdops.steps.data_config import TrainingDataConfig
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from kdops.steps.general.plan import GeneralPlan
 
 Case = Literal["auto", "lower", "keep"]
-_LEAST_VOCABULARY = 100
+_VOCABULARY, _LEAST_VOCABULARY = 8_000, 100
 
 
 class GeneralConfig(TrainingDataConfig):
@@ -25,7 +26,7 @@ class GeneralConfig(TrainingDataConfig):
         "The student's tokens: own (trained on its texts) or teacher (the teacher's, trimmed); auto: own with general "
         "distillation.",
     )
-    vocabulary_size: int = parameter(8_000, "Tokens of an own vocabulary.", ge=_LEAST_VOCABULARY)
+    vocabulary_size: int = parameter(_VOCABULARY, "Tokens of an own vocabulary.", ge=_LEAST_VOCABULARY)
     vocabulary_case: Case = parameter(
         "auto", "Whether an own vocabulary is in lower case; auto: lower for texts, keep for tags."
     )
@@ -35,8 +36,30 @@ class GeneralConfig(TrainingDataConfig):
         "catalogue; auto: the catalogue's for its own data sets, else unlabeled.jsonl beside the data.",
         shown=AUTO,
     )
+    general_encoder: str | None = parameter(
+        None,
+        "Encoder that general distillation learns from, a hub id or a folder; auto: the teacher, the first of several.",
+    )
     general_epochs: int = parameter(3, "Epochs of general distillation.", ge=1)
     max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
+
+    def encoder(self, corpus: "Corpus") -> str | None:
+        """The encoder that general distillation learns from; None: the teacher is none, and no other is named."""
+        teacher = None if self.source(corpus) == SCRATCH or self.teacher_file(corpus) else self.source(corpus)
+        return self.general_encoder or teacher
+
+    def check_vocabulary(self, reason: str) -> None:
+        """Refuse choices about an own vocabulary where there is none.
+
+        Args:
+            reason: why there is none.
+
+        Raises:
+            UserError: naming them.
+        """
+        usual = {"vocabulary_size": _VOCABULARY, "vocabulary_case": "auto"}
+        if given := [name for name, value in usual.items() if getattr(self, name) != value]:
+            raise UserError(f"{reason}: {', '.join(given)} would do nothing")
 
     def plan(self, corpus: "Corpus", *, own: bool) -> "GeneralPlan":
         """The plan of the student's vocabulary and its general distillation.
@@ -48,6 +71,10 @@ class GeneralConfig(TrainingDataConfig):
         Raises:
             UserError: if texts cannot be had.
         """
+        if not own:
+            if self.general_encoder:
+                raise UserError("general_encoder needs vocabulary=own: the teacher's tokens are not that encoder's")
+            self.check_vocabulary(f"vocabulary={self.vocabulary} takes the encoder's tokens")
         from kdops.data.general_texts import general_texts
         from kdops.steps.general.plan import GeneralPlan, VocabularySpec
         from kdops.training.general import GeneralConfig as GeneralTraining
@@ -57,7 +84,7 @@ class GeneralConfig(TrainingDataConfig):
         return GeneralPlan(
             texts=general_texts(corpus, [*self.general_texts, *([unlabeled] if unlabeled else [])]),
             vocabulary=VocabularySpec(own, self.vocabulary_size if own else 0, lowercase and own),
-            encoder=self.source(corpus),
+            encoder=self.encoder(corpus) or SCRATCH,
             training=GeneralTraining(self.student, epochs=self.general_epochs, max_length=self.max_length),
         )
 
@@ -73,8 +100,6 @@ class PretrainConfig(GeneralConfig):
         Raises:
             UserError: if the data set's teacher is from scratch, or texts cannot be had.
         """
-        from kdops.data.catalog.card import SCRATCH
-
-        if self.source(corpus) == SCRATCH:
-            raise UserError("teacher=scratch has no pre-trained encoder; name one by teacher=<hub id or folder>")
+        if self.encoder(corpus) is None:
+            raise UserError(f"teacher={self.source(corpus)} has no pre-trained encoder; name one by general_encoder")
         return self.plan(corpus, own=self.vocabulary != "teacher")

@@ -56,7 +56,7 @@ def pretrain_student(config: PretrainConfig, recorder: Recorder | None = None) -
     recorder = recorder or MlflowRecorder()
     recorder.connect()
     corpus = checked_corpus(config).corpus
-    check_teacher(config.source(corpus))
+    check_teacher(config.encoder(corpus) or config.source(corpus))
     return pretrained(config.plan_of(corpus), corpus, recorder, force=config.force)
 
 

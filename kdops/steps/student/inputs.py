@@ -15,9 +15,10 @@ from kdops.fingerprint import fingerprint
 from kdops.steps.general.make import general_student, vocabulary_of
 from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.setup import gold_classes
-from kdops.steps.teacher.result import TeacherKeys, TrainedTeacher
+from kdops.steps.teacher.result import GIVEN, TeacherKeys, TrainedTeacher
 from kdops.training.batches import TrainingSet
 from kdops.training.general import GeneralStudent
+from kdops.training.logit_sources.probabilities import given_logits
 from kdops.training.losses import NO_LABEL
 from kdops.training.recipes import Recipe
 from kdops.training.scoring import LabeledTexts, labeled_texts
@@ -82,7 +83,7 @@ def student_inputs(
     labels = np.full(len(encoded.unit_positions), NO_LABEL, dtype=np.int64)
     labels[: len(known)] = known
     logits = _logits(corpus, teacher, more, max_length).for_units(encoded) if recipe.distills else None
-    if logits and logits.missing_units:
+    if logits and logits.missing_units and not teacher.is_file:
         logger.warning(
             "%d of %d words or texts have no teacher logits: max_length=%d cuts them off in the teacher's tokens",
             logits.missing_units,
@@ -134,6 +135,9 @@ def _encoded(
 
 
 def _logits(corpus: Corpus, teacher: TrainedTeacher, more: Unlabeled | None, max_length: int) -> StoredLogits:
+    if teacher.is_file:
+        return given_logits(teacher.folder / GIVEN, _texts(corpus, more), len(corpus.labels))
+
     def ask(rows: np.ndarray) -> Question:
         wanted = set(rows.tolist())
         unseen = (text for row, text in enumerate(_texts(corpus, more)) if row in wanted)

@@ -28,13 +28,13 @@ class TeacherBundle:
     parity: Parity
 
 
-def teacher_bundle(teacher: TrainedTeacher, corpus: Corpus) -> TeacherBundle:
-    """The bundle of a trained teacher.
+def teacher_bundle(teacher: TrainedTeacher, corpus: Corpus) -> TeacherBundle | None:
+    """The bundle of a trained teacher; None of one that is a file of probabilities.
 
     Raises:
         RuntimeError: if it does not say what the teacher says.
     """
-    return _bundle(teacher.facts, lambda: teacher.model, corpus)
+    return None if teacher.is_file else _bundle(teacher.facts, lambda: teacher.model, corpus)
 
 
 def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> TeacherBundle:
@@ -48,11 +48,13 @@ def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> Teache
         if not recorder.fetch(run_id, RESULT_FILE, folder / RESULT_FILE):
             raise UserError(f"run {run_id} keeps no teacher")
         facts = load_result(folder, TeacherFacts)
+        if facts.texts is not None:
+            raise UserError(f"run {run_id}: its teacher is the file {facts.source}, of which there is no model")
 
         def load() -> Teacher:
             if not recorder.fetch(run_id, ARTIFACT, folder / ARTIFACT):
                 raise UserError(f"run {run_id} keeps no teacher")
-            return load_teacher(str(folder / ARTIFACT), facts.task, facts.labels)
+            return load_teacher(str(folder / ARTIFACT), facts.task, facts.labels, brought=False)
 
         return _bundle(facts, load, corpus)
 

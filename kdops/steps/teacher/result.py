@@ -18,6 +18,8 @@ from kdops.workspace import load_result
 
 MODEL = "model"
 """The folder of a trained teacher's weights and tokenizer, in Hugging Face form."""
+GIVEN = "given"
+"""The store of the logits of a teacher that is a file of probabilities."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class TeacherFacts:
         pad_id: its padding token.
         scores: of the validation and the test split.
         fit: how training went.
+        texts: different texts of the file of probabilities that it is; None: it is an encoder.
     """
 
     source: str
@@ -61,11 +64,12 @@ class TeacherFacts:
     pad_id: int
     scores: ModelScores
     fit: Fit
+    texts: int | None = None
 
 
 @dataclass(frozen=True)
 class TrainedTeacher:
-    """A trained teacher on this machine; its weights are loaded when somebody asks for them.
+    """A teacher on this machine: a trained encoder, whose weights are loaded when somebody asks for them, or a file.
 
     Attributes:
         folder: where its files are.
@@ -86,10 +90,15 @@ class TrainedTeacher:
         """The teacher whose files are in a folder of the workspace."""
         return cls(folder, keys, load_result(folder, TeacherFacts), run_id, reused)
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of probabilities, which has neither weights nor tokenizer nor costs."""
+        return self.facts.texts is not None
+
     @cached_property
     def model(self) -> Teacher:
         """Its weights and its tokenizer, on the CPU."""
-        return load_teacher(str(self.folder / MODEL), self.facts.task, self.facts.labels)
+        return load_teacher(str(self.folder / MODEL), self.facts.task, self.facts.labels, brought=False)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

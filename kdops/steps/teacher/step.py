@@ -10,10 +10,11 @@ from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.models.teachers.sources import SCRATCH, check_teacher, teacher_identity
+from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of, teacher_identity
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags
 from kdops.steps.teacher.config import TeacherConfig
+from kdops.steps.teacher.file import make_file_teacher
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.steps.teacher.training import Order, help_training, make_ensemble, make_teacher
 from kdops.tracking import names
@@ -65,6 +66,7 @@ def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: Call
     check_teachers(config, corpus)
     unlabeled = config.unlabeled_texts(corpus, wanted=SCRATCH in sources)
     teacher = teacher_for(checked, unlabeled, config, recorder, call_helpers)
+    say_what_is_reused(teacher)
     if teacher.reused:
         name = f"teacher {corpus.name} (reused)"
         with recorder.opened(Role.TEACHER, name, tags=identifying_tags(corpus)) as record:
@@ -80,9 +82,14 @@ def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
         UserError: if one cannot, or choices exclude each other.
     """
     sources = config.sources(corpus)
+    files = [source for source in sources if file_of(source)]
+    if files and (len(sources) > 1 or config.teacher_seeds > 1):
+        raise UserError(f"teacher {files[0]!r} is a file of probabilities, which teaches alone and once")
+    if config.teacher_missing != "refuse" and not files:
+        raise UserError(f"teacher_missing={config.teacher_missing} is for a teacher that is a file of probabilities")
     if SCRATCH in sources and (len(sources) > 1 or config.teacher_seeds > 1 or config.teacher_mode == "as_is"):
         raise UserError("teacher=scratch teaches alone, once, and must be trained: its tokenizer is its own")
-    if config.labels_of_teacher and config.teacher_mode != "as_is":
+    if config.labels_of_teacher and config.teacher_mode != "as_is" and not files:
         raise UserError("label_names is for teacher_mode=as_is: a teacher that is trained takes the data's names")
     for source in sources:
         check_teacher(source)
@@ -101,6 +108,9 @@ def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherCon
         keys = [teacher_keys(corpus, unlabeled, member) for member in members]
         return TeacherKeys(fingerprint([one.work for one in keys]), keys[0].tokenizer)
     source = config.source(corpus)
+    if file_of(source):
+        given = (teacher_identity(source), config.labels_of_teacher, config.teacher_missing)
+        return TeacherKeys(fingerprint(corpus.fingerprint, *given), "")
     if config.teacher_mode == "as_is":
         work = fingerprint(corpus.fingerprint, teacher_identity(source), config.labels_of_teacher, config.max_length)
         return TeacherKeys.of(work, source)
@@ -131,6 +141,14 @@ def teacher_for(
     """
     corpus = checked.corpus
     members = config.members(corpus)
+    if file_of(config.source(corpus)):
+        return _found_or_made(
+            checked,
+            config,
+            teacher_keys(corpus, unlabeled, config),
+            recorder,
+            lambda record, to, piece: make_file_teacher(corpus, config, to),
+        )
     if len(members) == 1:
         return _found_or_made(
             checked,
@@ -140,6 +158,7 @@ def teacher_for(
             lambda record, to, piece: make_teacher(record, corpus, unlabeled, config, to, piece, call_helpers),
         )
     taught = [teacher_for(checked, unlabeled, member, recorder) for member in members]
+    say_what_is_reused(*taught)
     return _found_or_made(
         checked,
         config,
@@ -147,6 +166,13 @@ def teacher_for(
         recorder,
         lambda record, to, piece: make_ensemble(corpus, taught, to),
     )
+
+
+def say_what_is_reused(*teachers: TrainedTeacher) -> None:
+    """Say which teachers were there already, and which runs made them."""
+    for teacher in teachers:
+        if teacher.reused:
+            logger.info("teacher: reusing run %s", teacher.run_id)
 
 
 def _found_or_made(
@@ -171,8 +197,6 @@ def _found_or_made(
                     folder = piece.make(lambda to: make(record, to, piece))
                 _record(record, checked, folder)
                 run_id = record.run_id
-        else:
-            logger.info("teacher: reusing run %s", run_id)
     return TrainedTeacher.load(folder, keys, run_id, reused=reused)
 
 
@@ -191,7 +215,8 @@ def _record(record: Recording, checked: CheckedCorpus, folder: Path) -> None:
     record.data(corpus, checked.counts)
     record.fit(facts.fit, corpus.main_metric)
     record.scores(corpus, facts.scores)
-    record.folder(folder / MODEL, ARTIFACT)
+    if facts.texts is None:
+        record.folder(folder / MODEL, ARTIFACT)
     record.file(folder / RESULT_FILE)
 
 

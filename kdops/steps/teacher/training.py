@@ -156,7 +156,7 @@ def help_training(order: Order) -> None:
     """Train along with the main process, on this one's share of each batch; nothing is scored or written here."""
     logging.getLogger("kdops").setLevel(logging.WARNING)
     corpus = order.config.corpus()
-    teacher = load_teacher(order.source, corpus.task, corpus.labels)
+    teacher = load_teacher(order.source, corpus.task, corpus.labels, brought=False)
     fit(
         teacher.model,
         _training_set(corpus, teacher, order.config.max_length),
@@ -187,7 +187,7 @@ def _untrained(
         return load_teacher(source, corpus.task, corpus.labels, as_is=as_is, label_names=config.labels_of_teacher)
     if resumes:
         # A WordPiece vocabulary does not come out the same in another process, and a checkpoint fits its own only.
-        return load_teacher(str(start), corpus.task, corpus.labels)
+        return load_teacher(str(start), corpus.task, corpus.labels, brought=False)
     inputs = [*corpus.inputs("train"), *(unlabeled.inputs() if unlabeled else [])]
     texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
     teacher = scratch_teacher(texts, corpus.task, corpus.labels)

@@ -4,6 +4,7 @@ import pytest
 from distillations import distilled, result
 
 from entrypoints import cli
+from kdops.data.corpus import load_corpus
 from kdops.data.raw import DataOptions
 from kdops.errors import UserError
 from kdops.steps.data_config import DataConfig, TrainingDataConfig
@@ -30,6 +31,7 @@ EVERY_DATA_PARAMETER = {
     "teacher_mode": "as_is",
     "teacher_seeds": "3",
     "label_names": "LABEL_0=good",
+    "teacher_missing": "gold",
     "unlabeled": "augmented",
     "unlabeled_max": "100",
     "length_filter": "false",
@@ -117,12 +119,16 @@ class TestConfig:
             ),
             ({"recipe": "vanilla", "soft_loss": "kl", "gold_weight": "0.5"}, "alone: soft_loss, gold_weight would do"),
             ({"recipe": "kd", "soft_loss": "mse", "temperature": "1..5"}, "soft_loss=mse has no temperature"),
+            ({"recipe": "kd", "vocabulary_size": "500"}, "teacher's tokens: vocabulary_size would do nothing"),
+            ({"recipe": "kd", "general_encoder": "owner/name"}, "no general distillation: general_encoder would do"),
         ],
     )
     def test_choices_that_would_do_nothing_are_refused(self, given: dict[str, str], message: str) -> None:
+        sample = load_corpus("sample")
         with pytest.raises(UserError, match=message):
-            cli.settings(DistillConfig, **given).check_losses()
-        cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="1..5", gold_weight="0.5").check_losses()
+            cli.settings(DistillConfig, **given).check_used(sample)
+        used = cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="1..5", gold_weight="0.5")
+        used.check_used(sample)
 
     def test_what_is_fixed_is_another_study(self) -> None:
         fixed = cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="2", gold_weight="0.2..0.5")

@@ -98,7 +98,8 @@ def test_what_stands_for_it_changes_with_all_that_it_is_made_from(
     more = tmp_path / "more.jsonl"
     more.write_text(json.dumps({"text": "teh manis"}), encoding="utf-8")
     changes: list[dict[str, object]] = [
-        {}, {"student": "cnn"}, {"vocabulary": "teacher"}, {"vocabulary_size": 130}, {"vocabulary_case": "keep"},
+        {}, {"student": "cnn"}, {"vocabulary": "teacher", "vocabulary_size": 8000}, {"vocabulary_size": 130},
+        {"vocabulary_case": "keep"},
         {"general_texts": more}, {"general_epochs": 2}, {"max_length": 16},
     ]  # fmt: skip
     keys = {config(taught, encoder, **change).plan_of(taught.corpus).piece.key for change in changes}

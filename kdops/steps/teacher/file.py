@@ -1,0 +1,116 @@
+"""A file of probabilities as a teacher: read once into a store of logits, and scored where it has the texts."""
+
+import logging
+from collections.abc import Iterable
+from itertools import compress
+from pathlib import Path
+
+import numpy as np
+
+from kdops.data.corpus import Corpus, Gold
+from kdops.data.encoding import Text
+from kdops.data.unlabeled import Unlabeled
+from kdops.errors import UserError
+from kdops.models.teachers.heads import check_names
+from kdops.models.teachers.sources import file_of, teacher_identity
+from kdops.steps.setup import gold_classes
+from kdops.steps.teacher.config import TeacherConfig
+from kdops.steps.teacher.result import GIVEN, TeacherFacts, TrainedTeacher
+from kdops.training.logit_sources.probabilities import LabelNames, given_logits, shown, store_gold, store_probabilities
+from kdops.training.loop import Fit
+from kdops.training.scoring import score_predictions
+from kdops.workspace import save_result
+
+logger = logging.getLogger(__name__)
+
+
+def make_file_teacher(corpus: Corpus, config: TeacherConfig, folder: Path) -> None:
+    """Read a file of probabilities, and score it on each split of which it has all texts.
+
+    Args:
+        corpus: the data.
+        config: the parameters.
+        folder: gets the logits and what is known of them.
+
+    Raises:
+        UserError: naming the line of the file that cannot be used; or if it lacks training texts, and these are not to
+            have their gold labels.
+    """
+    source = config.source(corpus)
+    file = file_of(source)
+    assert file is not None
+    store = folder / GIVEN
+    store.mkdir()
+    names = LabelNames(corpus.labels, config.labels_of_teacher)
+    check_names(corpus.labels, names.called)
+    texts = store_probabilities(file, corpus.task, names, store)
+    logger.info("teacher %s: probabilities of %d texts", source, texts)
+    _fill(corpus, config, store)
+    scores = score_predictions(corpus, *(_predicted(corpus, split, source, store) for split in ("validation", "test")))
+    facts = TeacherFacts(
+        source=source,
+        weights=teacher_identity(source),
+        task=corpus.task,
+        labels=corpus.labels,
+        max_length=config.max_length,
+        pad_id=0,
+        scores=scores,
+        fit=Fit(scores.validation.get(corpus.main_metric, 0.0), 0, ()),
+        texts=texts,
+    )
+    save_result(folder, facts)
+
+
+def check_unlabeled(teacher: TrainedTeacher, unlabeled: Unlabeled, missing: str) -> None:
+    """Count the texts without labels that a file of probabilities lacks, which teach nothing.
+
+    Args:
+        teacher: the file.
+        unlabeled: the texts.
+        missing: `refuse` or `gold`, what is done about training texts that it lacks.
+
+    Raises:
+        UserError: if it lacks some, and they are refused.
+    """
+    absent = lacking(teacher.folder / GIVEN, unlabeled.inputs(), len(teacher.facts.labels))
+    if not any(absent):
+        return
+    found = f"teacher {teacher.facts.source} lacks {sum(absent)} of {len(absent)} texts without labels"
+    if missing == "refuse":
+        example = shown(next(compress(unlabeled.inputs(), absent)))
+        raise UserError(f"{found}, {example} for one; leave them out, or give teacher_missing=gold")
+    logger.warning("%s: these teach nothing", found)
+
+
+def lacking(store: Path, texts: Iterable[Text], classes: int) -> list[bool]:
+    """Of each text whether a file's store lacks it."""
+    counts: list[bool] = (given_logits(store, texts, classes).rows.counts == 0).tolist()
+    return counts
+
+
+def _fill(corpus: Corpus, config: TeacherConfig, store: Path) -> None:
+    """Give the training texts that the file lacks their gold labels, if that is wanted."""
+    texts, source = corpus.inputs("train"), config.source(corpus)
+    absent = lacking(store, texts, len(corpus.labels))
+    if not any(absent):
+        return
+    found = f"teacher {source} lacks {sum(absent)} of {len(texts)} training texts"
+    if config.teacher_missing == "refuse":
+        example = shown(next(compress(texts, absent)))
+        raise UserError(f"{found}, {example} for one; teacher_missing=gold trains on their gold labels")
+    logger.warning("%s: these have their gold labels", found)
+    gold = compress(map(np.atleast_1d, gold_classes(corpus, "train")), absent)
+    store_gold(store, compress(texts, absent), gold, len(corpus.labels))
+
+
+def _predicted(corpus: Corpus, split: str, source: str, store: Path) -> Gold:
+    """The most likely label of each text of a split, or tag of each word; none if the file lacks one of the texts."""
+    texts = corpus.inputs(split)
+    absent = sum(lacking(store, texts, len(corpus.labels)))
+    if absent:
+        logger.warning("teacher %s lacks %d of %d %s texts: it has no score there", source, absent, len(texts), split)
+        return []
+    logits = given_logits(store, texts, len(corpus.labels))
+    rows = [logits.gather(np.array([row])).argmax(axis=-1) for row in range(len(texts))]
+    tags = [[corpus.labels[index] for index in row] for row in rows]
+    return tags if corpus.task.of_words else [label for (label,) in tags]
