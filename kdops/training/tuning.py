@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from kdops.process import identity, is_dead
 from kdops.training.losses import SOFT_LOSSES, DistillationObjective, GoldObjective, Objective, SoftLoss
+from kdops.training.recipes import Recipe
 from kdops.training.storage import open_storage, storage_answers
 from kdops.training.workers import WorkerDied, Workers
 
@@ -30,10 +31,27 @@ _TEMPERATURES = (1.0, 10.0)
 _DROPOUTS = (0.0, 0.5)
 _STUDY_SETTING = {"soft": "mse", "gold_weight": 0.0}
 _HINTON_SETTING = {"soft": "kl", "gold_weight": 0.5, "temperature": 2.0}
-_GENERAL_SETTINGS = ({"soft": "kl", "gold_weight": 1.0, "temperature": 2.0}, _HINTON_SETTING, _STUDY_SETTING)
-
+_GOLD_SETTING = {"soft": "kl", "gold_weight": 1.0, "temperature": 2.0}
+# With unlabeled text few texts of a batch have a gold label, and the teacher knows those labels already.
+_LOGITS_SETTING = {"soft": "kl", "gold_weight": 0.0, "temperature": 1.0}
+_HALF_SETTING = {"soft": "kl", "gold_weight": 0.5, "temperature": 1.0}
 
 Range = tuple[float, float]
+LossSettings = tuple[Mapping[str, Any], ...]
+
+
+def first_losses(recipe: Recipe) -> LossSettings:
+    """The losses that a study tries before its sampler draws any, the most promising first.
+
+    For a student from a random start: that of arXiv:2201.00558 (mse, no gold labels), then the usual one of Hinton et
+    al. 2015 (arXiv:1503.02531), half gold labels, half softened probabilities. After general distillation the plain
+    KL divergence does better, and gold labels alone are all that some data sets need.
+    """
+    if not recipe.general:
+        return (_STUDY_SETTING, _HINTON_SETTING)
+    if recipe.unlabeled:
+        return (_LOGITS_SETTING, _LOGITS_SETTING | {"temperature": 2.0}, _STUDY_SETTING)
+    return (_HALF_SETTING, _GOLD_SETTING, _HINTON_SETTING, _STUDY_SETTING)
 
 
 @dataclass(frozen=True)
@@ -58,8 +76,7 @@ class SearchSpace:
         learning_rate: of the first trials, as far as the range allows.
         dropout: of the first trials; the range is 0 to 0.5.
         distills: whether there are losses to search over.
-        general: whether the student starts from a general one; gold labels alone are tried first then, since they are
-            all that some data sets need after general distillation.
+        losses: what is tried first of them.
         learning_rates: least and most; None: from 0.3 to 10 times `learning_rate`.
         soft_losses: distillation losses to choose from.
         gold_weights: least and most.
@@ -69,7 +86,7 @@ class SearchSpace:
     learning_rate: float
     dropout: float
     distills: bool
-    general: bool = False
+    losses: LossSettings = (_STUDY_SETTING, _HINTON_SETTING)
     learning_rates: Range | None = None
     soft_losses: tuple[SoftLoss, ...] = SOFT_LOSSES
     gold_weights: Range = (0.0, 1.0)
@@ -77,19 +94,15 @@ class SearchSpace:
 
     @property
     def first(self) -> list[dict[str, object]]:
-        """The settings tried before any that the sampler draws.
-
-        The setting of arXiv:2201.00558 (mse, no gold labels), then the usual one of Hinton et al. 2015
-        (arXiv:1503.02531): half gold labels, half softened probabilities. Numbers outside of a range become its end.
-        """
+        """The settings tried before any that the sampler draws, each once; numbers beyond a range become its end."""
         usual: dict[str, object] = {
             "learning_rate": _within(self.learning_rate, self._learning_rates),
             "dropout": self.dropout,
         }
         if not self.distills:
             return [usual]
-        settings = _GENERAL_SETTINGS if self.general else (_STUDY_SETTING, _HINTON_SETTING)
-        return [usual | self._bounded(setting) for setting in settings if setting["soft"] in self.soft_losses]
+        losses = [self._bounded(setting) for setting in self.losses if setting["soft"] in self.soft_losses]
+        return [usual | loss for number, loss in enumerate(losses) if loss not in losses[:number]]
 
     @property
     def _learning_rates(self) -> Range:

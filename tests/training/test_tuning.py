@@ -13,10 +13,12 @@ from optuna.trial import TrialState
 from kdops.errors import Stopped, UserError
 from kdops.process import identity
 from kdops.training.losses import DistillationObjective, GoldObjective
+from kdops.training.recipes import RECIPES
 from kdops.training.storage import open_storage, storage_answers
 from kdops.training.tuning import (
     Candidate,
     SearchSpace,
+    first_losses,
     missing_trials,
     open_study,
     open_trial,
@@ -451,7 +453,18 @@ def test_what_the_user_fixes_is_not_searched_and_bounds_hold() -> None:
         assert 0.6 <= found.objective.gold_weight <= 0.9
 
 
-def test_after_general_distillation_gold_labels_alone_are_tried_first() -> None:
-    first = SearchSpace(1e-3, 0.3, True, general=True).first
-    assert [(one["soft"], one["gold_weight"]) for one in first] == [("kl", 1.0), ("kl", 0.5), ("mse", 0.0)]
-    assert SearchSpace(1e-3, 0.3, False, general=True).first == [{"learning_rate": 1e-3, "dropout": 0.3}]
+def test_the_first_losses_suit_the_recipe() -> None:
+    def first(recipe: str) -> list[tuple[object, ...]]:
+        space = SearchSpace(1e-3, 0.3, RECIPES[recipe].distills, first_losses(RECIPES[recipe]))
+        return [tuple(one.get(name) for name in ("soft", "gold_weight", "temperature")) for one in space.first]
+
+    assert first("vanilla") == first("general") == [(None, None, None)]
+    assert first("kd") == first("kd-unlabeled-teacher") == [("mse", 0.0, None), ("kl", 0.5, 2.0)]
+    assert first("general-kd")[:2] == [("kl", 0.5, 1.0), ("kl", 1.0, 2.0)]
+    assert first("general-kd-unlabeled")[0] == ("kl", 0.0, 1.0)
+
+
+def test_settings_that_bounds_make_the_same_are_tried_once() -> None:
+    losses = first_losses(RECIPES["general-kd"])
+    space = SearchSpace(1e-3, 0.3, True, losses, soft_losses=("kl",), gold_weights=(0.3, 0.3), temperatures=(2.0, 2.0))
+    assert len(space.first) == 1

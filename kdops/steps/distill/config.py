@@ -1,6 +1,7 @@
 """The parameters of `distill`."""
 
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationInfo, field_validator
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from kdops.steps.student.tuning import Budget, Search
 
 Precision = Literal["fp32", "int8", "auto"]
+_EPOCHS, _PATIENCE = 10, 3
+_LEAST_STEPS = 2_000
+"""A student needs a few thousand steps to take over what its teacher knows, however few texts there are."""
 _LIMITS = {"temperature": (0.1, 100.0), "gold_weight": (0.0, 1.0), "student_learning_rate": (1e-7, 1.0)}
 
 
@@ -49,8 +53,18 @@ class DistillConfig(GeneralConfig):
         None, "The student's peak learning rate, or its range; auto: tuned around what suits the student."
     )
     trials: int = parameter(4, "Settings to try.", ge=1)
-    epochs: int = parameter(10, "Train for at most this many epochs.", ge=1)
-    patience: int = parameter(3, "Stop a trial after this many epochs without a better validation score.", ge=1)
+    epochs: int | None = parameter(
+        None,
+        f"Train a trial for at most this many epochs; auto: {_EPOCHS}, on little data as many as make "
+        f"{_LEAST_STEPS:,} steps.",
+        ge=1,
+    )
+    patience: int | None = parameter(
+        None,
+        "Stop a trial after this many epochs without a better validation score; auto: a third of the epochs, at "
+        f"least {_PATIENCE}.",
+        ge=1,
+    )
     batch_size: int = parameter(32, "Texts per step.", ge=1)
     teacher_epochs: int = parameter(10, "Train the teacher for at most this many epochs.", ge=1)
     learning_rate: float | None = parameter(
@@ -89,20 +103,24 @@ class DistillConfig(GeneralConfig):
             learning_rate=self.student_learning_rate,
         )
 
-    @property
-    def budget(self) -> "Budget":
-        """The budget of the student."""
+    def budget(self, rows: int) -> "Budget":
+        """The budget of a student.
+
+        Args:
+            rows: the texts that it is trained on, labeled or not.
+        """
         from kdops.steps.student.tuning import Budget
         from kdops.tracking.places import study_storage
 
+        epochs = self.epochs or max(_EPOCHS, ceil(_LEAST_STEPS / ceil(rows / self.batch_size)))
         return Budget(
             student=self.student,
             init="teacher" if self.init == "teacher" else "random",
             residual=self.rung.general if self.residual is None else self.residual,
             search=self.search,
             trials=self.trials,
-            epochs=self.epochs,
-            patience=self.patience,
+            epochs=epochs,
+            patience=self.patience or max(_PATIENCE, epochs // 3),
             batch_size=self.batch_size,
             seed=self.seed,
             storage=study_storage(self.storage),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path
 
 from kdops.data.corpus import Corpus
@@ -10,6 +9,7 @@ from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.bundle import FP32
 from kdops.deploy.scoring import bundle_scores
 from kdops.measure.turns import measure_side_by_side
+from kdops.steps.distill.budget import baseline_budget, student_budget
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.phases import Phases
 from kdops.steps.distill.precision import bundle_folder, chosen_precision, exported
@@ -88,7 +88,8 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     if job.plan and recipe.general:
         with phases.timed("general"):
             pretrained(job.plan, corpus, job.recorder)
-    facts = _student(job, record, teacher, recipe, config.budget, folder, phases, "student")
+    budget = student_budget(config, corpus, job.unlabeled)
+    facts = _student(job, record, teacher, recipe, budget, folder, phases, "student")
     bundles = exported(folder, corpus, config.precision)
     baseline = _baseline(job, teacher, phases) if not recipe.baseline else None
     with phases.timed("measure"):
@@ -129,13 +130,6 @@ def lineage_of(job: Job, record: Recording) -> Lineage:
     teacher = teacher_for(done.checked, done.unlabeled, done.config.teacher_config, done.recorder)
     baseline = _baseline(done, teacher, Phases()) if not done.config.rung.baseline else None
     return Lineage(teacher.run_id, baseline.run_id if baseline else record.run_id)
-
-
-def baseline_budget(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled | None) -> Budget:
-    """The budget of the student without distillation: as many trials, each of at least as many training steps."""
-    labeled = len(corpus.splits["train"])
-    more = len(unlabeled or []) if config.rung.unlabeled else 0
-    return config.budget.over_fewer_rows(ceil((labeled + more) / labeled))
 
 
 def student_tags(facts: StudentFacts, teacher_run: str) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from kdops.models.bert import check_teacher_layers
 from kdops.models.students import check_student
 from kdops.models.teachers.sources import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
+from kdops.steps.distill.budget import student_budget
 from kdops.steps.distill.card import version_card
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.make import Job, lineage_of, make_student, student_tags
@@ -25,6 +26,7 @@ from kdops.steps.teacher.result import TeacherKeys
 from kdops.steps.teacher.step import check_teachers, teacher_keys
 from kdops.tracking import names
 from kdops.tracking.names import Role
+from kdops.tracking.places import study_storage
 from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
 from kdops.training.devices import check_alone
 from kdops.training.recipes import VANILLA
@@ -80,7 +82,8 @@ def work_of(
     plan: GeneralPlan | None,
 ) -> str:
     """The fingerprint of all that `distill` does, which a finished run of it carries; the recipe must be resolved."""
-    student = student_fingerprint(corpus, teacher, config.rung, unlabeled, config.budget, config.max_length, plan)
+    budget = student_budget(config, corpus, unlabeled)
+    student = student_fingerprint(corpus, teacher, config.rung, unlabeled, budget, config.max_length, plan)
     return fingerprint(student, *config.deployment)
 
 
@@ -92,7 +95,7 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
     recipe = config.rung
     source = config.source(corpus)
     check_source(config, corpus)
-    open_storage(config.budget.storage)
+    open_storage(study_storage(config.storage))
     unlabeled = config.unlabeled_texts(corpus, wanted=recipe.unlabeled or source == SCRATCH)
     if recipe.unlabeled and unlabeled is None:
         logger.warning(

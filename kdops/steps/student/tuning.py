@@ -19,9 +19,11 @@ from kdops.steps.student.trial import TrialPlace, TrialSpec, run_trial, run_tria
 from kdops.tracking import names
 from kdops.tracking.recorder import Recorder
 from kdops.training.losses import SoftLoss
+from kdops.training.recipes import Recipe
 from kdops.training.tuning import (
     Range,
     SearchSpace,
+    first_losses,
     missing_trials,
     open_study,
     run_trials,
@@ -51,10 +53,10 @@ class Search:
     gold_weight: Range | None = None
     learning_rate: Range | None = None
 
-    def space(self, student: str, *, distills: bool, general: bool = False) -> SearchSpace:
+    def space(self, student: str, recipe: Recipe) -> SearchSpace:
         """The search space of a student's study."""
         first = KINDS[student].first
-        free = SearchSpace(first.learning_rate, first.dropout, distills, general)
+        free = SearchSpace(first.learning_rate, first.dropout, recipe.distills, first_losses(recipe))
         return replace(
             free,
             learning_rates=self.learning_rate,
@@ -124,7 +126,7 @@ def tuned_student(
         The student, in evaluation mode, and its trial.
     """
     recipe = init.inputs.recipe
-    space = budget.search.space(budget.student, distills=recipe.distills, general=recipe.general)
+    space = budget.search.space(budget.student, recipe)
     study = open_study(
         study_name,
         budget.storage,

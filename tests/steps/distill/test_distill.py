@@ -76,10 +76,26 @@ class TestConfig:
         # Splits that are made depend on a seed: it must not be the seed of training, which promote does not know.
         assert DistillConfig(seed=7).options == DistillConfig().options == PromoteConfig().options
 
+    @pytest.mark.parametrize(
+        ("rows", "given", "epochs", "patience"),
+        [
+            (20_000, {}, 10, 3),
+            (320, {}, 200, 66),
+            (320, {"batch_size": 16}, 100, 33),
+            (320, {"patience": 5}, 200, 5),
+            (320, {"epochs": 4}, 4, 3),
+        ],
+    )
+    def test_little_data_are_read_more_often(
+        self, rows: int, given: dict[str, int], epochs: int, patience: int
+    ) -> None:
+        budget = DistillConfig(recipe="kd", **given).budget(rows)
+        assert (budget.epochs, budget.patience) == (epochs, patience)
+
     def test_its_budget_is_what_changes_a_student(self) -> None:
         budget = DistillConfig(
             recipe="kd", student="cnn", init="random", epochs=4, patience=2, batch_size=8, seed=3
-        ).budget
+        ).budget(1_000)
         assert budget.described == {
             **{"student": "cnn", "init": "random", "residual": False, "trials": 4, "epochs": 4, "patience": 2},
             **{"batch_size": 8, "seed": 3, "workers": 1, "force": False},
@@ -133,15 +149,15 @@ class TestConfig:
     def test_what_is_fixed_is_another_study(self) -> None:
         fixed = cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="2", gold_weight="0.2..0.5")
         assert fixed.search == Search("kl", (2.0, 2.0), (0.2, 0.5), None)
-        assert fixed.budget != DistillConfig(recipe="kd").budget
-        space = fixed.search.space("cnn", distills=True)
+        assert fixed.budget(1_000) != DistillConfig(recipe="kd").budget(1_000)
+        space = fixed.search.space("cnn", RECIPES["kd"])
         assert (space.soft_losses, space.temperatures, space.gold_weights) == (("kl",), (2.0, 2.0), (0.2, 0.5))
 
     def test_passwords_stay_out_of_what_is_logged(self) -> None:
         config = DistillConfig(recipe="kd", storage="postgresql://user:secret@host/studies")
         assert "secret" not in str(config.model_dump())
-        assert "secret" not in str(config.budget.described)
-        assert config.budget.storage == "postgresql://user:secret@host/studies"
+        assert "secret" not in str(config.budget(1_000).described)
+        assert config.budget(1_000).storage == "postgresql://user:secret@host/studies"
 
 
 class TestSummary:

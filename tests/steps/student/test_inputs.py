@@ -134,13 +134,15 @@ class TestFingerprint:
         recipe = VANILLA.with_embeddings("teacher")
         assert self.of(taught, recipe=recipe) != self.of(taught, recipe=recipe, teacher=trained_otherwise)
         for init, same in (("random", True), ("teacher", False)):
-            budget = DistillConfig(recipe="kd", student="bert-tiny", init=init).budget
+            budget = DistillConfig(recipe="kd", student="bert-tiny", init=init).budget(1_000)
             marks = {study_fingerprint("0", teacher, budget) for teacher in (taught.teacher.keys, trained_otherwise)}
             assert (len(marks) == 1) is same
 
     def test_a_study_goes_on_with_more_trials(self, taught: Taught) -> None:
         def mark(**changes: Any) -> str:
-            return study_fingerprint("0", taught.teacher.keys, DistillConfig(**{"recipe": "kd", **changes}).budget)
+            return study_fingerprint(
+                "0", taught.teacher.keys, DistillConfig(**{"recipe": "kd", **changes}).budget(1_000)
+            )
 
         assert mark() == mark(trials=9) == mark(force=True) == mark(storage="sqlite:///other.db")
         marks = [mark(), mark(student="cnn"), mark(epochs=2), mark(batch_size=8), mark(seed=2)]
