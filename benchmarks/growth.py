@@ -21,10 +21,11 @@ from kdops.models.students import build_student
 from kdops.models.teachers.scratch import scratch_teacher
 from kdops.task import Task
 from kdops.training.batches import TrainingSet
-from kdops.training.loop import LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
 from kdops.training.teacher_logits import text_keys
 from kdops.training.tuning import SearchSpace, open_study, run_trials
+from kdops.training.values import LoopConfig
 
 _LABELS = ("a", "b", "c")
 _LENGTH = 128

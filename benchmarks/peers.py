@@ -25,7 +25,7 @@ from benchmarks.answering import Way, plain
 from benchmarks.setting import Classroom, Setting
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_bundle, write_int8_bundle
-from kdops.deploy.parity import GateError
+from kdops.deploy.gate import GateError
 from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo, read_info
 from kdops.deploy.quantize import quantize
 from kdops.metrics import score
@@ -34,8 +34,9 @@ from kdops.models.kinds import KINDS, STUDENTS
 from kdops.models.students import build_student
 from kdops.models.teachers.model import TeacherModel
 from kdops.task import Task
-from kdops.training.loop import LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.losses import DistillationObjective
+from kdops.training.values import LoopConfig
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,9 @@ from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
 from benchmarks.trainers import BestScore, arguments
 from kdops.models.kinds import KINDS
-from kdops.training.loop import LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.losses import DistillationObjective
+from kdops.training.values import LoopConfig
 
 FIRST, AGAIN = "kdops, signals made in the run", "kdops, signals on disk"
 TEXTBREWER = "TextBrewer GeneralDistiller"

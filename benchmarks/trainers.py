@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainingArguments
 
-from kdops.training.loop import LoopConfig
+from kdops.training.values import LoopConfig
 
 
 class BestScore(TrainerCallback):

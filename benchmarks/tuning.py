@@ -27,15 +27,15 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
     import optuna
 
     from kdops.models.teachers.sources import teacher_identity
+    from kdops.steps.student.budget import Budget, Search
     from kdops.steps.student.init import student_init
     from kdops.steps.student.inputs import student_inputs
-    from kdops.steps.student.tuning import Budget, Search, tuned_student
+    from kdops.steps.student.tuning import tuned_student
     from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
     from kdops.tracking.names import Role
     from kdops.tracking.recorder import MlflowRecorder
-    from kdops.training.loop import Fit
     from kdops.training.recipes import RECIPES
-    from kdops.training.scoring import ModelScores
+    from kdops.training.values import Fit, ModelScores
     from kdops.workspace import save_result
 
     room, folder = Classroom(setting), Path(tempfile.mkdtemp())

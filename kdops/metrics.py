@@ -19,9 +19,6 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from seqeval.metrics import f1_score as span_f1
-from seqeval.metrics.sequence_labeling import get_entities
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from kdops.data.schemes import marks_spans
 from kdops.task import Task
@@ -84,6 +81,8 @@ def confusion(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) ->
     Raises:
         ValueError: as `score`.
     """
+    from sklearn.metrics import confusion_matrix
+
     flat_gold, flat_predicted = _scorer(task, labels).flat(labels, gold, predicted)
     return cast(Counts, confusion_matrix(flat_gold, flat_predicted, labels=list(labels)).astype(np.int64))
 
@@ -247,6 +246,8 @@ def _known(labels: Sequence[str], gold: list[str], predicted: list[str]) -> Flat
 
 
 def _label_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, f1_score
+
     return {
         "f1_macro": float(f1_score(flat_gold, flat_predicted, average="macro", zero_division=0)),
         "accuracy": float(accuracy_score(flat_gold, flat_predicted)),
@@ -254,6 +255,10 @@ def _label_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, p
 
 
 def _span_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+    from seqeval.metrics import f1_score as span_f1
+    from seqeval.metrics.sequence_labeling import get_entities
+    from sklearn.metrics import accuracy_score
+
     spans = [[list(row) for row in rows] for rows in (gold, predicted)]
     # seqeval has no mean over no types
     f1 = partial(span_f1, *spans, zero_division=0) if any(map(get_entities, spans)) else lambda average: 0.0
@@ -279,6 +284,8 @@ def _label_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
 
 def _span_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
     """(rows, entity types, 3): how many spans of each type are right, predicted, gold in each row."""
+    from seqeval.metrics.sequence_labeling import get_entities
+
     types = {name: place for place, name in enumerate(_types(labels))}
     counts = np.zeros((len(gold), len(types), 3), dtype=np.int64)
     for row, (tags, guesses) in enumerate(zip(gold, predicted, strict=True)):

@@ -41,6 +41,9 @@ HEAVY = {
     "matplotlib",
     "plotly",
 }
+# Seconds to import, and of no use before a step trains, exports or scores.
+ONLY_FOR_WORK = {"torch", "transformers", "accelerate", "sklearn", "gensim"}
+STEPS = ("distill.step", "teacher.step", "general.step", "promote.step", "measure", "export", "report")
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
 GROUND_FLOOR = {f"kdops.{module}" for module in FLOORS[0]}
 ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.steps", "kdops.__version__", *GROUND_FLOOR}
@@ -180,6 +183,13 @@ def test_the_predictor_works_as_one_copied_file_where_nothing_else_is_installed(
 )
 def test_importing_a_package_is_cheap(module: str) -> None:
     done = _python(f"import sys, {module}\nprint(*sorted({HEAVY!r} & sys.modules.keys()))")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_imported_without_what_it_trains_with(step: str) -> None:
+    done = _python(f"import sys, kdops.steps.{step}\nprint(*sorted({ONLY_FOR_WORK!r} & sys.modules.keys()))")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
 

@@ -10,15 +10,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
 
 from kdops.data.keys import content_key, text_key
 from kdops.data.raw import SPLITS, Example
 from kdops.errors import UserError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 HELD_OUT_SHARE = 0.1
 
@@ -107,7 +109,7 @@ def near_identical(texts: Sequence[str | Sequence[str]]) -> NDArray[np.int32]:
     return _connected(_matrix(ranked, len(place)), prefixes)[of_text]
 
 
-def _connected(words: csr_array, prefixes: csr_array) -> NDArray[np.int32]:
+def _connected(words: "csr_array", prefixes: "csr_array") -> NDArray[np.int32]:
     """The group of each word set (row), joined chunk by chunk, so that RAM does not grow with the number of pairs."""
     sizes = np.diff(words.indptr)
     groups = np.arange(len(sizes), dtype=np.int32)
@@ -128,6 +130,9 @@ def _connected(words: csr_array, prefixes: csr_array) -> NDArray[np.int32]:
 
 
 def _joined(groups: NDArray[np.int32], first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int32]:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     if not len(first):
         return groups
     edges = (np.ones(len(first), dtype=bool), (groups[first], groups[second]))
@@ -135,8 +140,10 @@ def _joined(groups: NDArray[np.int32], first: NDArray[np.int32], second: NDArray
     return joined[groups]
 
 
-def _matrix(rows: Sequence[Sequence[int]], columns: int) -> csr_array:
+def _matrix(rows: Sequence[Sequence[int]], columns: int) -> "csr_array":
     """0 and 1: which words (columns) each row has."""
+    from scipy.sparse import csr_array
+
     starts = np.cumsum([0, *map(len, rows)])
     indices = np.fromiter((index for row in rows for index in row), dtype=np.int64, count=starts[-1])
     return csr_array((np.ones(len(indices), dtype=np.int32), indices, starts), shape=(len(rows), columns))

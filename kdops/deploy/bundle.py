@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from tokenizers import Tokenizer
 
-from kdops.deploy.onnx import export
-from kdops.deploy.parity import GateError, Parity, check_int8
+from kdops.deploy.gate import GateError, Parity
 from kdops.deploy.predictor import (
     FORMAT_VERSION,
     GRAPH_FILE,
@@ -23,15 +22,17 @@ from kdops.deploy.predictor import (
     Inputs,
     Predictor,
 )
-from kdops.deploy.quantize import quantize
 from kdops.errors import UserError
 from kdops.metrics import Gold
 from kdops.task import Task
 
+if TYPE_CHECKING:
+    from torch import nn
+
 FP32, INT8 = "fp32", "int8"
 
 
-def write_bundle(folder: Path, *, model: torch.nn.Module, tokenizer: Tokenizer, info: BundleInfo) -> Path:
+def write_bundle(folder: Path, *, model: "nn.Module", tokenizer: Tokenizer, info: BundleInfo) -> Path:
     """Export a model and write its bundle.
 
     The folder appears whole or not at all; a bundle that is already there is replaced.
@@ -49,6 +50,8 @@ def write_bundle(folder: Path, *, model: torch.nn.Module, tokenizer: Tokenizer, 
         UserError: The folder holds something that is not a bundle.
         ExportError: The graph differs from the model.
     """
+    from kdops.deploy.onnx import export
+
     with _replacing(folder) as fresh:
         export(model, fresh / GRAPH_FILE, Task(info.task), max_length=info.max_length)
         # A copy, free of what the caller set for training: length and padding are the predictor's business.
@@ -79,6 +82,9 @@ def write_int8_bundle(folder: Path, source: Path, inputs: Inputs, gold: Gold) ->
         GateError: It is too far from the fp32 bundle, either way.
         ValueError: There is nothing to compare.
     """
+    from kdops.deploy.parity import check_int8
+    from kdops.deploy.quantize import quantize
+
     original = Predictor.load(source)
     info = replace(original.info, precision=INT8)
     with _replacing(folder) as fresh:

@@ -12,12 +12,11 @@ import onnxruntime
 import torch
 from onnx import TensorProto
 
+from kdops.deploy.gate import LOGIT_TOLERANCE
 from kdops.task import Task
 
 # The first opset with LayerNormalization, and old enough for every runtime of the last years.
 OPSET = 17
-
-LOGIT_TOLERANCE = 1e-4
 
 _CHECKED_LENGTHS = (1, 2, 7, 20, 64, 128)  # those up to the model's longest, and that one
 

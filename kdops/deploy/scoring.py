@@ -6,7 +6,7 @@ from typing import cast
 from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import Inputs, Predictor, TextPrediction
 from kdops.metrics import Gold
-from kdops.training.scoring import ModelScores, score_predictions
+from kdops.training.values import ModelScores
 
 
 def predicted_labels(predictor: Predictor, inputs: Inputs) -> Gold:
@@ -19,4 +19,4 @@ def bundle_scores(corpus: Corpus, bundle: Path) -> ModelScores:
     """Score a bundle on validation and test: the only look at the test split."""
     predictor = Predictor.load(bundle)
     validation, test = (predicted_labels(predictor, corpus.inputs(split)) for split in ("validation", "test"))
-    return score_predictions(corpus, validation, test)
+    return ModelScores.of(corpus, validation, test)

@@ -11,16 +11,13 @@ from transformers.models.bert.modeling_bert import BertLayer
 from kdops.errors import UserError
 from kdops.models.dropout import Dropout, with_fast_dropout
 from kdops.models.first_position import read_first_position_only
-from kdops.models.kinds import BertShape
+from kdops.models.kinds import LONGEST_BERT, BertShape
 from kdops.models.student import Student
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.sources import SCRATCH
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)
-
-# Positions that the students have embeddings for, as every published BERT.
-MAX_LENGTH = 512
 
 
 class BertStudent(Student):
@@ -37,6 +34,7 @@ class BertStudent(Student):
     """
 
     body = ("encoder",)
+    table = "encoder.embeddings.word_embeddings"
 
     def __init__(self, vocabulary_size: int, classes: int, task: Task, shape: BertShape, dropout: float = 0.1) -> None:
         super().__init__()
@@ -47,7 +45,7 @@ class BertStudent(Student):
             num_hidden_layers=shape.layers,
             num_attention_heads=shape.heads,
             intermediate_size=4 * shape.width,
-            max_position_embeddings=MAX_LENGTH,
+            max_position_embeddings=LONGEST_BERT,
             hidden_dropout_prob=dropout,
             attention_probs_dropout_prob=dropout,
             # The default, 0, would keep the embedding of whatever piece has this number from learning.

@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 import torch
-from gensim.models import FastText
 from torch import Tensor
 
 from kdops.data.encoding import Encoded
@@ -79,6 +78,8 @@ def fasttext_table(texts: Iterable[Sequence[str]], pieces: Sequence[str], width:
     Returns:
         float32 (pieces, width), with the mean and the scale of `fit_width`.
     """
+    from gensim.models import FastText
+
     model = FastText(
         vector_size=width,
         sg=1,

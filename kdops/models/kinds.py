@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kdops.errors import UserError, unknown
+
 
 @dataclass(frozen=True)
 class BertShape:
@@ -50,3 +52,26 @@ KINDS = {
 }
 STUDENTS = tuple(KINDS)
 BERT_STUDENTS = tuple(name for name, kind in KINDS.items() if kind.bert)
+LONGEST_BERT = 512
+"""Positions that BERT students have embeddings for, as every published BERT."""
+
+
+def check_student(name: str, max_length: int, *, from_teacher: bool = False) -> None:
+    """Find out before any training whether a student can be made as asked.
+
+    Args:
+        name: of the student.
+        max_length: tokens of its longest text.
+        from_teacher: whether its layers are to start from the teacher's.
+
+    Raises:
+        UserError: if there is no such student, it cannot read texts so long, or it has no layers like a teacher's.
+    """
+    if name not in STUDENTS:
+        raise unknown("student", name, STUDENTS)
+    if name in BERT_STUDENTS and max_length > LONGEST_BERT:
+        raise UserError(f"max_length={max_length} is too long for {name}: it reads at most {LONGEST_BERT} tokens")
+    if from_teacher and name not in BERT_STUDENTS:
+        raise UserError(
+            f"init=teacher is for {', '.join(BERT_STUDENTS)}; {name} can start from the teacher's embeddings only"
+        )

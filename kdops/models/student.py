@@ -15,10 +15,12 @@ class Student(nn.Module):
     Attributes:
         body: names of the modules that make token states of tokens: embedding and encoder. What else there is reads
             these states and belongs to the task.
+        table: name of the table of token embeddings in it.
         task: what it predicts.
     """
 
     body: ClassVar[tuple[str, ...]]
+    table: ClassVar[str] = "embedding"
     task: Task
 
     def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

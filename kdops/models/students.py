@@ -4,11 +4,10 @@ from typing import Any
 
 from torch import nn
 
-from kdops.errors import UserError, unknown
-from kdops.models.bert import MAX_LENGTH, BertStudent
+from kdops.errors import unknown
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
-from kdops.models.kinds import BERT_STUDENTS, KINDS, STUDENTS
+from kdops.models.kinds import KINDS, STUDENTS
 from kdops.models.student import Student
 from kdops.task import Task
 
@@ -42,40 +41,20 @@ def build_student(
     if name == "cnn":
         return CNN(vocabulary_size, classes, task, **settings)
     if name in KINDS and (shape := KINDS[name].bert):
+        from kdops.models.bert import BertStudent
+
         return BertStudent(vocabulary_size, classes, task, shape, **settings)
     raise unknown("student", name, STUDENTS)
 
 
-def check_student(name: str, max_length: int, *, from_teacher: bool = False) -> None:
-    """Find out before any training whether a student can be made as asked.
-
-    Args:
-        name: of the student.
-        max_length: tokens of its longest text.
-        from_teacher: whether its layers are to start from the teacher's.
-
-    Raises:
-        UserError: if there is no such student, it cannot read texts so long, or it has no layers like a teacher's.
-    """
-    if name not in STUDENTS:
-        raise unknown("student", name, STUDENTS)
-    if name in BERT_STUDENTS and max_length > MAX_LENGTH:
-        raise UserError(f"max_length={max_length} is too long for {name}: it reads at most {MAX_LENGTH} tokens")
-    if from_teacher and name not in BERT_STUDENTS:
-        raise UserError(
-            f"init=teacher is for {', '.join(BERT_STUDENTS)}; {name} can start from the teacher's embeddings only"
-        )
-
-
-def embedding_table(student: nn.Module) -> nn.Embedding:
+def embedding_table(student: Student) -> nn.Embedding:
     """The student's table of token embeddings, (vocabulary_size, embedding_size)."""
-    name = "encoder.embeddings.word_embeddings" if isinstance(student, BertStudent) else "embedding"
-    table = student.get_submodule(name)
+    table = student.get_submodule(student.table)
     assert isinstance(table, nn.Embedding)
     return table
 
 
-def parameter_counts(student: nn.Module) -> tuple[int, int]:
+def parameter_counts(student: Student) -> tuple[int, int]:
     """Number of weights, with and without the table of token embeddings."""
     total = sum(parameter.numel() for parameter in student.parameters())
     return total, total - embedding_table(student).weight.numel()

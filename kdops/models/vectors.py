@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from kdops.errors import UserError
-from kdops.models.embeddings import fit_width
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FORMATS = "word2vec text or binary, fastText .vec or .bin"
 _PICKLE = b"\x80"
@@ -77,7 +77,7 @@ def check_vector_file(path: Path) -> VectorFile:
         return VectorFile(path, "binary", rows, width)
 
 
-def vector_table(file: VectorFile, pieces: Sequence[str], width: int, *, seed: int) -> tuple[Tensor, float]:
+def vector_table(file: VectorFile, pieces: Sequence[str], width: int, *, seed: int) -> "tuple[Tensor, float]":
     """A vocabulary's embeddings from a vector file, brought to a student's width.
 
     A piece is looked up without the marks that say where words begin and end, first as it is, then in lower case. What
@@ -95,6 +95,10 @@ def vector_table(file: VectorFile, pieces: Sequence[str], width: int, *, seed: i
     Raises:
         UserError: if a row cannot be read, or no piece is found.
     """
+    import torch
+
+    from kdops.models.embeddings import fit_width
+
     names = [_word(piece) for piece in pieces]
     vectors = _read(file, {*names, *(name.lower() for name in names)} - {""})
     found = {

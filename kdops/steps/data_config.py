@@ -141,7 +141,6 @@ class TrainingDataConfig(DataConfig):
             UserError: if they cannot be had or used.
         """
         from kdops.data.unlabeled import load_unlabeled
-        from kdops.models.teachers.tokenizers import mask_token
 
         if not wanted:
             if self.unlabeled not in (None, "default"):
@@ -149,10 +148,11 @@ class TrainingDataConfig(DataConfig):
                     "unlabeled=%s is not used: this recipe and teacher take no unlabeled text", self.unlabeled
                 )
             return None
+        mask = None
+        if self.unlabeled == "augmented":
+            from kdops.models.teachers.tokenizers import mask_token
+
+            mask = mask_token(self.source(corpus))
         return load_unlabeled(
-            corpus,
-            self.unlabeled,
-            max_texts=self.unlabeled_max,
-            length_filter=self.length_filter,
-            mask_token=mask_token(self.source(corpus)) if self.unlabeled == "augmented" else None,
+            corpus, self.unlabeled, max_texts=self.unlabeled_max, length_filter=self.length_filter, mask_token=mask
         )

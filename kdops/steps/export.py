@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
-from kdops.deploy.parity import GateError, Parity
+from kdops.deploy.gate import GateError, Parity
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.measure.probes import BYTES_PER_MB
 from kdops.steps.data_config import DataConfig
 from kdops.steps.export_config import ExportConfig
 from kdops.steps.setup import identifying_tags
-from kdops.steps.student.finish import BUNDLE
+from kdops.steps.student.result import BUNDLE
 from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role

@@ -20,7 +20,7 @@ from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.measure_config import MeasureConfig
 from kdops.steps.setup import identifying_tags
-from kdops.steps.student.finish import BUNDLE
+from kdops.steps.student.result import BUNDLE
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs

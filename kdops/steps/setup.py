@@ -1,10 +1,12 @@
 """The beginning of every step: read the data, check it, and log what it is."""
 
 import logging
+import os
 from dataclasses import dataclass
 
 from kdops.data.corpus import Corpus
 from kdops.data.facts import DataFacts, inspect, summary
+from kdops.errors import UserError
 from kdops.steps.data_config import DataConfig
 from kdops.tracking import names
 
@@ -31,6 +33,27 @@ class CheckedCorpus:
             "data.conflicting_in_train": report.conflicting_in_train,
             "data.repaired_tags": sum(report.repaired_tags.values()),
         }
+
+
+def launched_together() -> bool:
+    """Whether `accelerate launch` started this process beside others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def check_alone(step: str) -> None:
+    """Make sure that a step which trains on one device was not started several times.
+
+    Raises:
+        UserError: if it was, in the main process; the others end with the same exit code and say nothing.
+    """
+    if not launched_together():
+        return
+    if os.environ.get("RANK", "0") != "0":
+        raise SystemExit(2)
+    raise UserError(
+        f"{step} runs in one process: it is the teacher that is trained on several devices. Start train_teacher by "
+        f"accelerate launch first, then {step} without it, which finds that teacher"
+    )
 
 
 def checked_corpus(config: DataConfig) -> CheckedCorpus:

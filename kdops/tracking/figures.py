@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kdops.tracking.drawing import drawable, font_families, label_text
-from kdops.training.loop import Epoch
+from kdops.training.values import Epoch
 
 _MOST_CELLS = 30  # classes up to which each cell has its number
 _MOST_NAMED = 60  # and up to which each row has its name

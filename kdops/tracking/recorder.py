@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kdops.data.corpus import Corpus
-    from kdops.deploy.parity import Parity
+    from kdops.deploy.gate import Parity
     from kdops.measure.costs import Cost
-    from kdops.training.loop import Epoch, Fit
-    from kdops.training.scoring import ModelScores
+    from kdops.training.values import Epoch, Fit, ModelScores
 
 
 logger = logging.getLogger(__name__)

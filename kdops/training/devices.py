@@ -4,7 +4,6 @@ Those are started by `accelerate launch`, each on a device of its own. The main 
 to train and do nothing else.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,8 +13,6 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import nn
-
-from kdops.errors import UserError
 
 Value = TypeVar("Value")
 
@@ -107,19 +104,3 @@ def helpers() -> Iterator[Callable[[object], None]]:
 def wait_for_call() -> object:
     """In a process that is not the main one: what `helpers` sends, or None to go home."""
     return from_main(lambda: None)
-
-
-def check_alone(step: str) -> None:
-    """Make sure that a step which trains on one device was not started several times.
-
-    Raises:
-        UserError: if it was, in the main process; the others end with the same exit code and say nothing.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return
-    if os.environ.get("RANK", "0") != "0":
-        raise SystemExit(2)
-    raise UserError(
-        f"{step} runs in one process: it is the teacher that is trained on several devices. Start train_teacher by "
-        f"accelerate launch first, then {step} without it, which finds that teacher"
-    )

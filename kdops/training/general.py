@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 from kdops.data.encoding import Encoded, Text, encode_words
 from kdops.data.word_spans import joined
-from kdops.models.kinds import KINDS
 from kdops.models.student import Student
 from kdops.models.students import build_student
 from kdops.task import Task
 from kdops.training.batches import TrainingSet, by_length, make_batch
-from kdops.training.loop import Epoch, LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, StatesObjective
 from kdops.training.states import WordStates
+from kdops.training.values import Epoch, GeneralConfig
 from kdops.workspace import written_whole
 
 logger = logging.getLogger(__name__)
@@ -35,45 +35,6 @@ logger = logging.getLogger(__name__)
 EXPLAINED = "explained_variance"
 _WEIGHTS, _TOKENIZER, _FACTS = "body.safetensors", "tokenizer.json", "general.json"
 _MOST_HELD_OUT = 2_000
-
-
-@dataclass(frozen=True)
-class GeneralConfig:
-    """How a general student is trained.
-
-    Attributes:
-        student: its kind.
-        epochs: passes over the texts.
-        learning_rate: peak of the linear schedule; None for what suits the kind.
-        batch_size: texts per step.
-        max_length: most tokens of a text that the student reads.
-        dropout: share of the student's activations that training drops.
-        averaging: decay per step of the moving average of the weights.
-        held_out_share: share of the texts that are not trained on, for the losses that are reported; 2,000 at most.
-        seed: of everything random.
-    """
-
-    student: str
-    epochs: int = 3
-    learning_rate: float | None = None
-    batch_size: int = 64
-    max_length: int = 128
-    dropout: float = 0.0
-    averaging: float = 0.999
-    held_out_share: float = 0.02
-    seed: int = 1
-
-    @property
-    def loop(self) -> LoopConfig:
-        """The same, as the training loop reads it."""
-        return LoopConfig(
-            epochs=self.epochs,
-            learning_rate=self.learning_rate or KINDS[self.student].general_rate,
-            batch_size=self.batch_size,
-            averaging=self.averaging,
-            patience=self.epochs,
-            seed=self.seed,
-        )
 
 
 @dataclass(frozen=True)

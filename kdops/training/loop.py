@@ -19,58 +19,11 @@ from kdops.training import devices
 from kdops.training.averaging import AVERAGED_STEPS, average
 from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
 from kdops.training.losses import NO_LABEL, LossTerms, Objective
+from kdops.training.values import Epoch, Fit, LoopConfig
 
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class LoopConfig:
-    """How long and how fast to train.
-
-    Attributes:
-        epochs: most passes over the training set.
-        learning_rate: peak of the linear schedule.
-        batch_size: texts a step.
-        warmup_share: share of all steps in which the learning rate rises.
-        weight_decay: AdamW's decoupled decay.
-        max_gradient_norm: gradients are clipped to this norm.
-        averaging: decay a step of the moving average of the weights, which is what is scored and kept; 0: no average.
-        patience: epochs without a better validation score after which training stops.
-        seed: fixes the order of batches, dropout and new weights.
-        head_factor: how many times faster than the rest the weights learn that `fit` calls the head.
-    """
-
-    epochs: int
-    learning_rate: float
-    batch_size: int = 32
-    warmup_share: float = 0.1
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 1.0
-    averaging: float = 0.0
-    patience: int = 3
-    seed: int = 1
-    head_factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to: mean training losses by term, validation scores, seconds."""
-
-    number: int
-    losses: Mapping[str, float]
-    scores: Mapping[str, float]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How training went; the model holds the weights of the best epoch."""
-
-    best_score: float
-    best_epoch: int
-    history: tuple[Epoch, ...]
 
 
 @dataclass

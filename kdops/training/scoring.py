@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
@@ -11,50 +10,12 @@ from torch import nn
 
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import Encoded, encode
-from kdops.metrics import Gold, score
+from kdops.metrics import score
 from kdops.task import Task
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.losses import NO_LABEL
 
 OUTSIDE = "O"
-
-
-@dataclass(frozen=True)
-class ModelScores:
-    """What a finished model scores; nobody looks at the test split but through this, once.
-
-    Attributes:
-        validation: every metric of the task by name; empty where it says nothing of some text.
-        test: the same.
-        validation_labels: what it predicts for validation: a label for each text, or the tags of each sentence.
-        test_labels: the same for test.
-    """
-
-    validation: Mapping[str, float]
-    test: Mapping[str, float]
-    validation_labels: tuple[str, ...] | tuple[tuple[str, ...], ...]
-    test_labels: tuple[str, ...] | tuple[tuple[str, ...], ...]
-
-
-def score_predictions(corpus: Corpus, validation: Gold, test: Gold) -> ModelScores:
-    """The scores of the labels that a model predicts for validation and for test; no labels have no scores."""
-
-    def scores(split: str, predicted: Gold) -> dict[str, float]:
-        return score(corpus.task, corpus.labels, corpus.gold(split), predicted) if predicted else {}
-
-    return ModelScores(
-        validation=scores("validation", validation),
-        test=scores("test", test),
-        validation_labels=_frozen(validation),
-        test_labels=_frozen(test),
-    )
-
-
-def _frozen(labels: Gold) -> tuple[str, ...] | tuple[tuple[str, ...], ...]:
-    return cast(
-        "tuple[str, ...] | tuple[tuple[str, ...], ...]",
-        tuple(label if isinstance(label, str) else tuple(label) for label in labels),
-    )
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from kdops.deploy.bundle import write_bundle, write_int8_bundle
+from kdops.deploy.gate import GateError
 from kdops.deploy.onnx import export
-from kdops.deploy.parity import GateError
 from kdops.deploy.predictor import BundleInfo, Predictor, TextPrediction, TokenPrediction, read_info
 from kdops.deploy.quantize import quantize
 from kdops.models.kinds import STUDENTS

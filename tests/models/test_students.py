@@ -9,9 +9,9 @@ from kdops.errors import UserError
 from kdops.models.bert import BertStudent
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
-from kdops.models.kinds import BERT_STUDENTS, STUDENTS
+from kdops.models.kinds import BERT_STUDENTS, STUDENTS, check_student
 from kdops.models.student import Student, start_from_general
-from kdops.models.students import build_student, check_student, embedding_table, parameter_counts
+from kdops.models.students import build_student, embedding_table, parameter_counts
 from kdops.task import Task
 
 PIECES, CLASSES = 50, 4

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from kdops.deploy.parity import Parity
+from kdops.deploy.gate import Parity
 from kdops.measure.costs import Cost
 from kdops.steps.distill.result import Baseline, ComparedTeacher, Distilled, DistilledStudent
-from kdops.steps.student.finish import StudentFacts
-from kdops.training.scoring import ModelScores
+from kdops.steps.student.result import StudentFacts
+from kdops.training.values import ModelScores
 
 PARITY = Parity(6, 1e-6, 1.0, 0.8, 0.0)
 INT8_PARITY = Parity(6, 0.1, 0.999, 0.8, 0.0)

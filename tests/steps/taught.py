@@ -12,8 +12,7 @@ from kdops.models.teachers.scratch import scratch_teacher
 from kdops.models.teachers.sources import teacher_identity
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.task import Task
-from kdops.training.loop import Fit
-from kdops.training.scoring import score_predictions
+from kdops.training.values import Fit, ModelScores
 from kdops.workspace import save_result
 
 WORDS = ("kamar", "bersih", "nasi", "enak", "harga", "murah", "tempat", "ramah", "pintu", "rusak")
@@ -56,7 +55,7 @@ def make_taught(folder: Path, task: Task) -> Taught:
         labels=corpus.labels,
         max_length=32,
         pad_id=teacher.pad_id,
-        scores=score_predictions(corpus, corpus.gold("validation"), corpus.gold("test")),
+        scores=ModelScores.of(corpus, corpus.gold("validation"), corpus.gold("test")),
         fit=Fit(1.0, 1, ()),
     )
     save_result(to, facts)

@@ -6,7 +6,7 @@ import pytest
 
 from kdops.errors import UserError
 from kdops.steps.data_config import DataConfig, TrainingDataConfig
-from kdops.steps.setup import checked_corpus, gold_classes
+from kdops.steps.setup import check_alone, checked_corpus, gold_classes
 
 TEXTS = {
     "train": [("enak", "positive"), ("Enak!", "positive"), ("buruk", "negative")],
@@ -85,3 +85,14 @@ class TestUnlabeled:
         made = self.texts(tmp_path, unlabeled="augmented")
         assert made
         assert any("[MASK]" in str(text) for text in made)
+
+
+def test_a_step_that_is_started_several_times_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_alone("distill")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(UserError, match=r"distill runs in one process: .* Start train_teacher by accelerate launch"):
+        check_alone("distill")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit):
+        check_alone("distill")

@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import nn
 
-from kdops.errors import UserError
 from kdops.training import devices
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +27,8 @@ from kdops.models.bilstm import BiLSTM
 from kdops.task import Task
 from kdops.training import devices
 from kdops.training.batches import TrainingSet
-from kdops.training.loop import LoopConfig, fit
+from kdops.training.loop import fit
+from kdops.training.values import LoopConfig
 from kdops.training.losses import GoldObjective
 
 # In bfloat16 a share of a batch is rounded otherwise than the whole; what counts here must agree to three digits.
@@ -146,14 +146,3 @@ def test_one_process_makes_its_own_values() -> None:
     assert devices.processes().num_processes == 1
     with devices.helpers() as call:
         call("to work")
-
-
-def test_a_step_that_is_started_several_times_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices.check_alone("distill")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "0")
-    with pytest.raises(UserError, match=r"distill runs in one process: .* Start train_teacher by accelerate launch"):
-        devices.check_alone("distill")
-    monkeypatch.setenv("RANK", "1")
-    with pytest.raises(SystemExit):
-        devices.check_alone("distill")

@@ -15,10 +15,11 @@ from kdops.models.student import start_from_general
 from kdops.models.students import build_student
 from kdops.task import Task
 from kdops.training import loop
-from kdops.training.general import GeneralConfig, GeneralStudent, general_distillation
+from kdops.training.general import GeneralStudent, general_distillation
 from kdops.training.shards import find_rows, write_shard
 from kdops.training.states import WordStates
 from kdops.training.teacher_logits import text_keys
+from kdops.training.values import GeneralConfig
 
 SAMPLE = Path(__file__).parents[2] / "kdops" / "data" / "sample" / "text" / "train.jsonl"
 TEXTS = list(dict.fromkeys(json.loads(line)["text"] for line in SAMPLE.read_text(encoding="utf-8").splitlines()))[:300]

@@ -31,9 +31,10 @@ from kdops.training.logit_sources.probabilities import (
     store_gold,
     store_probabilities,
 )
-from kdops.training.loop import LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
 from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
+from kdops.training.values import LoopConfig
 
 LABELS = ("negative", "positive")
 TAGS = ("O", "B-LOC", "I-LOC")

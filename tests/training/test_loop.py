@@ -12,9 +12,10 @@ from kdops.models.bilstm import BiLSTM
 from kdops.task import Task
 from kdops.training import devices, loop
 from kdops.training.batches import TrainingSet
-from kdops.training.loop import Epoch, Fit, LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, DistillationObjective, GoldObjective, LossTerms, Objective
 from kdops.training.scoring import LabeledTexts
+from kdops.training.values import Epoch, Fit, LoopConfig
 
 PIECES, LABELS = 20, ("no", "yes")
 MakeEncoded = Callable[..., Encoded]

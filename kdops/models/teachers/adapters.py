@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from transformers import PreTrainedModel
+from typing import TYPE_CHECKING
 
 from kdops.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 CONFIG = "adapter_config.json"
 _MERGE = "merge it first: PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(...)"
@@ -39,7 +41,7 @@ def without_adapter(folder: Path) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+def merged(model: "PreTrainedModel", folder: Path) -> "PreTrainedModel":
     """A model with the adapter of a folder merged into its weights."""
     from peft import PeftModel
 

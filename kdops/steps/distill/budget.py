@@ -5,7 +5,7 @@ from math import ceil
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.steps.distill.config import DistillConfig
-from kdops.steps.student.tuning import Budget
+from kdops.steps.student.budget import Budget
 
 
 def student_budget(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled | None) -> Budget:

@@ -16,7 +16,7 @@ from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES, STUDY_RECIPES, Rec
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
     from kdops.steps.general.plan import GeneralPlan
-    from kdops.steps.student.tuning import Budget, Search
+    from kdops.steps.student.budget import Budget, Search
 
 Precision = Literal["fp32", "int8", "auto"]
 _EPOCHS, _PATIENCE = 10, 3
@@ -94,7 +94,7 @@ class DistillConfig(GeneralConfig):
     @property
     def search(self) -> "Search":
         """The choices of tuning that the user fixed or bounded."""
-        from kdops.steps.student.tuning import Search
+        from kdops.steps.student.budget import Search
 
         return Search(
             soft_loss=None if self.soft_loss == "auto" else self.soft_loss,
@@ -109,7 +109,7 @@ class DistillConfig(GeneralConfig):
         Args:
             rows: the texts that it is trained on, labeled or not.
         """
-        from kdops.steps.student.tuning import Budget
+        from kdops.steps.student.budget import Budget
         from kdops.tracking.places import study_storage
 
         epochs = self.epochs or max(_EPOCHS, ceil(_LEAST_STEPS / ceil(rows / self.batch_size)))

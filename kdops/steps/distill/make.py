@@ -5,28 +5,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kdops.data.corpus import Corpus
-from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.bundle import FP32
 from kdops.deploy.scoring import bundle_scores
 from kdops.measure.turns import measure_side_by_side
 from kdops.steps.distill.budget import baseline_budget, student_budget
-from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.job import Job
 from kdops.steps.distill.phases import Phases
 from kdops.steps.distill.precision import bundle_folder, chosen_precision, exported
 from kdops.steps.distill.result import Baseline, ComparedTeacher, DistilledStudent
-from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.general.step import pretrained
-from kdops.steps.setup import CheckedCorpus, identifying_tags
-from kdops.steps.student.finish import BUNDLE, StudentFacts, finish_student, student_fingerprint
+from kdops.steps.setup import identifying_tags
+from kdops.steps.student.budget import Budget
+from kdops.steps.student.finish import finish_student
 from kdops.steps.student.inputs import student_inputs
-from kdops.steps.student.tuning import Budget
+from kdops.steps.student.keys import student_fingerprint
+from kdops.steps.student.result import BUNDLE, StudentFacts
 from kdops.steps.teacher.bundle import teacher_bundle
 from kdops.steps.teacher.file import check_unlabeled
 from kdops.steps.teacher.result import TrainedTeacher
 from kdops.steps.teacher.step import say_what_is_reused, teacher_for
 from kdops.tracking import names
 from kdops.tracking.names import Role
-from kdops.tracking.recorder import Recorder, Recording, score_metrics
+from kdops.tracking.recorder import Recording, score_metrics
 from kdops.training.recipes import VANILLA, Recipe
 from kdops.workspace import BASELINES, RESULT_FILE, Piece, load_result, save_result
 
@@ -46,30 +46,6 @@ class FoundBaseline:
     folder: Path
     baseline: Baseline
     run_id: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a distillation starts from.
-
-    Attributes:
-        config: the parameters.
-        checked: the data.
-        unlabeled: texts without labels, where the recipe or the teacher has a use for them.
-        plan: of the student's own vocabulary and its general distillation; None: neither is wanted.
-        recorder: where runs go.
-    """
-
-    config: DistillConfig
-    checked: CheckedCorpus
-    unlabeled: Unlabeled | None
-    plan: GeneralPlan | None
-    recorder: Recorder
-
-    @property
-    def corpus(self) -> Corpus:
-        """The data set."""
-        return self.checked.corpus
 
 
 def make_student(job: Job, record: Recording, folder: Path) -> None:

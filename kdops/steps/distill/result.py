@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdops.deploy.bundle import FP32, INT8
-from kdops.deploy.parity import Parity
+from kdops.deploy.gate import Parity
 from kdops.measure.costs import Cost, Room, costs
 from kdops.steps.distill.precision import bundle_folder
-from kdops.steps.student.finish import StudentFacts
+from kdops.steps.student.result import StudentFacts
 from kdops.steps.tables import aligned
 from kdops.tracking import names
 from kdops.tracking.places import how_to_look
 from kdops.tracking.recorder import cost_metrics, score_metrics
-from kdops.training.scoring import ModelScores
+from kdops.training.values import ModelScores
 
 
 @dataclass(frozen=True)

@@ -8,27 +8,24 @@ from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.predictor import read_info
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.models.bert import check_teacher_layers
-from kdops.models.students import check_student
+from kdops.models.kinds import check_student
 from kdops.models.teachers.sources import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
 from kdops.steps.distill.budget import student_budget
 from kdops.steps.distill.card import version_card
 from kdops.steps.distill.config import DistillConfig
-from kdops.steps.distill.make import Job, lineage_of, make_student, student_tags
+from kdops.steps.distill.job import Job
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.distill.result import Distilled, DistilledStudent
 from kdops.steps.general.plan import GeneralPlan
-from kdops.steps.report import report_for
-from kdops.steps.setup import checked_corpus, identifying_tags
-from kdops.steps.student.finish import student_fingerprint
+from kdops.steps.setup import check_alone, checked_corpus, identifying_tags
+from kdops.steps.student.keys import student_fingerprint
 from kdops.steps.teacher.result import TeacherKeys
 from kdops.steps.teacher.step import check_teachers, teacher_keys
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
 from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
-from kdops.training.devices import check_alone
 from kdops.training.recipes import VANILLA
 from kdops.training.storage import open_storage
 from kdops.workspace import RESULT_FILE, STUDENTS, Piece, load_result
@@ -53,8 +50,8 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     """
     check_alone("distill")
     recorder = recorder or MlflowRecorder()
-    recorder.connect()
     job = _checked(config, recorder)
+    recorder.connect()
     config, corpus = job.config, job.corpus
     if exam_run is None:  # Students of an exam share their parameters, though not all of them learn from the teacher.
         config.check_used(corpus)
@@ -66,6 +63,8 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
         record.data(corpus, job.checked.counts | _unlabeled_counts(job))
         done = _found_or_made(job, record)
         if recorder.reports and not (done.reused or exam_run):
+            from kdops.steps.report import report_for
+
             report_for(record, corpus.name)
         return done
 
@@ -130,6 +129,8 @@ def check_source(config: DistillConfig, corpus: Corpus) -> None:
     if config.teacher_latency_ms is not None and config.teacher_file(corpus) is None:
         raise UserError("teacher_latency_ms is for a teacher that is a file of probabilities: an encoder is measured")
     if config.init == "teacher":
+        from kdops.models.bert import check_teacher_layers
+
         check_teacher_layers(config.source(corpus))
 
 
@@ -153,6 +154,8 @@ def _found_or_made(job: Job, record: Recording) -> Distilled:
             record.metrics(result.metrics())
             return Distilled(corpus.name, folder, result, run_id, version, reused=True)
         if folder is None:
+            from kdops.steps.distill.make import make_student
+
             folder = piece.make(lambda to: make_student(job, record, to))
         return _recorded(job, record, folder, work)
 
@@ -166,6 +169,8 @@ def _fetch(recorder: Recorder, run_id: str, folder: Path) -> bool:
 
 def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled:
     """Write what is there to the student's run and to the registry."""
+    from kdops.steps.distill.make import lineage_of, student_tags
+
     corpus, result = job.corpus, load_result(folder, DistilledStudent)
     lineage = lineage_of(job, record)
     tags = {**student_tags(result.facts, lineage.teacher_run), names.PRECISION: result.precision}

@@ -77,7 +77,7 @@ class GeneralConfig(TrainingDataConfig):
             self.check_vocabulary(f"vocabulary={self.vocabulary} takes the encoder's tokens")
         from kdops.data.general_texts import general_texts
         from kdops.steps.general.plan import GeneralPlan, VocabularySpec
-        from kdops.training.general import GeneralConfig as GeneralTraining
+        from kdops.training.values import GeneralConfig as GeneralTraining
 
         lowercase = not corpus.task.of_words if self.vocabulary_case == "auto" else self.vocabulary_case == "lower"
         unlabeled = self.unlabeled if self.unlabeled and Path(self.unlabeled).expanduser().is_file() else None

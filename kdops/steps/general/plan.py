@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from kdops.data.general_texts import GeneralTexts
 from kdops.fingerprint import fingerprint
 from kdops.models.teachers.sources import teacher_identity
-from kdops.training.general import GeneralConfig
+from kdops.training.values import GeneralConfig
 from kdops.workspace import GENERAL_STUDENTS, VOCABULARIES, Piece
 
 

@@ -1,18 +1,20 @@
 """`pretrain_student`: a general student ahead of time, which data sets, recipes, seeds and trials start from."""
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from kdops.data.corpus import Corpus
 from kdops.models.teachers.sources import check_teacher
 from kdops.steps.general.config import PretrainConfig
-from kdops.steps.general.make import find_general, general_student
 from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.setup import checked_corpus
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder, Recorder
-from kdops.training.general import EXPLAINED, GeneralStudent
 from kdops.workspace import GENERAL_STUDENTS
+
+if TYPE_CHECKING:
+    from kdops.training.general import GeneralStudent
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Pretrained:
     """
 
     plan: GeneralPlan
-    student: GeneralStudent
+    student: "GeneralStudent"
     run_id: str
     reused: bool
 
@@ -54,10 +56,11 @@ def pretrain_student(config: PretrainConfig, recorder: Recorder | None = None) -
         UserError: for anything wrong with the data, the encoder or the tracking server, before any training.
     """
     recorder = recorder or MlflowRecorder()
-    recorder.connect()
     corpus = checked_corpus(config).corpus
     check_teacher(config.encoder(corpus) or config.source(corpus))
-    return pretrained(config.plan_of(corpus), corpus, recorder, force=config.force)
+    plan = config.plan_of(corpus)
+    recorder.connect()
+    return pretrained(plan, corpus, recorder, force=config.force)
 
 
 def pretrained(plan: GeneralPlan, corpus: Corpus, recorder: Recorder, *, force: bool = False) -> Pretrained:
@@ -69,6 +72,9 @@ def pretrained(plan: GeneralPlan, corpus: Corpus, recorder: Recorder, *, force: 
         recorder: where its run goes, if it has none there yet.
         force: make it again.
     """
+    from kdops.steps.general.make import find_general, general_student
+    from kdops.training.general import EXPLAINED
+
     run_id = None if force else recorder.finished(Role.GENERAL, plan.piece.key)
     found = None if force else find_general(plan)
     if found and run_id:

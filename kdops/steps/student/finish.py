@@ -2,8 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -11,112 +9,22 @@ from typing import cast
 from optuna.trial import FrozenTrial
 
 from kdops.data.corpus import Corpus
-from kdops.data.unlabeled import Unlabeled
 from kdops.data.words import cutting_warnings, share_cut_differently
 from kdops.deploy.bundle import FP32, write_bundle
-from kdops.deploy.parity import Parity, check_parity
+from kdops.deploy.parity import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
-from kdops.fingerprint import fingerprint
 from kdops.metrics import Gold, score
 from kdops.models.students import parameter_counts
-from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.student.budget import Budget
 from kdops.steps.student.init import student_init
-from kdops.steps.student.inputs import StudentInputs, inputs_fingerprint
-from kdops.steps.student.tuning import Budget, tuned_student
-from kdops.steps.teacher.result import TeacherKeys
+from kdops.steps.student.inputs import StudentInputs
+from kdops.steps.student.keys import study_fingerprint
+from kdops.steps.student.result import BUNDLE, StudentFacts
+from kdops.steps.student.tuning import tuned_student
 from kdops.tracking.recorder import Recorder
-from kdops.training.recipes import Recipe
 from kdops.workspace import STUDIES, Piece
 
 logger = logging.getLogger(__name__)
-
-BUNDLE = "bundle"
-"""The folder of a student's fp32 bundle, in the workspace and in its run."""
-
-_NOT_COMPUTED = ("trials", "storage", "workers", "force")
-"""The fields of a budget that do not change what one of its trials computes."""
-
-
-@dataclass(frozen=True)
-class StudentFacts:
-    """The facts of a tuned student whose fp32 bundle agrees with it.
-
-    Attributes:
-        student: which one.
-        recipe: what it learned from.
-        study: its Optuna study.
-        best_trial: the number of the trial that it is.
-        best_value: the validation score of that trial.
-        best_parameters: what that trial chose, by name.
-        parameters: weights in all.
-        parameters_without_embeddings: those outside the table of token embeddings.
-        vocabulary_size: tokens that it knows.
-        unlabeled_texts: texts without labels that it learned from.
-        logits_computed: texts that went through the teacher for it; the others were known.
-        embedding_coverage: share of the tokens that the user's vector file holds; None without such a file.
-        parity: how far its bundle is from it.
-        words_cut_differently: share of the validation sentences that plain text is cut into other words than the data
-            has; None for texts.
-    """
-
-    student: str
-    recipe: str
-    study: str
-    best_trial: int
-    best_value: float
-    best_parameters: Mapping[str, float | str]
-    parameters: int
-    parameters_without_embeddings: int
-    vocabulary_size: int
-    unlabeled_texts: int
-    logits_computed: int
-    embedding_coverage: float | None
-    parity: Parity
-    words_cut_differently: float | None
-
-    def metrics(self) -> dict[str, float]:
-        """Its sizes, by the names that they are logged by."""
-        sizes: dict[str, float] = {
-            "parameters": self.parameters,
-            "parameters_without_embeddings": self.parameters_without_embeddings,
-            "vocabulary_size": self.vocabulary_size,
-            "unlabeled_texts": self.unlabeled_texts,
-            "teacher_logits_computed": self.logits_computed,
-        }
-        shares = {
-            "embedding_coverage": self.embedding_coverage,
-            "words_cut_differently": self.words_cut_differently,
-        }
-        return sizes | {name: share for name, share in shares.items() if share is not None}
-
-
-def student_fingerprint(
-    corpus: Corpus,
-    teacher: TeacherKeys,
-    recipe: Recipe,
-    unlabeled: Unlabeled | None,
-    budget: Budget,
-    max_length: int,
-    plan: GeneralPlan | None = None,
-) -> str:
-    """The key of a tuned student, whether it exists or not."""
-    inputs = inputs_fingerprint(corpus, teacher, recipe, unlabeled, max_length, plan)
-    return fingerprint(study_fingerprint(inputs, teacher, budget), budget.trials)
-
-
-def study_fingerprint(inputs: str, teacher: TeacherKeys, budget: Budget) -> str:
-    """The key of a study: of all but the number of trials, which may grow, and where and by how many workers it is run.
-
-    Args:
-        inputs: the fingerprint of the student's inputs.
-        teacher: what stands for the teacher.
-        budget: what may be spent.
-    """
-    kept = {key: value for key, value in asdict(budget).items() if key not in _NOT_COMPUTED}
-    if budget.init == "teacher":
-        # Without distillation its weights are no part of the inputs.
-        kept["init"] = teacher.work
-    return fingerprint(STUDIES.version, inputs, kept)
 
 
 def finish_student(

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from kdops.models.bert import BertStudent, start_from_teacher
 from kdops.models.embeddings import PieceTexts, fasttext_table, fit_width
-from kdops.models.student import start_from_general
+from kdops.models.student import Student, start_from_general
 from kdops.models.students import build_student, embedding_table
 from kdops.models.vectors import check_vector_file, vector_table
 from kdops.steps.student.inputs import StudentInputs
@@ -38,7 +37,7 @@ class StudentInit:
     vectors: Tensor | None
     coverage: float | None
 
-    def new_student(self, dropout: float | None = None) -> nn.Module:
+    def new_student(self, dropout: float | None = None) -> Student:
         """An untrained student; PyTorch's random state decides what is random about it."""
         corpus, vocabulary = self.inputs.corpus, self.inputs.vocabulary
         student = build_student(
@@ -52,6 +51,8 @@ class StudentInit:
         if self.inputs.general:
             start_from_general(student, self.inputs.general.weights)
         elif self.from_teacher:
+            from kdops.models.bert import BertStudent, start_from_teacher
+
             assert isinstance(student, BertStudent)
             assert vocabulary.teacher_ids is not None
             start_from_teacher(student, self.inputs.teacher.model.model.encoder, vocabulary.teacher_ids)

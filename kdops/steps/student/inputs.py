@@ -11,11 +11,11 @@ from kdops.data.corpus import Corpus
 from kdops.data.encoding import Encoded, Text, encode
 from kdops.data.unlabeled import Unlabeled
 from kdops.data.vocabulary import Vocabulary, trim
-from kdops.fingerprint import fingerprint
 from kdops.steps.general.make import general_student, vocabulary_of
 from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.setup import gold_classes
-from kdops.steps.teacher.result import GIVEN, TeacherKeys, TrainedTeacher
+from kdops.steps.student.keys import inputs_fingerprint
+from kdops.steps.teacher.result import GIVEN, TrainedTeacher
 from kdops.training.batches import TrainingSet
 from kdops.training.general import GeneralStudent
 from kdops.training.logit_sources.probabilities import given_logits
@@ -23,7 +23,7 @@ from kdops.training.losses import NO_LABEL
 from kdops.training.recipes import Recipe
 from kdops.training.scoring import LabeledTexts, labeled_texts
 from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
-from kdops.workspace import TEACHER_LOGITS, Piece, file_digest
+from kdops.workspace import TEACHER_LOGITS, Piece
 
 logger = logging.getLogger(__name__)
 
@@ -103,23 +103,6 @@ def student_inputs(
         logits_computed=logits.computed if logits else 0,
         fingerprint=inputs_fingerprint(corpus, teacher.keys, recipe, unlabeled, max_length, plan),
     )
-
-
-def inputs_fingerprint(
-    corpus: Corpus,
-    teacher: TeacherKeys,
-    recipe: Recipe,
-    unlabeled: Unlabeled | None,
-    max_length: int,
-    plan: GeneralPlan | None = None,
-) -> str:
-    """The key of the inputs, without making them; where the teacher's weights play no part, its tokenizer does."""
-    taught = recipe.distills or recipe.embeddings == "teacher"
-    source = teacher.work if taught else "" if plan else teacher.tokenizer
-    more = unlabeled.fingerprint if unlabeled and recipe.unlabeled else ""
-    embeddings = file_digest(recipe.vector_file) if recipe.vector_file else recipe.embeddings
-    start = "" if plan is None else plan.piece.key if recipe.general else plan.vocabulary_piece.key
-    return fingerprint(corpus.fingerprint, source, recipe.name, embeddings, more, max_length, start)
 
 
 def _encoded(

@@ -8,17 +8,18 @@ from pathlib import Path
 import joblib
 import optuna
 from safetensors.torch import load_model, save_model
-from torch import nn
 
+from kdops.models.student import Student
 from kdops.models.students import build_student
 from kdops.tracking import names
 from kdops.tracking.names import Role, Status
 from kdops.tracking.recorder import Recorder, Recording
 from kdops.training.batches import TrainingSet
-from kdops.training.loop import Epoch, Fit, LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.scoring import LabeledTexts
 from kdops.training.storage import storage_answers
 from kdops.training.tuning import Candidate, open_trial
+from kdops.training.values import Epoch, Fit, LoopConfig
 from kdops.workspace import written_whole
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class TrialSpec:
     tags: Mapping[str, object]
     recorder: Recorder
 
-    def new_student(self, dropout: float | None = None) -> nn.Module:
+    def new_student(self, dropout: float | None = None) -> Student:
         """The student as each trial begins with it."""
         labels, task = self.validation.labels, self.validation.task
         student = build_student(

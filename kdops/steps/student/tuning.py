@@ -2,26 +2,25 @@
 
 import logging
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
 import torch
 from optuna.trial import FixedTrial, FrozenTrial
 from safetensors.torch import load_model, save_model
-from torch import nn
 
 from kdops.models.kinds import KINDS
+from kdops.models.student import Student
 from kdops.process import identity
 from kdops.steps.setup import identifying_tags
+from kdops.steps.student.budget import Budget
 from kdops.steps.student.init import StudentInit
 from kdops.steps.student.trial import TrialPlace, TrialSpec, run_trial, run_trial_elsewhere
 from kdops.tracking import names
 from kdops.tracking.recorder import Recorder
-from kdops.training.losses import SoftLoss
 from kdops.training.recipes import Recipe
 from kdops.training.tuning import (
-    Range,
     SearchSpace,
     first_losses,
     missing_trials,
@@ -37,80 +36,22 @@ _SPEC = "trial-spec.joblib"
 _WORKER = ".worker"
 
 
-@dataclass(frozen=True)
-class Search:
-    """The choices of tuning that are fixed or bounded; None: it is free.
-
-    Attributes:
-        soft_loss: the distillation loss.
-        temperature: least and most.
-        gold_weight: least and most.
-        learning_rate: least and most.
-    """
-
-    soft_loss: SoftLoss | None = None
-    temperature: Range | None = None
-    gold_weight: Range | None = None
-    learning_rate: Range | None = None
-
-    def space(self, student: str, recipe: Recipe) -> SearchSpace:
-        """The search space of a student's study."""
-        first = KINDS[student].first
-        free = SearchSpace(first.learning_rate, first.dropout, recipe.distills, first_losses(recipe))
-        return replace(
-            free,
-            learning_rates=self.learning_rate,
-            soft_losses=(self.soft_loss,) if self.soft_loss else free.soft_losses,
-            gold_weights=self.gold_weight or free.gold_weights,
-            temperatures=self.temperature or free.temperatures,
-        )
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The budget of a student.
-
-    Attributes:
-        student: which one.
-        init: where the layers of a BERT student start, `random` or `teacher`.
-        residual: whether a BiLSTM's classifier reads a position's own state beside what it attends to.
-        search: the settings that are fixed or bounded.
-        trials: settings to try.
-        epochs: most passes over its training rows.
-        patience: passes without a better validation score before a trial stops, and before it may be pruned.
-        batch_size: texts per step.
-        seed: of everything random.
-        storage: the Optuna storage.
-        workers: trials at a time, each in a process of its own; 1: all in this one.
-        force: forget the trials there are.
-    """
-
-    student: str
-    init: str
-    residual: bool
-    search: Search
-    trials: int
-    epochs: int
-    patience: int
-    batch_size: int
-    seed: int
-    storage: str
-    workers: int
-    force: bool
-
-    @property
-    def described(self) -> dict[str, object]:
-        """The fields that may be logged; the address of the storage may hold a password."""
-        return {name: value for name, value in asdict(self).items() if name not in ("storage", "search")}
-
-    def over_fewer_rows(self, times: int) -> "Budget":
-        """The same number of training steps, over a training set so many times smaller."""
-        return replace(self, epochs=self.epochs * times, patience=self.patience * times)
+def search_space(budget: Budget, recipe: Recipe) -> SearchSpace:
+    """The search space of a student's study."""
+    first, search = KINDS[budget.student].first, budget.search
+    free = SearchSpace(first.learning_rate, first.dropout, recipe.distills, first_losses(recipe))
+    return replace(
+        free,
+        learning_rates=search.learning_rate,
+        soft_losses=(search.soft_loss,) if search.soft_loss else free.soft_losses,
+        gold_weights=search.gold_weight or free.gold_weights,
+        temperatures=search.temperature or free.temperatures,
+    )
 
 
 def tuned_student(
     init: StudentInit, budget: Budget, study_name: str, folder: Path, recorder: Recorder, run_id: str
-) -> tuple[nn.Module, FrozenTrial]:
+) -> tuple[Student, FrozenTrial]:
     """Run the trials that the study still lacks; the best one's weights are the student, without training again.
 
     Args:
@@ -126,7 +67,7 @@ def tuned_student(
         The student, in evaluation mode, and its trial.
     """
     recipe = init.inputs.recipe
-    space = budget.search.space(budget.student, recipe)
+    space = search_space(budget, recipe)
     study = open_study(
         study_name,
         budget.storage,

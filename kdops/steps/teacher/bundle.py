@@ -4,18 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, write_bundle
-from kdops.deploy.parity import Parity, check_parity
+from kdops.deploy.gate import Parity
 from kdops.deploy.predictor import FORMAT_VERSION, BundleInfo, Predictor
 from kdops.errors import UserError
-from kdops.models.teachers.loading import load_teacher
-from kdops.models.teachers.model import Teacher
 from kdops.steps.teacher.result import TeacherFacts, TrainedTeacher
 from kdops.steps.teacher.step import ARTIFACT
 from kdops.tracking.recorder import Recorder
 from kdops.workspace import RESULT_FILE, TEACHER_BUNDLES, Piece, find_or_make, load_result, save_result
+
+if TYPE_CHECKING:
+    from kdops.models.teachers.model import Teacher
 
 _BUNDLE = "bundle"
 
@@ -51,7 +53,9 @@ def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> Teache
         if facts.texts is not None:
             raise UserError(f"run {run_id}: its teacher is the file {facts.source}, of which there is no model")
 
-        def load() -> Teacher:
+        def load() -> "Teacher":
+            from kdops.models.teachers.loading import load_teacher
+
             if not recorder.fetch(run_id, ARTIFACT, folder / ARTIFACT):
                 raise UserError(f"run {run_id} keeps no teacher")
             return load_teacher(str(folder / ARTIFACT), facts.task, facts.labels, brought=False)
@@ -59,14 +63,16 @@ def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> Teache
         return _bundle(facts, load, corpus)
 
 
-def _bundle(facts: TeacherFacts, load: Callable[[], Teacher], corpus: Corpus) -> TeacherBundle:
+def _bundle(facts: TeacherFacts, load: "Callable[[], Teacher]", corpus: Corpus) -> TeacherBundle:
     # One of an older format is made again: it may be slower than it need be.
     piece = Piece(TEACHER_BUNDLES, f"{facts.weights}-{facts.max_length}-f{FORMAT_VERSION}")
     folder = find_or_make(piece, lambda to: _write(to, facts, load(), corpus))
     return TeacherBundle(folder / _BUNDLE, load_result(folder, Parity))
 
 
-def _write(folder: Path, facts: TeacherFacts, teacher: Teacher, corpus: Corpus) -> None:
+def _write(folder: Path, facts: TeacherFacts, teacher: "Teacher", corpus: Corpus) -> None:
+    from kdops.deploy.parity import check_parity
+
     info = BundleInfo(
         task=corpus.task,
         labels=corpus.labels,

@@ -7,7 +7,7 @@ from kdops.steps.parameters import parameter
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
-    from kdops.training.loop import LoopConfig
+    from kdops.training.values import LoopConfig
 
 _SCRATCH_LEARNING_RATE = 5e-4
 _LEARNING_RATE = 5e-5
@@ -39,7 +39,7 @@ class TeacherConfig(TrainingDataConfig):
     def loop(self, source: str) -> "LoopConfig":
         """How a teacher that starts from `source` is trained."""
         from kdops.models.teachers.sources import SCRATCH
-        from kdops.training.loop import LoopConfig
+        from kdops.training.values import LoopConfig
 
         usual = _SCRATCH_LEARNING_RATE if source == SCRATCH else _LEARNING_RATE
         return LoopConfig(

@@ -17,8 +17,7 @@ from kdops.steps.setup import gold_classes
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import GIVEN, TeacherFacts, TrainedTeacher
 from kdops.training.logit_sources.probabilities import LabelNames, given_logits, shown, store_gold, store_probabilities
-from kdops.training.loop import Fit
-from kdops.training.scoring import score_predictions
+from kdops.training.values import Fit, ModelScores
 from kdops.workspace import save_result
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ def make_file_teacher(corpus: Corpus, config: TeacherConfig, folder: Path) -> No
     texts = store_probabilities(file, corpus.task, names, store)
     logger.info("teacher %s: probabilities of %d texts", source, texts)
     _fill(corpus, config, store)
-    scores = score_predictions(corpus, *(_predicted(corpus, split, source, store) for split in ("validation", "test")))
+    scores = ModelScores.of(corpus, *(_predicted(corpus, split, source, store) for split in ("validation", "test")))
     facts = TeacherFacts(
         source=source,
         weights=teacher_identity(source),

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from kdops.models.teachers.loading import load_teacher
-from kdops.models.teachers.model import Teacher
 from kdops.models.teachers.sources import SCRATCH, member_sources, teacher_identity
-from kdops.models.teachers.tokenizers import load_tokenizer
 from kdops.task import Task
 from kdops.tracking.recorder import score_metrics
-from kdops.training.loop import Fit
-from kdops.training.scoring import ModelScores
+from kdops.training.values import Fit, ModelScores
 from kdops.workspace import load_result
+
+if TYPE_CHECKING:
+    from kdops.models.teachers.model import Teacher
 
 MODEL = "model"
 """The folder of a trained teacher's weights and tokenizer, in Hugging Face form."""
@@ -96,13 +96,17 @@ class TrainedTeacher:
         return self.facts.texts is not None
 
     @cached_property
-    def model(self) -> Teacher:
+    def model(self) -> "Teacher":
         """Its weights and its tokenizer, on the CPU."""
+        from kdops.models.teachers.loading import load_teacher
+
         return load_teacher(str(self.folder / MODEL), self.facts.task, self.facts.labels, brought=False)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer, without its weights."""
+        from kdops.models.teachers.tokenizers import load_tokenizer
+
         return load_tokenizer(Path(member_sources(str(self.folder / MODEL))[0]))
 
     def __str__(self) -> str:

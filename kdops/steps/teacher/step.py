@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
@@ -12,26 +13,26 @@ from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of, teacher_identity
 from kdops.steps.data_config import TrainingDataConfig
-from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags
+from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags, launched_together
 from kdops.steps.teacher.config import TeacherConfig
-from kdops.steps.teacher.file import make_file_teacher
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
-from kdops.steps.teacher.training import Order, help_training, make_ensemble, make_teacher
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording, score_metrics
-from kdops.training import devices
 from kdops.workspace import RESULT_FILE, TEACHERS, Piece, load_result
+
+if TYPE_CHECKING:
+    from kdops.steps.teacher.training import Order
 
 logger = logging.getLogger(__name__)
 
 ARTIFACT = "teacher"
 """The folder of a teacher's run that holds its weights and tokenizer."""
 
-CallHelpers = Callable[[Order], None]
+CallHelpers = Callable[["Order"], None]
 
 
-def _alone(order: Order) -> None:
+def _alone(order: "Order") -> None:
     """There are no other processes to call."""
 
 
@@ -48,6 +49,12 @@ def train_teacher(config: TeacherConfig, recorder: Recorder | None = None) -> Tr
     Raises:
         UserError: for anything wrong with the data, the teacher or the tracking server, before any training.
     """
+    recorder = recorder or MlflowRecorder()
+    if not launched_together():
+        return _train_or_find(config, recorder, _alone)
+    from kdops.steps.teacher.training import Order, help_training
+    from kdops.training import devices
+
     with devices.together() as state:
         if not state.is_main_process:
             order = devices.wait_for_call()
@@ -55,16 +62,16 @@ def train_teacher(config: TeacherConfig, recorder: Recorder | None = None) -> Tr
                 help_training(order)
             return None
         with devices.helpers() as call:
-            return _train_or_find(config, recorder or MlflowRecorder(), call)
+            return _train_or_find(config, recorder, call)
 
 
 def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: CallHelpers) -> TrainedTeacher:
-    recorder.connect()
     checked = checked_corpus(config)
     corpus = checked.corpus
     sources = config.sources(corpus)
     check_teachers(config, corpus)
     unlabeled = config.unlabeled_texts(corpus, wanted=SCRATCH in sources)
+    recorder.connect()
     teacher = teacher_for(checked, unlabeled, config, recorder, call_helpers)
     say_what_is_reused(teacher)
     if teacher.reused:
@@ -141,31 +148,21 @@ def teacher_for(
     """
     corpus = checked.corpus
     members = config.members(corpus)
-    if file_of(config.source(corpus)):
-        return _found_or_made(
-            checked,
-            config,
-            teacher_keys(corpus, unlabeled, config),
-            recorder,
-            lambda record, to, piece: make_file_teacher(corpus, config, to),
-        )
-    if len(members) == 1:
-        return _found_or_made(
-            checked,
-            config,
-            teacher_keys(corpus, unlabeled, config),
-            recorder,
-            lambda record, to, piece: make_teacher(record, corpus, unlabeled, config, to, piece, call_helpers),
-        )
-    taught = [teacher_for(checked, unlabeled, member, recorder) for member in members]
+    taught = [teacher_for(checked, unlabeled, one, recorder) for one in members] if len(members) > 1 else []
     say_what_is_reused(*taught)
-    return _found_or_made(
-        checked,
-        config,
-        teacher_keys(corpus, unlabeled, config),
-        recorder,
-        lambda record, to, piece: make_ensemble(corpus, taught, to),
-    )
+
+    def make(record: Recording, to: Path, piece: Piece) -> None:
+        from kdops.steps.teacher.file import make_file_teacher
+        from kdops.steps.teacher.training import make_ensemble, make_teacher
+
+        if file_of(config.source(corpus)):
+            make_file_teacher(corpus, config, to)
+        elif taught:
+            make_ensemble(corpus, taught, to)
+        else:
+            make_teacher(record, corpus, unlabeled, config, to, piece, call_helpers)
+
+    return _found_or_made(checked, config, teacher_keys(corpus, unlabeled, config), recorder, make)
 
 
 def say_what_is_reused(*teachers: TrainedTeacher) -> None:

@@ -22,10 +22,11 @@ from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TrainedTeacher
 from kdops.tracking.recorder import Recording
 from kdops.training.batches import TrainingSet
-from kdops.training.loop import Epoch, Fit, LoopConfig, fit
+from kdops.training.loop import fit
 from kdops.training.losses import GoldObjective
-from kdops.training.scoring import ModelScores, labeled_texts, score_predictions
+from kdops.training.scoring import labeled_texts
 from kdops.training.teacher_checks import check_length, check_teacher_reads
+from kdops.training.values import Epoch, Fit, LoopConfig, ModelScores
 from kdops.workspace import Piece, save_result
 
 logger = logging.getLogger(__name__)
@@ -200,4 +201,4 @@ def _scores(corpus: Corpus, teacher: Teacher, max_length: int) -> ModelScores:
         labeled_texts(corpus, split, teacher.tokenizer, teacher.pad_id, max_length).predictions(teacher.model)
         for split in ("validation", "test")
     )
-    return score_predictions(corpus, validation, test)
+    return ModelScores.of(corpus, validation, test)

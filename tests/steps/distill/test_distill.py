@@ -11,7 +11,8 @@ from kdops.steps.data_config import DataConfig, TrainingDataConfig
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import DistilledStudent
 from kdops.steps.promote.config import PromoteConfig
-from kdops.steps.student.tuning import Search
+from kdops.steps.student.budget import Search
+from kdops.steps.student.tuning import search_space
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.task import Task
 from kdops.training.recipes import RECIPES
@@ -150,7 +151,7 @@ class TestConfig:
         fixed = cli.settings(DistillConfig, recipe="kd", soft_loss="kl", temperature="2", gold_weight="0.2..0.5")
         assert fixed.search == Search("kl", (2.0, 2.0), (0.2, 0.5), None)
         assert fixed.budget(1_000) != DistillConfig(recipe="kd").budget(1_000)
-        space = fixed.search.space("cnn", RECIPES["kd"])
+        space = search_space(fixed.budget(1_000), RECIPES["kd"])
         assert (space.soft_losses, space.temperatures, space.gold_weights) == (("kl",), (2.0, 2.0), (0.2, 0.5))
 
     def test_passwords_stay_out_of_what_is_logged(self) -> None:

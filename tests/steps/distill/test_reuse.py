@@ -1,6 +1,8 @@
 """Finished work is found again, wherever it still stands, and what went missing is written again without training."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +55,28 @@ def test_the_same_command_finds_it(config: DistillConfig) -> None:
     assert (done.run_id, done.version) == (first.run_id, first.version) == (first.run_id, 1)
     named = [run.info.run_name for run in store.search("tags.`kdops.role` = 'student'")]
     assert sorted(named) == ["bilstm kd shop", "bilstm kd shop (reused)"]
+
+
+def test_finding_it_and_refusing_a_wrong_column_need_neither_pytorch_nor_transformers(config: DistillConfig) -> None:
+    first = distill(config)
+    code = f"""
+import sys
+from kdops.errors import UserError
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.step import distill
+config = DistillConfig.model_validate_json({config.model_dump_json()!r})
+try:
+    distill(config.model_copy(update={{"text_column": "comment"}}))
+except UserError as error:
+    print(error)
+print("mlflow" in sys.modules)
+print(distill(config).run_id)
+print(*sorted({{"torch", "transformers", "sklearn"}} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    refused, tracked, found, imported = done.stdout.split("\n", 3)
+    assert "comment" in refused
+    assert (tracked, found, imported.split()) == ("False", first.run_id, [])
 
 
 def test_a_deleted_version_is_registered_again(config: DistillConfig) -> None:

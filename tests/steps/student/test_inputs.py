@@ -12,8 +12,8 @@ from kdops.data.corpus import load_corpus
 from kdops.data.raw import DataOptions
 from kdops.data.unlabeled import load_unlabeled
 from kdops.steps.distill.config import DistillConfig
-from kdops.steps.student.finish import study_fingerprint
-from kdops.steps.student.inputs import StudentInputs, inputs_fingerprint, student_inputs
+from kdops.steps.student.inputs import StudentInputs, student_inputs
+from kdops.steps.student.keys import inputs_fingerprint, study_fingerprint
 from kdops.steps.teacher.result import TeacherKeys
 from kdops.training.losses import NO_LABEL
 from kdops.training.recipes import RECIPES, VANILLA, Recipe

@@ -10,10 +10,12 @@ from taught import Taught
 
 from kdops.models.kinds import KINDS, STUDENTS
 from kdops.steps.student import tuning as student_tuning
-from kdops.steps.student.finish import finish_student, study_fingerprint
+from kdops.steps.student.budget import Budget, Search
+from kdops.steps.student.finish import finish_student
 from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import StudentInputs, student_inputs
-from kdops.steps.student.tuning import Budget, Search, tuned_student
+from kdops.steps.student.keys import study_fingerprint
+from kdops.steps.student.tuning import tuned_student
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from taught import Taught
 
-from kdops.deploy.parity import Parity
+from kdops.deploy.gate import Parity
 from kdops.deploy.predictor import Predictor
 from kdops.steps.teacher import bundle as step
 
