@@ -22,8 +22,13 @@ COMMANDS = (
 )
 """The entry points: each is a module of this package with a program `main`."""
 
+SERVE = "serve"
+"""Not an entry point of the MLflow Project: it goes on until it is stopped."""
+
+_COMMANDS = (*COMMANDS, SERVE)
 _USER_ERROR = 2
-_EXTRA = ("typer", "pydantic", "torch", "mlflow")
+# The packages that tell whether an extra is installed.
+_EXTRAS = {"train": ("typer", "pydantic", "torch", "mlflow"), "serve": ("uvicorn", "orjson", "prometheus_client")}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,14 +38,15 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: of the command line; by default this process's.
     """
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    extra = "serve" if name == SERVE else "train"
     if name == "--version":
         print(f"kdops {__version__}")
     elif name in ("--help", "-h"):
         print(_help())
-    elif (module := name.replace("-", "_")) not in COMMANDS:
-        _refuse(f"unknown command {name!r}; choose one of: {', '.join(COMMANDS)}")
-    elif missing := [package for package in _EXTRA if importlib.util.find_spec(package) is None]:
-        _refuse(f"{', '.join(missing)} is not installed: pip install 'kdops[train]'")
+    elif (module := name.replace("-", "_")) not in _COMMANDS:
+        _refuse(f"unknown command {name!r}; choose one of: {', '.join(_COMMANDS)}")
+    elif missing := [package for package in _EXTRAS[extra] if importlib.util.find_spec(package) is None]:
+        _refuse(f"{', '.join(missing)} is not installed: pip install 'kdops[{extra}]'")
     else:
         importlib.import_module(f"entrypoints.{module}").main(args=rest, prog_name=f"kdops {name}")
 
@@ -51,8 +57,8 @@ def _refuse(message: str) -> None:
 
 
 def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {_summary(name)}" for name in COMMANDS]
+    width = max(map(len, _COMMANDS))
+    lines = [f"  {name:{width}}  {_summary(name)}" for name in _COMMANDS]
     head = ["usage: kdops COMMAND [--PARAMETER VALUE ...]", "       kdops COMMAND --help", "       kdops --version", ""]
     return "\n".join([*head, *lines])
 

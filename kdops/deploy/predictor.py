@@ -25,6 +25,7 @@ INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.
 _OF_WORDS = ("token-classification",)  # the tasks with an answer for each word
 _clean = partial(re.compile(r"[\ud800-\udfff]").sub, "\ufffd")  # lone surrogates have no UTF-8 form; offsets stay
 _READ_FIRST = 50  # characters, or words, for each piece that the model reads; more of them only when these are too few
+MAX_TEXTS, MAX_CHARACTERS = 10_000, 5_000_000  # of one request, where a server answers; these take it some seconds
 _BATCH_PIECES = 1024  # through the graph together, padding included: it bounds memory and costs no speed
 
 FloatArray = NDArray[np.float32]
@@ -34,6 +35,10 @@ Predictions = list["TextPrediction"] | list["TokenPrediction"]
 
 class BundleError(ValueError):
     """A folder that is not a bundle, or one whose files are not those it was written with."""
+
+
+class TooLarge(ValueError):
+    """More texts or characters than a server should be asked for at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +109,17 @@ class EncodedText(NamedTuple):
     first_pieces: Mapping[int, int]  # word index: position of its first piece, if any
 
 
+def check_size(inputs: Sequence[Any]) -> int:
+    """Count the characters of texts and words; TooLarge if these are more, or more texts, than one request may have."""
+    are_words = [isinstance(given, list | tuple) or getattr(given, "ndim", 0) == 1 for given in inputs]
+    words = (word for given, many in zip(inputs, are_words, strict=True) for word in (given if many else [given]))
+    characters = sum(len(word) for word in words if isinstance(word, str))
+    if len(inputs) > MAX_TEXTS or characters > MAX_CHARACTERS:
+        told = f"a request may have {MAX_TEXTS} texts and {MAX_CHARACTERS} characters at most"
+        raise TooLarge(f"{len(inputs)} texts of {characters} characters: {told}")
+    return characters
+
+
 def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
     """Read what a bundle says about itself, its other files unopened; BundleError if that is not what was written."""
     try:
@@ -169,11 +185,11 @@ class Predictor:
         """
         return self.decode(encoded := self.encode(inputs), self.run(encoded, batch_size))
 
-    def encode(self, inputs: Inputs) -> list[EncodedText]:
-        """Turn inputs into piece ids."""
+    def encode(self, inputs: Inputs, first: int = 0) -> list[EncodedText]:
+        """Turn inputs into piece ids; in what is said of a wrong one the first has the number `first`."""
         if isinstance(inputs, str):
             raise TypeError("a single text was given; put it into a list")
-        return [self._encode(index, given) for index, given in enumerate(inputs)]
+        return [self._encode(index, given) for index, given in enumerate(inputs, first)]
 
     def run(self, encoded: Sequence[EncodedText], batch_size: int = 32) -> list[FloatArray]:
         """Compute logits, in order: (classes,) each, or for a token task (words that kept a piece, classes)."""

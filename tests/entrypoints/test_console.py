@@ -20,9 +20,8 @@ def test_its_commands_are_the_entry_points() -> None:
 def test_help_says_what_each_command_does(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     console.main(arguments)
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert [name for name, _ in (line for line in lines if len(line) == 2)][-len(console.COMMANDS) :] == [
-        *console.COMMANDS
-    ]
+    named = [*console.COMMANDS, console.SERVE]
+    assert [name for name, _ in (line for line in lines if len(line) == 2)][-len(named) :] == named
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,8 +51,11 @@ def test_a_mistake_in_a_parameter_is_one_line(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err.startswith("error: unknown dataset 'nowhere'")
 
 
-def test_missing_packages_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console.importlib.util, "find_spec", lambda name: None if name == "torch" else object())
+@pytest.mark.parametrize(("command", "package", "extra"), [("distill", "torch", "train"), ("serve", "orjson", "serve")])
+def test_missing_packages_are_told(
+    command: str, package: str, extra: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.importlib.util, "find_spec", lambda name: None if name == package else object())
     with pytest.raises(SystemExit):
-        console.main(["distill"])
-    assert capsys.readouterr().err == "error: torch is not installed: pip install 'kdops[train]'\n"
+        console.main([command])
+    assert capsys.readouterr().err == f"error: {package} is not installed: pip install 'kdops[{extra}]'\n"
