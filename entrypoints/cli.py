@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Annotated
@@ -23,6 +24,8 @@ _USER_ERROR = 2
 _STOPPED = 75  # EX_TEMPFAIL of sysexits.h, which Windows lacks
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
+_GOES_ON = "what is finished is kept, and the same command goes on from there"
+_AGAIN_S = 0.05
 
 
 class Terminated(KeyboardInterrupt):
@@ -33,8 +36,8 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
     """Make a command-line program of a function that takes parameters by name, as text.
 
     It exits with 0, with 2 and one line on a mistake of the user's, with 75 and one line when something that it needs
-    went away, with 130 on Ctrl-C, 143 on SIGTERM, with 1 and a line for each part of the work that failed, and with 1
-    and a traceback on anything else.
+    went away, with 130 and one line on Ctrl-C, with 143 and one line on SIGTERM, with 1 and a line for each part of the
+    work that failed, and with 1 and a traceback on anything else.
 
     Args:
         command: Its docstring is the help text.
@@ -59,8 +62,10 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(_STOPPED) from error
         except Terminated as error:
+            print(f"terminated: {_GOES_ON}", file=sys.stderr)
             raise SystemExit(_TERMINATED) from error
         except KeyboardInterrupt as error:
+            print(f"interrupted: {_GOES_ON}", file=sys.stderr)
             raise SystemExit(_INTERRUPTED) from error
 
     guarded.__name__, guarded.__doc__ = command.__name__, command.__doc__
@@ -96,12 +101,28 @@ def _log_to_stderr() -> None:
 
 
 def _end_cleanly_on_signals() -> None:
+    _listen()
+    sys.unraisablehook = _ask_again
+    if "MLFLOW_RUN_ID" in os.environ:
+        end_with_parent(os.getppid())
+
+
+def _listen() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     # A shell that starts a program in the background tells it to ignore Ctrl-C.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
-    if "MLFLOW_RUN_ID" in os.environ:
-        end_with_parent(os.getppid())
+
+
+def _ask_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """Send a signal again that came within a finalizer or a weakref callback: Python ignores what these raise."""
+    if not isinstance(ignored.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(ignored)
+        return
+    _listen()
+    again = signal.SIGTERM if isinstance(ignored.exc_value, Terminated) else signal.SIGINT
+    # Later, and not from here: what is raised in here is ignored too.
+    threading.Timer(_AGAIN_S, os.kill, [os.getpid(), again]).start()
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
