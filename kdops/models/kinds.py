@@ -49,6 +49,7 @@ KINDS = {
     "bert-tiny": Kind(FirstSetting(1e-3, 0.1), 1e-3, BertShape(layers=2, width=128, heads=2)),
     "bert-mini": Kind(FirstSetting(5e-4, 0.1), 7e-4, BertShape(layers=4, width=256, heads=4)),
     "bert-small": Kind(FirstSetting(3e-4, 0.1), 5e-4, BertShape(layers=4, width=512, heads=8)),
+    "bag": Kind(FirstSetting(3e-3, 0.3), 5e-3),
 }
 STUDENTS = tuple(KINDS)
 BERT_STUDENTS = tuple(name for name, kind in KINDS.items() if kind.bert)

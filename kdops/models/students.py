@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from kdops.errors import unknown
+from kdops.models.bag import Bag
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
 from kdops.models.kinds import KINDS, STUDENTS
@@ -40,6 +41,8 @@ def build_student(
         return BiLSTM(vocabulary_size, classes, task, residual=residual, **settings)
     if name == "cnn":
         return CNN(vocabulary_size, classes, task, **settings)
+    if name == "bag":
+        return Bag(vocabulary_size, classes, task, **settings)
     if name in KINDS and (shape := KINDS[name].bert):
         from kdops.models.bert import BertStudent
 

@@ -6,6 +6,7 @@ import pytest
 from kdops.data.corpus import load_corpus
 from kdops.data.unlabeled import load_unlabeled
 from kdops.errors import UserError
+from kdops.models.kinds import STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.step import work_of
 from kdops.steps.exam import plan as planning
@@ -99,7 +100,7 @@ def test_everything_that_is_wrong_is_said_at_once(tracking_uri: str, tmp_path: P
     with pytest.raises(UserError) as caught:
         make_plan(wrong, workers=1)
     students, recipes, backend, *datasets = str(caught.value).splitlines()
-    assert students == "unknown students 'cnn2', 'lstm'; choose of: bilstm, cnn, bert-tiny, bert-mini, bert-small"
+    assert students == f"unknown students 'cnn2', 'lstm'; choose of: {', '.join(STUDENTS)}"
     assert recipes.startswith("unknown recipe 'kdx'; choose of: auto, vanilla, kd, ")
     assert backend == "unknown backend 'slurm'; choose of: loky, ray"
     assert len(datasets) == 2
