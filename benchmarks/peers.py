@@ -1,11 +1,10 @@
 """What a bundle is measured beside, each in a folder of its own, ready to be served."""
 
-import hashlib
 import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -24,10 +23,9 @@ from transformers import BertConfig, BertForSequenceClassification, TokenizersBa
 from benchmarks.answering import Way, plain
 from benchmarks.setting import Classroom, Setting
 from kdops.data.corpus import Corpus
-from kdops.deploy.bundle import FP32, INT8, write_bundle, write_int8_bundle
+from kdops.deploy.bundle import FP32, INT8, write_bundle, write_int8_bundle, write_ungated_int8_bundle
 from kdops.deploy.gate import GateError
-from kdops.deploy.predictor import GRAPH_FILE, INFO_FILE, TOKENIZER_FILE, BundleInfo, read_info
-from kdops.deploy.quantize import quantize
+from kdops.deploy.predictor import TOKENIZER_FILE, BundleInfo, read_info
 from kdops.metrics import score
 from kdops.models.bert import BertStudent
 from kdops.models.kinds import KINDS, STUDENTS
@@ -204,7 +202,8 @@ def untrained(corpus: Corpus, students: Sequence[str], place: Path) -> Iterator[
         bundle = write_bundle(place / name, model=build(), tokenizer=tokenizer, info=info)
         yield Peer(f"{name}, fp32", Way.KDOPS, bundle, scored=False)
         if name in students:
-            yield Peer(f"{name}, int8", Way.KDOPS, _ungated_int8(bundle), scored=False)
+            int8 = write_ungated_int8_bundle(place / f"{name}-{INT8}", bundle)
+            yield Peer(f"{name}, int8", Way.KDOPS, int8, scored=False)
 
 
 def _bert_base(labels: Sequence[str]) -> TeacherModel:
@@ -223,17 +222,6 @@ def _tokenizer(texts: Sequence[str]) -> Tokenizer:
     specials = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
     return tokenizer
-
-
-def _ungated_int8(bundle: Path) -> Path:
-    """The int8 form of untrained weights, whose answers no gate can judge: it differs in nothing else."""
-    folder = bundle.with_name(f"{bundle.name}-{INT8}")
-    shutil.copytree(bundle, folder)
-    quantize(bundle / GRAPH_FILE, folder / GRAPH_FILE)
-    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (GRAPH_FILE, TOKENIZER_FILE)}
-    info = replace(read_info(bundle), precision=INT8, files=sums)
-    (folder / INFO_FILE).write_text(json.dumps(asdict(info)), encoding="utf-8")
-    return folder
 
 
 def _info(student: str, labels: Sequence[str], pad_id: int) -> BundleInfo:

@@ -21,6 +21,7 @@ from kdops.deploy.predictor import (
     BundleInfo,
     Inputs,
     Predictor,
+    read_info,
 )
 from kdops.errors import UserError
 from kdops.metrics import Gold
@@ -99,6 +100,28 @@ def write_int8_bundle(folder: Path, source: Path, inputs: Inputs, gold: Gold) ->
             raise GateError(f"{info.student} for {info.dataset} cannot be int8", parity)
         _describe(fresh, replace(info, main_metric_value=parity.metric))
     return parity
+
+
+def write_ungated_int8_bundle(folder: Path, source: Path) -> Path:
+    """Write the int8 form of an fp32 bundle whatever it says, to be measured beside others and not to be deployed.
+
+    Args:
+        folder: where it goes; it appears whole or not at all.
+        source: the fp32 bundle.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: the folder holds something that is not a bundle.
+    """
+    from kdops.deploy.quantize import quantize
+
+    with _replacing(folder) as fresh:
+        shutil.copyfile(source / TOKENIZER_FILE, fresh / TOKENIZER_FILE)
+        quantize(source / GRAPH_FILE, fresh / GRAPH_FILE)
+        _describe(fresh, replace(read_info(source), precision=INT8))
+    return folder
 
 
 def _describe(folder: Path, info: BundleInfo) -> None:

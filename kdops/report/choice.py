@@ -7,6 +7,7 @@ import pandas as pd
 
 from kdops.report.style import ALONE, STUDENTS, VANILLA
 from kdops.tracking.comparable import CELL
+from kdops.tracking.results import INT8_TEACHER, LINEAR
 
 _NUMBERS = ["validation", "test", "f1_retained", "kd_gain", "alone"]
 
@@ -49,6 +50,10 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def number(value: float, form: str = ".3f", missing: str = "") -> str:
     """A number as text; `missing` where there is none, such as the score of a teacher that lacks test texts."""
     return missing if pd.isna(value) else f"{value:{form}}"
+
+
+UNDISTILLED = {INT8_TEACHER: "teacher int8", LINEAR: "linear"}
+"""What `Results.undistilled` has, in tables and legends."""
 
 
 def title(row: Mapping[str, object]) -> str:

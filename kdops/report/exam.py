@@ -14,7 +14,7 @@ from kdops.metrics import Gold, bootstrap_scores, compared, holm
 from kdops.report.chart import Table
 from kdops.report.choice import number, over_seeds, records
 from kdops.task import Task
-from kdops.tracking.results import Results, read_classes, read_predictions
+from kdops.tracking.results import LINEAR, Results, read_classes, read_predictions
 
 ALPHA = 0.05
 """The chance of a false alarm among the comparisons of one data set."""
@@ -112,7 +112,7 @@ def recommendations(results: Results, comparisons: Sequence[Comparison]) -> Iter
         rows = records(_best_recipes(results.of(name).students))
         best = max(rows, key=lambda row: float(row["validation"]))
         known = [one for one in comparisons if one.dataset == name]
-        yield f"{name}: {_recommended(best, rows, known)}"
+        yield f"{name}: {_recommended(best, rows, known)}{_linear_wins(results.of(name), best)}"
 
 
 def recommendation_table(sentences: Sequence[str]) -> Table:
@@ -123,6 +123,17 @@ def recommendation_table(sentences: Sequence[str]) -> Table:
         "is judged after the fact, on the test rows, so the test score of a cheaper student was chosen by, too.",
         rows=[{"": sentence} for sentence in sentences],
     )
+
+
+def _linear_wins(results: Results, best: dict[str, Any]) -> str:
+    """What is to be said of the linear baseline: that no network is needed, if it is no worse than the best student."""
+    for row in records(results.undistilled):
+        if row["kind"] == LINEAR and row["validation"] >= best["validation"]:
+            return (
+                f"; no network is needed: a linear model of words is no worse than the best student (validation "
+                f"{best['metric']} {row['validation']:.3f} against {best['validation']:.3f}, test {row['test']:.3f})"
+            )
+    return ""
 
 
 def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Sequence[Comparison]) -> str:

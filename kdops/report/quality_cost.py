@@ -7,9 +7,9 @@ import pandas as pd
 
 from kdops.measure.costs import CostColumn, Room, costs
 from kdops.report.chart import Axis, Chart, Panel, Series
-from kdops.report.choice import best_rows, records
+from kdops.report.choice import UNDISTILLED, best_rows, records
 from kdops.report.style import BLACK, GREY, STUDENTS, TEACHER_MARK
-from kdops.tracking.results import Results
+from kdops.tracking.results import INT8_TEACHER, Results
 
 
 def quality_cost(results: Results, shown: Sequence[CostColumn] | None = None) -> Chart:
@@ -53,6 +53,10 @@ def _panel(results: Results, cost: CostColumn, title: str) -> Panel:
         series.append(
             Series("teacher", teachers[cost.name].tolist(), teachers["test"].tolist(), BLACK, TEACHER_MARK.shape)
         )
+    int8 = results.undistilled[results.undistilled["kind"] == INT8_TEACHER].dropna(subset=[cost.name, "test"])
+    if not int8.empty:
+        name = UNDISTILLED[INT8_TEACHER]
+        series.append(Series(name, int8[cost.name].tolist(), int8["test"].tolist(), GREY, TEACHER_MARK.shape))
     front = pareto_front([(cast(float, x), y) for one in series for x, y in zip(one.x, one.y, strict=True)])
     if len(front) > 1:
         x, y = zip(*front, strict=True)

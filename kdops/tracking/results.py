@@ -33,6 +33,12 @@ _TAGS = {
     "reused_run": names.REUSED_RUN,
     "trial_state": names.TRIAL_STATE,
 }
+INT8_TEACHER, LINEAR = "int8_teacher", "linear"
+_UNDISTILLED_SCORES = {
+    f"{kind}_{split}": kind_prefix + split_prefix
+    for kind, kind_prefix in ((INT8_TEACHER, names.INT8_TEACHER_PREFIX), (LINEAR, names.LINEAR_PREFIX))
+    for split, split_prefix in (("validation", names.VALIDATION_PREFIX), ("test", names.TEST_PREFIX))
+}
 _FACTS = ("run_id", "experiment_id", "started", "user", "data", "seed", "validation", "test", "minutes", "params")
 
 
@@ -45,6 +51,9 @@ def _metrics() -> dict[str, str]:
         **{cost.name: names.COST_PREFIX + cost.name for cost in costs()},
         **{f"teacher_{cost.name}": names.TEACHER_COST_PREFIX + cost.name for cost in costs()},
         **{f"baseline_{cost.name}": names.BASELINE_COST_PREFIX + cost.name for cost in costs()},
+        **{
+            f"{INT8_TEACHER}_{cost.name}": names.INT8_TEACHER_PREFIX + names.COST_PREFIX + cost.name for cost in costs()
+        },
         **{f"times_{cost.ratio}": names.RATIO_PREFIX + cost.ratio for cost in costs() if cost.ratio},
     }
 
@@ -99,6 +108,23 @@ class Results:
         """The part that belongs to one data set."""
         others = pd.concat([self.teachers, self.baselines])
         return _related(self.students[self.students["dataset"] == dataset], others, self.notes)
+
+    @property
+    def undistilled(self) -> pd.DataFrame:
+        """What one gets without distilling, as runs of students have it beside them.
+
+        Returns:
+            A row for `int8_teacher`, the quantized teacher, and one for `linear`, the linear baseline, of each data set
+            that knows them: `dataset`, `kind`, `validation`, `test` and the costs by their names; means over the runs.
+        """
+        numbers = ["validation", "test", *(cost.name for cost in costs())]
+        rows = []
+        for dataset, students in self.students.groupby("dataset"):
+            for kind in (INT8_TEACHER, LINEAR):
+                means = students.reindex(columns=[f"{kind}_{name}" for name in numbers]).astype(float).mean()
+                if means.notna().any():
+                    rows.append({"dataset": dataset, "kind": kind, **dict(zip(numbers, means, strict=True))})
+        return pd.DataFrame(rows, columns=["dataset", "kind", *numbers])
 
     @property
     def studies(self) -> pd.DataFrame:
@@ -284,9 +310,8 @@ def data_of(run: "Run") -> str:
 
 
 def _table(found: "Sequence[Run]") -> pd.DataFrame:
-    return pd.DataFrame([_row(run) for run in found], columns=[*_FACTS, *_TAGS, *_metrics(), "status"]).set_index(
-        "run_id"
-    )
+    columns = [*_FACTS, *_TAGS, *_metrics(), *_UNDISTILLED_SCORES, "status"]
+    return pd.DataFrame([_row(run) for run in found], columns=columns).set_index("run_id")
 
 
 def _row(run: "Run") -> dict[str, object]:
@@ -307,4 +332,5 @@ def _row(run: "Run") -> dict[str, object]:
         **{column: tags.get(tag) for column, tag in _TAGS.items()},
         "user": tags.get(names.USER, ""),
         **{column: metrics.get(name) for column, name in _metrics().items()},
+        **{column: metrics.get(name + metric) for column, name in _UNDISTILLED_SCORES.items()},
     }

@@ -129,6 +129,19 @@ class ModelScores:
         )
 
 
+@dataclass(frozen=True)
+class LinearBaseline:
+    """A linear model of gold labels.
+
+    Attributes:
+        scores: its own.
+        seconds: what its training and its choice among all settings took.
+    """
+
+    scores: ModelScores
+    seconds: float
+
+
 def _frozen(labels: Gold) -> tuple[str, ...] | tuple[tuple[str, ...], ...]:
     return cast(
         tuple[str, ...] | tuple[tuple[str, ...], ...],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from finished_runs import add_student, add_teacher
 
+from kdops.report.chart import Panel
 from kdops.report.exam import (
     Comparison,
     compare_students,
@@ -12,6 +13,9 @@ from kdops.report.exam import (
     recommendations,
     significance_table,
 )
+from kdops.report.quality_cost import quality_cost
+from kdops.report.tables import dataset_table
+from kdops.steps.exam.tables import students_table
 from kdops.tracking import names, runs
 from kdops.tracking.results import Results, read_results
 
@@ -68,6 +72,33 @@ def test_the_best_is_recommended_where_no_other_is_near(three: Results) -> None:
         "emot: bert-small by kd is best (test f1_macro 0.910, 101.1% of the teacher's); "
         "no other student is within noise of it"
     ]
+
+
+def test_a_linear_model_that_is_no_worse_is_recommended_instead_of_a_network(three: Results) -> None:
+    assert three.undistilled.empty
+    run_id = str(three.students.index[0])
+    linear = {"linear.val.f1_macro": 0.92, "linear.test.f1_macro": 0.9}
+    runs.Run(run_id).metrics(linear | {"teacher.int8.test.f1_macro": 0.88, "teacher.int8.cost.latency_p50_ms": 9.0})
+    results = read_results()
+    (sentence,) = recommendations(results, compare_students(results))
+    assert sentence.endswith(
+        "; no network is needed: a linear model of words is no worse than the best student (validation f1_macro 0.920 "
+        "against 0.910, test 0.900)"
+    )
+    rows = {row["student"]: row for row in dataset_table(results).rows}
+    assert rows["linear"]["test F1"] == "0.900"
+    assert (rows["teacher int8"]["test F1"], rows["teacher int8"]["latency p50, ms"]) == ("0.880", "9.000")
+    told = students_table(results).splitlines()
+    assert [line.split()[:6] for line in told[-2:]] == [
+        ["emot", "teacher", "int8", "-", "-", "0.880"],
+        ["emot", "linear", "-", "-", "0.900", "-"],
+    ]
+    latency = quality_cost(results).panels[0]
+    assert isinstance(latency, Panel)
+    points = {series.name: (list(series.x), list(series.y)) for series in latency.series}
+    assert points["teacher int8"] == ([9.0], [0.88])
+    runs.Run(run_id).metrics({"linear.val.f1_macro": 0.9})
+    assert "no network" not in next(recommendations(read_results(), []))
 
 
 def test_runs_without_test_labels_are_told_of(store: str) -> None:

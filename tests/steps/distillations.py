@@ -4,9 +4,9 @@ from pathlib import Path
 
 from kdops.deploy.gate import Parity
 from kdops.measure.costs import Cost
-from kdops.steps.distill.result import Baseline, ComparedTeacher, Distilled, DistilledStudent
+from kdops.steps.distill.result import Baseline, ComparedInt8Teacher, ComparedTeacher, Distilled, DistilledStudent
 from kdops.steps.student.result import StudentFacts
-from kdops.training.values import ModelScores
+from kdops.training.values import LinearBaseline, ModelScores
 
 PARITY = Parity(6, 1e-6, 1.0, 0.8, 0.0)
 INT8_PARITY = Parity(6, 0.1, 0.999, 0.8, 0.0)
@@ -52,7 +52,9 @@ def facts(recipe: str = "kd-unlabeled") -> StudentFacts:
     )
 
 
-def result(*, test: float = 0.76, baseline: float | None = 0.7, int8: bool = True) -> DistilledStudent:
+def result(
+    *, test: float = 0.76, baseline: float | None = 0.7, int8: bool = True, linear: float = 0.6
+) -> DistilledStudent:
     """A student beside a teacher of test 0.8 that is ten times slower; its baseline is itself where there is none."""
     costs = {"fp32": cost(0.5), "int8": cost(0.25, 11.0)} if int8 else {"fp32": cost()}
     return DistilledStudent(
@@ -62,10 +64,17 @@ def result(*, test: float = 0.76, baseline: float | None = 0.7, int8: bool = Tru
         scores=scores(0.78, test),
         costs=costs,
         int8_parity=INT8_PARITY if int8 else None,
-        teacher=ComparedTeacher("scratch", scores(0.82, 0.8), cost(4.0, 440.0, 110_000_000), PARITY),
+        teacher=ComparedTeacher(
+            source="scratch",
+            scores=scores(0.82, 0.8),
+            cost=cost(4.0, 440.0, 110_000_000),
+            parity=PARITY,
+            int8=ComparedInt8Teacher(scores(0.81, 0.79), cost(2.0, 110.0, 110_000_000)),
+        ),
         baseline=None if baseline is None else Baseline(facts("vanilla"), scores(0.72, baseline)),
         baseline_cost=cost(),
         seconds={"measure_s": 20.0},
+        linear=LinearBaseline(scores(linear, linear), 2.0),
     )
 
 

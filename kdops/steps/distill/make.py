@@ -12,7 +12,7 @@ from kdops.steps.distill.budget import baseline_budget, student_budget
 from kdops.steps.distill.job import Job
 from kdops.steps.distill.phases import Phases
 from kdops.steps.distill.precision import bundle_folder, chosen_precision, exported
-from kdops.steps.distill.result import Baseline, ComparedTeacher, DistilledStudent
+from kdops.steps.distill.result import Baseline, ComparedInt8Teacher, ComparedTeacher, DistilledStudent
 from kdops.steps.general.step import pretrained
 from kdops.steps.setup import identifying_tags
 from kdops.steps.student.budget import Budget
@@ -20,15 +20,27 @@ from kdops.steps.student.finish import finish_student
 from kdops.steps.student.inputs import student_inputs
 from kdops.steps.student.keys import student_fingerprint
 from kdops.steps.student.result import BUNDLE, StudentFacts
-from kdops.steps.teacher.bundle import teacher_bundle
+from kdops.steps.teacher.bundle import int8_teacher, teacher_bundle
 from kdops.steps.teacher.file import check_unlabeled
 from kdops.steps.teacher.result import TrainedTeacher
 from kdops.steps.teacher.step import say_what_is_reused, teacher_for
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import Recording, score_metrics
+from kdops.training.linear import linear_baseline
 from kdops.training.recipes import VANILLA, Recipe
-from kdops.workspace import BASELINES, RESULT_FILE, Piece, load_result, save_result
+from kdops.training.values import LinearBaseline
+from kdops.workspace import (
+    BASELINES,
+    LINEAR_BASELINES,
+    RESULT_FILE,
+    Piece,
+    find_or_make,
+    load_result,
+    save_result,
+)
+
+_TEACHER, _INT8_TEACHER, _BASELINE = "teacher", "teacher int8", "baseline"
 
 
 @dataclass(frozen=True)
@@ -68,14 +80,17 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     facts = _student(job, record, teacher, recipe, budget, folder, phases, "student")
     bundles = exported(folder, corpus, config.precision)
     baseline = _baseline(job, teacher, phases) if not recipe.baseline else None
+    with phases.timed("linear"):
+        linear = _linear_baseline(corpus)
     with phases.timed("measure"):
         theirs = teacher_bundle(teacher, corpus)
-        alone = baseline.folder / BUNDLE if baseline else bundle_folder(folder, FP32)
-        compared = [*([theirs.path] if theirs else []), alone, *bundles.bundles.values()]
-        measured = measure_side_by_side(compared, corpus.inputs("validation"), threads=config.threads)
-        *teacher_cost, baseline_cost = measured.costs[: len(compared) - len(bundles.bundles)]
-        costs = measured.costs[len(compared) - len(bundles.bundles) :]
-        by_precision = dict(zip(bundles.bundles, costs, strict=True))
+        int8 = int8_teacher(theirs, corpus) if theirs else None
+        compared = {_BASELINE: baseline.folder / BUNDLE if baseline else bundle_folder(folder, FP32), **bundles.bundles}
+        if theirs and int8:
+            compared |= {_TEACHER: theirs.path, _INT8_TEACHER: int8.path}
+        together = measure_side_by_side([*compared.values()], corpus.inputs("validation"), threads=config.threads)
+        costs = dict(zip(compared, together.costs, strict=True))
+        by_precision = {precision: costs[precision] for precision in bundles.bundles}
         precision = chosen_precision(by_precision, config.precision)
         scores = bundle_scores(corpus, bundles.bundles[precision])
     result = DistilledStudent(
@@ -88,16 +103,24 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
         teacher=ComparedTeacher(
             source=teacher.facts.source,
             scores=teacher.facts.scores,
-            cost=teacher_cost[0] if teacher_cost else None,
+            cost=costs.get(_TEACHER),
             parity=theirs.parity if theirs else None,
             texts=teacher.facts.texts,
             given_latency_ms=config.teacher_latency_ms,
+            int8=ComparedInt8Teacher(int8.scores, costs[_INT8_TEACHER]) if int8 else None,
         ),
         baseline=baseline.baseline if baseline else None,
-        baseline_cost=baseline_cost,
+        baseline_cost=costs[_BASELINE],
         seconds=phases.seconds,
+        linear=linear,
     )
     save_result(folder, result)
+
+
+def _linear_baseline(corpus: Corpus) -> LinearBaseline:
+    """The linear baseline of a data set, made once."""
+    piece = Piece(LINEAR_BASELINES, corpus.fingerprint)
+    return load_result(find_or_make(piece, lambda to: save_result(to, linear_baseline(corpus))), LinearBaseline)
 
 
 def lineage_of(job: Job, record: Recording) -> Lineage:

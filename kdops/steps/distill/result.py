@@ -13,7 +13,7 @@ from kdops.steps.tables import aligned
 from kdops.tracking import names
 from kdops.tracking.places import how_to_look
 from kdops.tracking.recorder import cost_metrics, score_metrics
-from kdops.training.values import ModelScores
+from kdops.training.values import LinearBaseline, ModelScores
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,19 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class ComparedInt8Teacher:
+    """The teacher by dynamic quantisation, which no gate has passed.
+
+    Attributes:
+        scores: its own.
+        cost: measured in turns with the student.
+    """
+
+    scores: ModelScores
+    cost: Cost
+
+
+@dataclass(frozen=True)
 class ComparedTeacher:
     """The teacher as a student is compared with it.
 
@@ -40,6 +53,7 @@ class ComparedTeacher:
         parity: how far its bundle is from it; None: it has none.
         texts: different texts of the file that it is; None: it is an encoder.
         given_latency_ms: the latency of a file's own teacher, as the user gave it.
+        int8: the same by dynamic quantisation; None in results that are older than this, and where cost is None.
     """
 
     source: str
@@ -48,6 +62,7 @@ class ComparedTeacher:
     parity: Parity | None
     texts: int | None = None
     given_latency_ms: float | None = None
+    int8: ComparedInt8Teacher | None = None
 
     @property
     def costs(self) -> Mapping[str, float]:
@@ -72,6 +87,7 @@ class DistilledStudent:
         baseline: the same student without distillation; None where this student is that.
         baseline_cost: measured in turns with the others.
         seconds: how long each phase took.
+        linear: the linear baseline; None in results that are older than it.
     """
 
     main_metric: str
@@ -84,6 +100,7 @@ class DistilledStudent:
     baseline: Baseline | None
     baseline_cost: Cost
     seconds: Mapping[str, float]
+    linear: LinearBaseline | None = None
 
     @property
     def cost(self) -> Cost:
@@ -105,6 +122,17 @@ class DistilledStudent:
             return None
         return 100 * (self.scores.test[self.main_metric] - self.baseline.scores.test[self.main_metric])
 
+    @property
+    def int8_teacher(self) -> Mapping[str, float]:
+        """The quantized teacher's scores and costs by the names that they are logged by; none in old results."""
+        int8 = self.teacher.int8
+        return score_metrics(int8.scores) | names.prefixed(names.COST_PREFIX, int8.cost.metrics()) if int8 else {}
+
+    @property
+    def linear_scores(self) -> Mapping[str, float]:
+        """The linear baseline's scores; none in old results."""
+        return score_metrics(self.linear.scores) if self.linear else {}
+
     def metrics(self) -> dict[str, float]:
         """All of it as numbers, by the names that they are logged by."""
         compared = {names.F1_RETAINED: self.f1_retained, names.KD_GAIN: self.kd_gain}
@@ -119,6 +147,8 @@ class DistilledStudent:
             **score_metrics(self.scores),
             **{name: value for name, value in compared.items() if value is not None},
             **cost_metrics(self.cost, self.teacher.costs),
+            **names.prefixed(names.INT8_TEACHER_PREFIX, self.int8_teacher),
+            **names.prefixed(names.LINEAR_PREFIX, self.linear_scores),
             **baseline,
             **{name: value for values in by_precision for name, value in values.items()},
             **names.prefixed(names.PARITY_PREFIX, self.facts.parity.numbers()),
@@ -205,21 +235,18 @@ class Distilled:
     def table(self) -> str:
         """Teacher, baseline and student side by side, and how many times cheaper the student is."""
         main = names.TEST_PREFIX + self.result.main_metric
-        columns = (self.teacher, self.baseline, self.student)
-        teacher = f"teacher {FP32}" if self.result.teacher.cost else "teacher"
-        scores = (f"{column[main]:.4f}" if main in column else "" for column in columns)
-        rows = [
-            (
-                "",
-                teacher,
-                f"baseline {FP32}",
-                f"student {self.result.precision}",
-                "teacher / student",
-            ),
-            (f"test {self.result.main_metric}", *scores, ""),
-        ]
+        columns = {
+            f"teacher {FP32}" if self.result.teacher.cost else "teacher": self.teacher,
+            f"teacher {INT8}": self.result.int8_teacher,
+            "linear": self.result.linear_scores,
+            f"baseline {FP32}": self.baseline,
+            f"student {self.result.precision}": self.student,
+        }
+        columns = {title: column for title, column in columns.items() if column}
+        scores = (f"{column[main]:.4f}" if main in column else "" for column in columns.values())
+        rows = [("", *columns, "teacher / student"), (f"test {self.result.main_metric}", *scores, "")]
         for cost in costs(Room.SOME, self.student, names.COST_PREFIX):
-            values = (cost.shown(column, names.COST_PREFIX) for column in columns)
+            values = (cost.shown(column, names.COST_PREFIX) for column in columns.values())
             rows.append((cost.heading, *values, cost.times(self.student, names.RATIO_PREFIX)))
         return f"{aligned(rows)}\n\n{self._verdict()}"
 
@@ -229,4 +256,14 @@ class Distilled:
         if retained is not None:
             kept = f"The student keeps {retained:.1%} of the teacher's {self.result.main_metric}"
         brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"
-        return f"{kept}{brought}."
+        return f"{kept}{brought}.{self._linear_verdict()}"
+
+    def _linear_verdict(self) -> str:
+        """What is to be said of the linear baseline: that it wins, if its validation score is no lower."""
+        main, linear = self.result.main_metric, self.result.linear
+        if linear is None or linear.scores.validation[main] < self.result.scores.validation[main]:
+            return ""
+        return (
+            f"\nA linear model needs no network and is no worse: validation {main} "
+            f"{linear.scores.validation[main]:.4f} against {self.result.scores.validation[main]:.4f}."
+        )

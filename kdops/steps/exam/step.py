@@ -150,6 +150,7 @@ def _found(run: runs.Run, plan: Plan, outcomes: Sequence[Outcome]) -> str:
     sentences = list(recommendations(results, comparisons))
     significance = significance_table(results, comparisons)
     run.table(exam_frame(results), "students")
+    run.table(results.undistilled, "undistilled")
     run.table(comparison_frame(comparisons), "comparisons")
     run.text("\n".join(sentences) + "\n", "recommendation.txt")
     tables = [recommendation_table(sentences), *([significance] if significance.rows else [])]

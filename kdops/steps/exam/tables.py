@@ -3,13 +3,13 @@
 import pandas as pd
 
 from kdops.measure.costs import Room, costs
-from kdops.report.choice import number, over_seeds, records
+from kdops.report.choice import UNDISTILLED, number, over_seeds, records
 from kdops.steps.tables import aligned
 from kdops.tracking.results import Results
 
 
 def students_table(results: Results) -> str:
-    """A line per student and recipe, with means and standard deviations over seeds."""
+    """A line per student and recipe, with means and standard deviations over seeds, and what needs no distillation."""
     shown = costs(Room.LITTLE, results.measured)
     head = [
         "data set",
@@ -30,6 +30,14 @@ def students_table(results: Results) -> str:
             *(one.shown(row, missing="-") for one in shown),
         ]
         for row in records(over_seeds(results.students))
+    ]
+    rows += [
+        [
+            *(row["dataset"], UNDISTILLED[row["kind"]], "-", "-"),
+            *(number(row["test"], missing="-"), "-", "-"),
+            *(one.shown(row, missing="-") for one in shown),
+        ]
+        for row in records(results.undistilled)
     ]
     return aligned([head, *rows]) + "\n"
 

@@ -7,14 +7,25 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kdops.data.corpus import Corpus
-from kdops.deploy.bundle import FP32, write_bundle
+from kdops.deploy.bundle import FP32, write_bundle, write_ungated_int8_bundle
 from kdops.deploy.gate import Parity
-from kdops.deploy.predictor import FORMAT_VERSION, BundleInfo, Predictor
+from kdops.deploy.predictor import FORMAT_VERSION, BundleInfo, Predictor, read_info
+from kdops.deploy.scoring import bundle_scores
 from kdops.errors import UserError
+from kdops.fingerprint import fingerprint
 from kdops.steps.teacher.result import TeacherFacts, TrainedTeacher
 from kdops.steps.teacher.step import ARTIFACT
 from kdops.tracking.recorder import Recorder
-from kdops.workspace import RESULT_FILE, TEACHER_BUNDLES, Piece, find_or_make, load_result, save_result
+from kdops.training.values import ModelScores
+from kdops.workspace import (
+    INT8_TEACHERS,
+    RESULT_FILE,
+    TEACHER_BUNDLES,
+    Piece,
+    find_or_make,
+    load_result,
+    save_result,
+)
 
 if TYPE_CHECKING:
     from kdops.models.teachers.model import Teacher
@@ -61,6 +72,26 @@ def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> Teache
             return load_teacher(str(folder / ARTIFACT), facts.task, facts.labels, brought=False)
 
         return _bundle(facts, load, corpus)
+
+
+@dataclass(frozen=True)
+class Int8Teacher:
+    """A teacher by dynamic quantisation, which is what one gets without distilling at all, and what that scores."""
+
+    path: Path
+    scores: ModelScores
+
+
+def int8_teacher(teacher: TeacherBundle, corpus: Corpus) -> Int8Teacher:
+    """The int8 form of a teacher's bundle, whether or not it would pass the gate: its scores tell what is lost."""
+
+    def write(to: Path) -> None:
+        bundle = write_ungated_int8_bundle(to / _BUNDLE, teacher.path)
+        save_result(to, bundle_scores(corpus, bundle))
+
+    key = fingerprint(read_info(teacher.path).fingerprint, FORMAT_VERSION, corpus.fingerprint)
+    folder = find_or_make(Piece(INT8_TEACHERS, key), write)
+    return Int8Teacher(folder / _BUNDLE, load_result(folder, ModelScores))
 
 
 def _bundle(facts: TeacherFacts, load: "Callable[[], Teacher]", corpus: Corpus) -> TeacherBundle:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,14 +170,26 @@ class TestSummary:
             *("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU per text, ms"),
             *("RAM peak, MB", "storage, MB", "parameters, M"),
         ]
-        assert rows[0].split()[2:] == ["0.8000", "0.7000", "0.7600"]
-        assert rows[1].split()[3:] == ["4.000", "0.400", "0.250", "16.0", "x"]
-        assert rows[6].split()[2:] == ["110.00", "11.00", "11.00"]
+        assert rows[0].split()[2:] == ["0.8000", "0.7900", "0.6000", "0.7000", "0.7600"]
+        assert rows[1].split()[3:] == ["4.000", "2.000", "0.400", "0.250", "16.0", "x"]
+        assert rows[6].split()[2:] == ["110.00", "110.00", "11.00", "11.00"]
         assert {len(row) for row in rows[:7] if row.endswith(" x")} == {len(head)}
         assert rows[-1] == "The student keeps 95.0% of the teacher's f1_macro; distillation brought +6.00 points."
 
     def test_a_student_without_distillation_gained_nothing_by_it(self) -> None:
         assert distilled(baseline=None).table().endswith("The student keeps 95.0% of the teacher's f1_macro.")
+
+    def test_a_linear_model_that_is_no_worse_is_told_of(self) -> None:
+        assert "linear model" not in replace(distilled(), result=result(linear=0.779)).table()
+        told = replace(distilled(), result=result(linear=0.78)).table()
+        assert told.endswith(" is no worse: validation f1_macro 0.7800 against 0.7800.")
+
+    def test_results_that_are_older_than_what_is_beside_them_are_shown(self) -> None:
+        made = result()
+        old = replace(made, linear=None, teacher=replace(made.teacher, int8=None))
+        head, *_ = replace(distilled(), result=old).table().splitlines()
+        assert head.split() == ["teacher", "fp32", "baseline", "fp32", "student", "int8", "teacher", "/", "student"]
+        assert not [name for name in old.metrics() if name.startswith(("linear.", "teacher.int8."))]
 
     def test_it_says_what_was_registered_and_where_to_look(self) -> None:
         told = str(distilled(int8=False))
@@ -206,6 +219,8 @@ class TestSummary:
             0.999,
         )
         assert metrics["phase.measure_s"] == 20.0
+        assert (metrics["linear.test.f1_macro"], metrics["teacher.int8.test.f1_macro"]) == (0.6, 0.79)
+        assert metrics["teacher.int8.cost.latency_p50_ms"] == 2.0
 
     def test_it_is_kept_and_read_as_it_was(self, tmp_path: Path) -> None:
         for kept in (result(), result(baseline=None, int8=False)):

@@ -4,7 +4,8 @@ import pytest
 from taught import Taught
 
 from kdops.deploy.gate import Parity
-from kdops.deploy.predictor import Predictor
+from kdops.deploy.predictor import GRAPH_FILE, Predictor
+from kdops.deploy.scoring import bundle_scores
 from kdops.steps.teacher import bundle as step
 
 
@@ -16,6 +17,16 @@ def test_a_teacher_has_one_bundle_and_how_exact_it_is(taught: Taught) -> None:
     written = (made.path / "bundle.json").stat().st_mtime_ns
     assert step.teacher_bundle(taught.teacher, taught.corpus) == made
     assert (made.path / "bundle.json").stat().st_mtime_ns == written
+
+
+def test_its_int8_form_is_smaller_and_scored_whatever_it_lost(taught: Taught) -> None:
+    bundle = step.teacher_bundle(taught.teacher, taught.corpus)
+    assert bundle is not None
+    made = step.int8_teacher(bundle, taught.corpus)
+    assert Predictor.load(made.path).info.precision == "int8"
+    assert (made.path / GRAPH_FILE).stat().st_size < (bundle.path / GRAPH_FILE).stat().st_size
+    assert made.scores == bundle_scores(taught.corpus, made.path)
+    assert step.int8_teacher(bundle, taught.corpus) == made
 
 
 def test_a_bundle_that_differs_is_not_kept(taught: Taught, monkeypatch: pytest.MonkeyPatch, kdops_home: Path) -> None:
