@@ -3,9 +3,9 @@
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
-from kdops.machine import cores
+from kdops.machine import cores, memory_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -13,6 +13,8 @@ _COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_
 # A thread of OpenMP that waits for others spins by default, on a core that one of those may be waiting for.
 _SLEEP_WHILE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 _READERS = ("torch", "onnxruntime", "numpy")
+_WORKER_BYTES = 2 << 30
+"""What a worker that trains a student may need; one of a BiLSTM on 5,000 texts needs a third of it."""
 
 
 def variables(count: int) -> dict[str, str]:
@@ -20,20 +22,30 @@ def variables(count: int) -> dict[str, str]:
     return dict.fromkeys(_COUNTS, str(count)) | _SLEEP_WHILE_WAITING
 
 
+def allowed_threads(environment: Mapping[str, str] = os.environ) -> int:
+    """Threads that may work at a time: what the user's `OMP_NUM_THREADS` says, or else a thread per core."""
+    said = environment.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else cores()
+
+
+def allowed_workers(environment: Mapping[str, str] = os.environ) -> int:
+    """Processes of one thread that may work at a time: one per allowed thread, if there are 2 GB of memory for each."""
+    return max(1, min(allowed_threads(environment), memory_bytes() // _WORKER_BYTES))
+
+
 def use_threads(count: int | None = None, environment: MutableMapping[str, str] = os.environ) -> int:
     """Let this process and those it starts use so many threads; to be called before anything heavy is imported.
 
     Args:
-        count: None: what the user's `OMP_NUM_THREADS` says, or else as many as there are cores for this process.
+        count: None: as many as `allowed_threads` says.
         environment: where that is set. What the user set of how threads wait is left alone.
 
     Returns:
         How many they are.
     """
-    said = environment.get("OMP_NUM_THREADS", "")
-    threads = count or (int(said) if said.isdecimal() and int(said) else cores())
+    threads = count or allowed_threads(environment)
     late = [name for name in _READERS if name in sys.modules]
-    if late and environment is os.environ and said != str(threads):
+    if late and environment is os.environ and environment.get("OMP_NUM_THREADS") != str(threads):
         logger.warning("%s was imported before the number of threads was set, and may use another", ", ".join(late))
     environment.update(
         {**variables(threads), **{name: environment[name] for name in _SLEEP_WHILE_WAITING if name in environment}}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kdops import threads
-from kdops.threads import use_threads, variables
+from kdops.threads import allowed_workers, use_threads, variables
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +23,14 @@ def test_threads_are_the_users_or_one_per_core(asked: int | None, said: str | No
     assert use_threads(asked, environment) == expected
     assert environment == variables(expected)
     assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+@pytest.mark.parametrize(("said", "memory_gb", "expected"), [(None, 64, 4), ("3", 64, 3), (None, 5, 2), ("1", 1, 1)])
+def test_workers_are_as_many_as_threads_and_memory_allow(
+    said: str | None, memory_gb: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "memory_bytes", lambda: memory_gb << 30)
+    assert allowed_workers({} if said is None else {"OMP_NUM_THREADS": said}) == expected
 
 
 def test_how_threads_wait_is_the_users_to_say() -> None:

@@ -11,6 +11,7 @@ from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.general.config import GeneralConfig
 from kdops.steps.parameters import Range, parameter
 from kdops.steps.teacher.config import TeacherConfig
+from kdops.threads import allowed_workers
 from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES, STUDY_RECIPES, Recipe, recipe_for
 
 if TYPE_CHECKING:
@@ -80,7 +81,13 @@ class DistillConfig(GeneralConfig):
     storage: str | None = parameter(
         None, "URL of the Optuna storage; auto: a file beside the runs.", setting=False, exclude=True
     )
-    workers: int = parameter(1, "Trials at a time, each in a process of its own with one thread.", setting=False, ge=1)
+    workers: int | None = parameter(
+        None,
+        "Trials at a time, each in a process of its own with one thread; auto: one per core, or OMP_NUM_THREADS, with "
+        "2 GB of memory for each. With several, which trials are pruned depends on which end first.",
+        setting=False,
+        ge=1,
+    )
     force: bool = parameter(False, "Do everything again, although it is finished.", setting=False)
 
     @field_validator("temperature", "gold_weight", "student_learning_rate")
@@ -124,7 +131,7 @@ class DistillConfig(GeneralConfig):
             batch_size=self.batch_size,
             seed=self.seed,
             storage=study_storage(self.storage),
-            workers=self.workers,
+            workers=self.workers or allowed_workers(),
             force=self.force,
         )
 

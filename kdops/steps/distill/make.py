@@ -1,5 +1,6 @@
 """Make a distilled student: teacher, logits, tuning, export, baseline, costs, scores; all of it as values."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from kdops.steps.teacher.bundle import int8_teacher, teacher_bundle
 from kdops.steps.teacher.file import check_unlabeled
 from kdops.steps.teacher.result import TrainedTeacher
 from kdops.steps.teacher.step import say_what_is_reused, teacher_for
+from kdops.threads import allowed_threads
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import Recording, score_metrics
@@ -41,6 +43,8 @@ from kdops.workspace import (
 )
 
 _TEACHER, _INT8_TEACHER, _BASELINE = "teacher", "teacher int8", "baseline"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,12 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
         RuntimeError: if a bundle does not pass its parity gate.
     """
     config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases()
+    budget = student_budget(config, corpus, job.unlabeled)
+    logger.info(
+        "threads: %d for the teacher (OMP_NUM_THREADS), one for each of %d trials at a time (workers=)",
+        allowed_threads(),
+        min(budget.workers, budget.trials),
+    )
     with phases.timed("teacher"):
         teacher = teacher_for(job.checked, job.unlabeled, config.teacher_config, job.recorder)
         say_what_is_reused(teacher)
@@ -76,7 +86,6 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     if job.plan and recipe.general:
         with phases.timed("general"):
             pretrained(job.plan, corpus, job.recorder)
-    budget = student_budget(config, corpus, job.unlabeled)
     facts = _student(job, record, teacher, recipe, budget, folder, phases, "student")
     bundles = exported(folder, corpus, config.precision)
     baseline = _baseline(job, teacher, phases) if not recipe.baseline else None
