@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import growth, predictors, scheduling, signals, startup, students, teachers, threads, tuning
+from benchmarks import growth, predictors, scheduling, serving, signals, startup, students, teachers, threads, tuning
 from benchmarks.contest import Contestant, contest
 from benchmarks.setting import Setting, of_bert_base, part_of
 from benchmarks.tables import standings_table, table
@@ -39,6 +39,7 @@ class Part(StrEnum):
     GROWTH = "growth"
     SCHEDULING = "scheduling"
     THREADS = "threads"
+    SERVING = "serving"
 
 
 def main(
@@ -91,6 +92,7 @@ def main(
         Part.GROWTH: lambda: _growth(texts or _texts_of(setting.dataset, place), most_texts, trials, out),
         Part.SCHEDULING: _scheduling,
         Part.THREADS: lambda: threads.compare(rounds),
+        Part.SERVING: lambda: _serving(setting, bundles or [], rounds, place),
     }
     for part in wanted:
         started = time.monotonic()
@@ -183,6 +185,22 @@ def _predictors(setting: Setting, bundles: Sequence[Path], rounds: int, place: P
     beside = predictors.beside_peers(setting, bundles, rounds, place / "peers")
     untrained = predictors.at_full_vocabulary(setting, rounds, place / "untrained")
     return f"{beside}\n\nUntrained, of as many pieces as a BERT:\n\n{untrained}"
+
+
+def _serving(setting: Setting, bundles: Sequence[Path], rounds: int, place: Path) -> str:
+    from benchmarks.peers import quick_bundle
+    from benchmarks.predictors import exam_of
+    from kdops.data.corpus import load_corpus
+    from kdops.tracking import runs
+    from kdops.tracking.names import Role
+    from kdops.tracking.registry import registered
+
+    bundle = (bundles or [quick_bundle(setting, _STUDENTS[0], place)])[0]
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'served.db'}"
+    with runs.tracked(Role.STUDENT, _STUDENTS[0]) as run:
+        number = registered.register(bundle, run=run, corpus_name="served", tags={}, description="")
+    compared = serving.services(bundle, f"models:/kdops-served/{number}", Path(setting.teacher))
+    return serving.compare(bundle, compared, exam_of(load_corpus(setting.dataset)).texts, rounds)
 
 
 def _scheduling() -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import pytest
 from bundles import write_mean_bundle
 from servers import free_port, serving
@@ -29,7 +30,7 @@ for package in ("uvicorn", "orjson", "prometheus_client"):
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-CLIENTS = 4
+CLIENTS, MINUTES = 4, 10
 TEXT = json.dumps({"inputs": ["nasi goreng rahasia"]}).encode()
 BAD = (b"{oops", b'{"inputs": []}', b'{"inputs": [3]}', b'{"dataframe_records": [{"text": null}]}')
 
@@ -134,6 +135,11 @@ def rss_mb(process: int) -> float:
 
 def test_workers_answer_as_mlflow_does_and_say_what_they_do(link: Path, tmp_path: Path) -> None:
     with server(str(link), tmp_path, "--workers", "2") as running:
+
+        def answered() -> list[dict[str, Any]]:
+            lines = running.events("request")
+            return [line for line in lines if (line["path"], line["status"]) == ("/invocations", 200)]
+
         status, said = running.ask("/invocations", TEXT, **{"Content-Type": "application/json"})
         assert status == 200
         (prediction,) = json.loads(said)["predictions"]
@@ -155,8 +161,8 @@ def test_workers_answer_as_mlflow_does_and_say_what_they_do(link: Path, tmp_path
         assert 'kdops_requests_total{status="400"} 4.0' in counted
         assert "kdops_texts_total 21.0" in counted
         assert len(running.events("loaded")) == 2
-        requests = running.events("request")
-        assert {"method", "path", "status", "ms", "client", "texts", "characters"} <= requests[-2].keys()
+        running.until(lambda: len(answered()) == 21)
+        assert {"method", "path", "status", "ms", "client", "texts", "characters"} <= answered()[0].keys()
         assert "rahasia" not in running.said.read_text(encoding="utf-8")
 
 
@@ -186,6 +192,25 @@ def test_under_load_a_model_is_replaced_and_the_server_ended_and_nothing_is_lost
         # A connection may close between two requests; none that was answered was answered wrongly.
         assert {status for kind, status in seen if kind != "lost"} == {200, 400}
         assert seen["lost", "TimeoutError"] == 0
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+def test_ten_minutes_of_load_with_bad_requests_and_moving_models(link: Path, tmp_path: Path) -> None:
+    names = ["second", "first"] * 5
+    with server(str(link), tmp_path, "--no-access-log") as running, running.load() as seen:
+        running.until(lambda: seen["good", 200] > 1_000)
+        parent = psutil.Process(running.process.pid)
+        processes = [parent.pid, *(child.pid for child in parent.children())]
+        workers = max(1, sum(b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes() for one in processes))
+        before_mb = sum(map(rss_mb, processes))
+        for name in names:
+            time.sleep(MINUTES * 60 / len(names))
+            point(link, tmp_path / name)
+        running.until(lambda: len(running.events("loaded")) == (1 + len(names)) * workers)
+        after_mb = sum(map(rss_mb, processes))
+    assert set(seen) == {("good", 200), ("bad", 400)}
+    assert after_mb < before_mb + 20 * workers
 
 
 @contextmanager

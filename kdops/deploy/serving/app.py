@@ -12,7 +12,7 @@ import orjson
 from kdops import __version__
 from kdops.deploy.serving.batches import Batcher
 from kdops.deploy.serving.current import Current
-from kdops.deploy.serving.events import say
+from kdops.deploy.serving.events import AccessLog, say
 from kdops.deploy.serving.metrics import Metrics
 from kdops.deploy.serving.requests import MAX_BYTES, Refusal, check_content_type, read, too_large
 
@@ -52,10 +52,9 @@ class App:
     """
 
     def __init__(self, path: Path, threads: int, *, access_log: bool) -> None:
-        self._access_log, self._metrics = access_log, Metrics()
+        self._access_log, self._metrics = AccessLog() if access_log else None, Metrics()
         self._current = Current(path, threads, self._loaded)
         self._batches = Batcher(lambda: self._current.predictor, self._metrics.batch)
-        self._stopping = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or go along with the server's start and end."""
@@ -79,6 +78,8 @@ class App:
         await receive()
         following.cancel()
         self._batches.close()
+        if self._access_log:
+            self._access_log.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -128,16 +129,9 @@ class App:
 
     def _log(self, scope: Scope, answer: Answer, seconds: float) -> None:
         if self._access_log:
-            client = (scope.get("client") or ("",))[0]
-            say(
-                "request",
-                method=scope["method"],
-                path=scope["path"][:99],
-                status=answer.status,
-                ms=round(seconds * 1000, 2),
-                client=client,
-                **answer.facts,
-            )
+            client, ms = (scope.get("client") or ("",))[0], round(seconds * 1000, 2)
+            about = {"method": scope["method"], "path": scope["path"][:99], "status": answer.status, "ms": ms}
+            self._access_log.add({"event": "request", **about, "client": client, **answer.facts})
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
