@@ -13,7 +13,18 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import growth, predictors, scheduling, serving, signals, startup, students, teachers, threads, tuning
+from benchmarks import (
+    growth,
+    predictors,
+    scheduling,
+    serving,
+    startup,
+    students,
+    teacher_logits,
+    teachers,
+    threads,
+    tuning,
+)
 from benchmarks.contest import Contestant, contest
 from benchmarks.setting import Setting, of_bert_base, part_of
 from benchmarks.tables import standings_table, table
@@ -32,7 +43,7 @@ class Part(StrEnum):
     TEACHERS = "teachers"
     STUDENTS = "students"
     STORED = "stored"
-    SIGNALS = "signals"
+    TEACHER_LOGITS = "teacher-logits"
     TUNING = "tuning"
     STARTUP = "startup"
     PREDICTORS = "predictors"
@@ -76,7 +87,7 @@ def main(
         setting = Setting(data, _taught(data, teacher, place), epochs=epochs)
     else:
         setting = Setting(dataset, teacher, epochs=epochs)
-    store = place / "signals"
+    store = place / "teacher-logits"
     works: dict[Part, Callable[[], str]] = {
         Part.TEACHERS: lambda: _teachers(setting, rounds),
         Part.STUDENTS: lambda: _students(
@@ -85,7 +96,7 @@ def main(
         Part.STORED: lambda: _students(
             lambda name: students.given_logits(setting, name, store), student or _STUDENTS, rounds, students.AGAIN
         ),
-        Part.SIGNALS: lambda: _signals(setting, rounds, place),
+        Part.TEACHER_LOGITS: lambda: _teacher_logits(setting, rounds, place),
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
         Part.PREDICTORS: lambda: _predictors(setting, bundles or [], rounds, place),
@@ -146,11 +157,13 @@ def _teachers(setting: Setting, rounds: int) -> str:
     return standings_table(standings, first="teacher", figures={"score": ".3f"}, compared=[teachers.KDOPS])
 
 
-def _signals(setting: Setting, rounds: int, place: Path) -> str:
-    teachers = {"teacher signals": setting, "of a BERT-base": of_bert_base(setting, place / "base")}
-    compared, figures = [signals.KDOPS, signals.PRODUCTS], {"texts": ",.0f"}
+def _teacher_logits(setting: Setting, rounds: int, place: Path) -> str:
+    teachers = {"teacher logits": setting, "of a BERT-base": of_bert_base(setting, place / "base")}
+    compared, figures = [teacher_logits.KDOPS, teacher_logits.PRODUCTS], {"texts": ",.0f"}
     return "\n\n".join(
-        standings_table(contest(signals.contestants(one), rounds), first=name, figures=figures, compared=compared)
+        standings_table(
+            contest(teacher_logits.contestants(one), rounds), first=name, figures=figures, compared=compared
+        )
         for name, one in teachers.items()
     )
 

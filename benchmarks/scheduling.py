@@ -97,7 +97,7 @@ def asked_of_a_server() -> str:
             _examine(uri, folder, {"datasets": dataset, "students": students})
             asked.append(_requests(log) - before)
     _, with_a_cell, without = asked
-    cell = f"a cell of {_BUDGET['trials']} trials of {_BUDGET['epochs']} epochs, its student alone included"
+    cell = f"a cell of {_BUDGET['trials']} trials of {_BUDGET['epochs']} epochs, its baseline included"
     rows = {cell: with_a_cell - without, "an exam of two cells, beside these": without}
     return table([{"what": what, "requests to the tracking server": str(count)} for what, count in rows.items()])
 

@@ -25,7 +25,7 @@ from kdops.training.loop import fit
 from kdops.training.losses import DistillationObjective
 from kdops.training.values import LoopConfig
 
-FIRST, AGAIN = "kdops, signals made in the run", "kdops, signals on disk"
+FIRST, AGAIN = "kdops, logits made in the run", "kdops, logits on disk"
 TEXTBREWER = "TextBrewer GeneralDistiller"
 TEACHER_INSIDE = "Trainer, teacher in each step"
 STORED, STORED_BFLOAT16 = "Trainer, stored logits", "Trainer, stored logits, bf16=True"
@@ -40,7 +40,7 @@ def contestants(setting: Setting, student: str, store: Path) -> list[Contestant]
     Args:
         setting: what they share.
         student: its name.
-        store: a folder for signals that are on disk.
+        store: a folder for teacher logits that are on disk.
     """
     return [
         Contestant(FIRST, partial(_kdops, setting, student, None)),

@@ -58,9 +58,9 @@ step and a tenth off a CNN's, and pads to 40 lengths and not to all 128, which c
 takes 70 to 130 MB less. Dropout writes its mask as numbers at once, not as booleans first: 0.23 ms for 200,000
 activations instead of 0.41. Of fewer than 8,192 rows a step holds groups of several lengths; since groups of nearly one
 length are one batch, a BiLSTM and a bert-tiny took 7% less CPU time on 3,000 rows, and a CNN 4%.""",
-    "signals": """## Teacher logits
+    "teacher-logits": """## Teacher logits
 
-The tables call them signals. Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The
+Texts go through the teacher longest first, in batches of about 2,048 padded tokens. The
 first teacher is a fine-tuned one of 12 layers of 384, the second has the shape of a BERT-base, 12 layers of 768, and
 new weights. Plain batches go through the model as transformers makes it. The last two lines are not a way to get
 logits: they are the time of the matrix products of the same batches, in the type that kdops multiplies in and in

@@ -29,8 +29,8 @@ runs: its results are not on this page.
 
 ## How to read them
 
-- **Baseline.** The tables call it "alone": the same student on gold labels only, with as many trials and at least as
-  many training steps. A gain is the student's score minus its baseline's.
+- **Baseline.** The same student on gold labels only, with as many trials and at least as many training steps. A gain is
+  the student's score minus its baseline's.
 - **Budget.** All ran on two CPU cores, so the budget is small: one seed, one trial in the study's setting (mean squared
   error of the logits, no gold labels), few epochs, and a part of the texts without labels; the last table has it for
   each cell. Differences of one or two points are noise on test splits of 209 to 1,000 texts. bert-mini and bert-small

@@ -19,6 +19,7 @@ from kdops.steps.parameters import Config, Option, from_text
 from kdops.threads import use_threads
 from kdops.training.memory import keep_freed_memory
 
+_RUN_ID = "MLFLOW_RUN_ID"  # set by `mlflow run` for its child
 _FAILED = 1
 _USER_ERROR = 2
 _STOPPED = 75  # EX_TEMPFAIL of sysexits.h, which Windows lacks
@@ -67,6 +68,8 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
         except KeyboardInterrupt as error:
             print(f"interrupted: {_GOES_ON}", file=sys.stderr)
             raise SystemExit(_INTERRUPTED) from error
+        finally:
+            _name_unused_run(command.__name__)
 
     guarded.__name__, guarded.__doc__ = command.__name__, command.__doc__
     parameters = [_parameter(option) for option in options]
@@ -87,10 +90,23 @@ def settings(model: type[Config], /, **given: object) -> Config:
     return from_text(model, given)
 
 
+def begins(name: str) -> None:
+    """Say that an entry point begins, before it imports what takes long."""
+    logging.getLogger("kdops").info("%s begins; its libraries are loaded first", name)
+
+
 def _parameter(option: Option) -> inspect.Parameter:
     annotation = Annotated[str, typer.Option(help=option.help, metavar=option.values, show_default=True)]
     default = inspect.Parameter.empty if option.default is None else option.default
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _name_unused_run(name: str) -> None:
+    """Where `mlflow run` made a run that nothing took up, as for a typo or a plan, it is called after the command."""
+    if _RUN_ID in os.environ:
+        from kdops.steps.unused_run import name_unused_run
+
+        name_unused_run(os.environ[_RUN_ID], name)
 
 
 def _log_to_stderr() -> None:
@@ -103,7 +119,7 @@ def _log_to_stderr() -> None:
 def _end_cleanly_on_signals() -> None:
     _listen()
     sys.unraisablehook = _ask_again
-    if "MLFLOW_RUN_ID" in os.environ:
+    if _RUN_ID in os.environ:
         end_with_parent(os.getppid())
 
 

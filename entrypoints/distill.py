@@ -8,6 +8,7 @@ from kdops.steps.parameters import options
 def distill(**given: str) -> None:
     """Find or train the teacher, tune the student, measure both, and register the student as challenger."""
     config = cli.settings(DistillConfig, **given)
+    cli.begins("distill")
     from kdops.steps.distill.step import distill as run_distill
 
     print(run_distill(config))

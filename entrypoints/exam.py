@@ -14,6 +14,7 @@ def exam(**given: str) -> None:
     """Distill every student by every recipe on every data set, and say which is best; what is finished is reused."""
     each = cli.settings(DistillConfig, **{one.name: given.pop(one.name) for one in _OF_EACH_CELL})
     config = cli.settings(ExamConfig, each=each, **given)
+    cli.begins("exam")
     from kdops.steps.exam.step import Examined
     from kdops.steps.exam.step import exam as run_exam
 

@@ -8,6 +8,7 @@ from kdops.steps.parameters import options
 def export(**given: str) -> None:
     """Write the bundles of a finished run, fp32 and int8, each past its gate on validation texts."""
     config = cli.settings(ExportConfig, **given)
+    cli.begins("export")
     from kdops.steps.export import export as run_export
 
     print(run_export(config))

@@ -10,6 +10,7 @@ from kdops.steps.promote.config import PromoteConfig
 def distill_and_promote(**given: str) -> None:
     """Distill with the defaults, then promote the student if it is no worse than the champion."""
     config = cli.settings(DistillConfig, **given)
+    cli.begins("distill, then promote")
     from kdops.steps.distill.step import distill
     from kdops.steps.promote.step import promote
 

@@ -8,6 +8,7 @@ from kdops.steps.parameters import options
 def measure(**given: str) -> None:
     """Measure latency, CPU time, RAM and storage of bundles, and how they grow; log them when they are steady."""
     config = cli.settings(MeasureConfig, **given)
+    cli.begins("measure")
     from kdops.steps.measure import measure as run_measure
 
     print(run_measure(config))

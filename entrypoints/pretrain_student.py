@@ -8,6 +8,7 @@ from kdops.steps.parameters import options
 def pretrain_student(**given: str) -> None:
     """Let a student learn the token states of a pre-trained encoder, which distill by a general recipe starts from."""
     config = cli.settings(PretrainConfig, **given)
+    cli.begins("pretrain_student")
     from kdops.steps.general.step import pretrain_student as run_pretrain_student
 
     print(run_pretrain_student(config))

@@ -8,6 +8,7 @@ from kdops.steps.promote.config import PromoteConfig
 def promote(**given: str) -> None:
     """Promote the best registered version within the limits to champion, or go back to the previous one."""
     config = cli.settings(PromoteConfig, **given)
+    cli.begins("promote")
     from kdops.steps.promote.step import promote as run_promote
 
     print(run_promote(config))

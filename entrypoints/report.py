@@ -8,6 +8,7 @@ from kdops.steps.report_config import ReportConfig
 def report(**given: str) -> None:
     """Write which student is best, at what cost: one page of HTML and images, from finished runs of distill."""
     config = cli.settings(ReportConfig, **given)
+    cli.begins("report")
     from kdops.steps.report import report as run_report
 
     print(run_report(config))

@@ -11,6 +11,7 @@ def train_teacher(**given: str) -> None:
     Unlabeled text is read by a teacher from scratch only, which takes its vocabulary from it.
     """
     config = cli.settings(TeacherConfig, **given)
+    cli.begins("train_teacher")
     from kdops.steps.teacher.step import train_teacher as run_train_teacher
 
     trained = run_train_teacher(config)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdops.data.schemes import marks_spans
+from kdops.shown import Interval
 from kdops.task import Task
 
 Gold = Sequence[str] | Sequence[Sequence[str]]
@@ -178,6 +179,12 @@ def compared(difference: float, drawn: Scores) -> BootstrapResult:
     tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum())) + 1
     p_value = min(1.0, 2 * tail / (len(drawn) + 1))
     return BootstrapResult(float(difference), float(low), float(high), p_value)
+
+
+def interval(value: float, drawn: Scores) -> Interval:
+    """A figure with the range of its middle 95 % on the draws of `bootstrap_scores`."""
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Interval(float(value), float(low), float(high))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

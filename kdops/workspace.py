@@ -58,8 +58,8 @@ INT8_TEACHERS = Stage("int8-teachers", 1)
 LINEAR_BASELINES = Stage("linear-baselines", 1)
 TEACHER_LOGITS = Stage("teacher-logits", 2)
 STUDIES = Stage("studies", 5)
-BASELINES = Stage("baselines", 2)
-STUDENTS = Stage("students", 1)
+BASELINES = Stage("baselines", 3)
+STUDENTS = Stage("students", 2)
 EXAM_CELLS = Stage("exam-cells", 1)
 
 

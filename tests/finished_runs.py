@@ -82,7 +82,8 @@ def add_student(
                 log_data(baseline, dataset, data)
                 _log(baseline, f"{study}-alone", validation - 0.1, test - 0.1, latency)
                 _add_trials(dataset, student, "vanilla", f"{study}-alone", validation - 0.1, trials)
-            run.metrics({names.KD_GAIN: 10.0})
+            run.metrics({names.KD_GAIN: 10.0, f"{names.BASELINE_COST_PREFIX}latency_p50_ms": latency})
+            run.tags({names.BASELINE_PRECISION: "int8"})
         run.metrics({names.F1_RETAINED: test / 0.9, "phase.student_tuning_s": 120.0, "unlabeled_texts": 100})
         run.tags({names.BASELINE_RUN: alone})
     return run.run_id

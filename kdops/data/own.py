@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kdops.data.catalog import CATALOG
-from kdops.data.catalog.card import INDOBERT
+from kdops.data.catalog.card import MULTILINGUAL
 from kdops.data.names import own_name
 from kdops.data.raw import DataOptions, FileRows, RawDataset
 from kdops.data.readers.files import (
@@ -50,7 +50,7 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         labels=(),
         licence="the user's own",
         citation=name_or_path,
-        default_teacher=INDOBERT,
+        default_teacher=MULTILINGUAL,
         unlabeled=unlabeled_file(path) if path.is_dir() else None,
         notes=tuple(note for part in read.values() for note in part.notes) + tidied,
         columns=read["train"].columns,

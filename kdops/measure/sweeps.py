@@ -78,7 +78,10 @@ def sweep_side_by_side(
             for count in _powers_of_two(most_threads)
         }
 
-    answers, by_threads = in_turns(bundles, once, rounds), in_turns(bundles, speeds, rounds)
+    answers, by_threads = (
+        in_turns(bundles, once, rounds, "measuring curves"),
+        in_turns(bundles, speeds, rounds, "measuring threads"),
+    )
     return [
         Sweeps(
             latency_by_tokens=_medians([dict(turn.latency_p50_ms) for turn in turns]),

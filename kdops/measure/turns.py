@@ -13,6 +13,8 @@ import psutil
 from kdops.deploy.predictor import Inputs
 from kdops.measure.cost import measure
 from kdops.measure.costs import Cost
+from kdops.measure.steadiness import STEADY, Steadiness
+from kdops.progress import Bar
 
 Result = TypeVar("Result")
 
@@ -59,6 +61,12 @@ class SideBySide:
         """The medians of each bundle."""
         return [one.cost for one in self.measured]
 
+    @property
+    def steadiness(self) -> Steadiness:
+        """How steadily all of them could be measured."""
+        spread = max(one.spread(name) for one in self.measured for name in STEADY)
+        return Steadiness(len(self.measured[0].turns), spread, self.other_cores)
+
 
 def measure_side_by_side(bundles: Sequence[Path], inputs: Inputs, *, threads: int = 1, rounds: int = 3) -> SideBySide:
     """Measure bundles in turns, so that a busy moment of the machine falls on all of them.
@@ -73,13 +81,28 @@ def measure_side_by_side(bundles: Sequence[Path], inputs: Inputs, *, threads: in
         MeasurementError: A process failed.
     """
     with_others = _OtherLoad()
-    turns = in_turns(bundles, lambda bundle: measure(bundle, inputs, threads=threads), rounds)
+    turns = in_turns(bundles, lambda bundle: measure(bundle, inputs, threads=threads), rounds, "measuring costs")
     return SideBySide(tuple(map(Measured, turns)), with_others.cores())
 
 
-def in_turns(bundles: Sequence[Path], once: Callable[[Path], Result], rounds: int) -> list[tuple[Result, ...]]:
-    """The results of `once` for each bundle, `rounds` times, in turns: one tuple per bundle."""
-    turns = [[once(bundle) for bundle in bundles] for _ in range(rounds)]
+def in_turns(
+    bundles: Sequence[Path], once: Callable[[Path], Result], rounds: int, description: str
+) -> list[tuple[Result, ...]]:
+    """The results of `once` for each bundle, `rounds` times, in turns: one tuple per bundle.
+
+    Args:
+        bundles: Their folders.
+        once: Takes one of them, in a process of its own.
+        rounds: Turns.
+        description: What the progress says.
+    """
+    turns: list[list[Result]] = []
+    with Bar(rounds * len(bundles), description, "processes") as progress:
+        for _ in range(rounds):
+            turns.append([])
+            for bundle in bundles:
+                turns[-1].append(once(bundle))
+                progress.update()
     return list(zip(*turns, strict=True))
 
 

@@ -1,5 +1,7 @@
 """Descriptions of figures; `page` draws them with plotly and `image` with matplotlib."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -96,6 +98,29 @@ class Chart:
     title: str
     caption: str
     panels: Sequence[Panel | Matrix]
+
+    @property
+    def legend(self) -> list[Series]:
+        """One series of each name, over all panels."""
+        series = [one for panel in self.panels if isinstance(panel, Panel) for one in panel.series if one.name]
+        return list({one.name: one for one in reversed(series)}.values())[::-1]
+
+    def csv(self) -> str:
+        """All that is drawn, a row for each point or cell."""
+        written = io.StringIO()
+        writer = csv.writer(written, lineterminator="\n")
+        writer.writerow(["panel", "series", "x", "y", "spread"])
+        for panel in self.panels:
+            if isinstance(panel, Matrix):
+                for label, counts in zip(panel.labels, panel.counts, strict=True):
+                    cells = zip(panel.labels, counts, strict=True)
+                    writer.writerows([panel.title, label, other, count, ""] for other, count in cells)
+                continue
+            for series in panel.series:
+                spreads: Sequence[float | str] = series.spread or [""] * len(series.y)
+                points = zip(series.x, series.y, spreads, strict=True)
+                writer.writerows([panel.title, series.name, *point] for point in points)
+        return written.getvalue()
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from kdops.report.style import ALONE, STUDENTS, VANILLA
+from kdops.report.style import BASELINE, STUDENTS, VANILLA
 from kdops.tracking.comparable import CELL
 from kdops.tracking.results import INT8_TEACHER, LINEAR
 
-_NUMBERS = ["validation", "test", "f1_retained", "kd_gain", "alone"]
+_NUMBERS = ["validation", "test", "f1_retained", "kd_gain", "baseline"]
 
 
 def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
@@ -58,4 +58,4 @@ UNDISTILLED = {INT8_TEACHER: "teacher int8", LINEAR: "linear"}
 
 def title(row: Mapping[str, object]) -> str:
     """The name of a student by a recipe in legends."""
-    return f"{row['student']} {ALONE if row['recipe'] == VANILLA else row['recipe']}"
+    return f"{row['student']} {BASELINE if row['recipe'] == VANILLA else row['recipe']}"

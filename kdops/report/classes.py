@@ -30,7 +30,7 @@ def classes(results: Results) -> Iterator[Chart]:
     shown = sorted(scores, key=lambda name: -scores[name]["gold"])[:_MOST_CLASSES]
     series = [_series(student, scores, shown, mark.color, mark.shape)]
     if best["recipe"] != VANILLA:
-        series += _other(f"{student} alone", best["baseline_run"], shown, mark.color, mark.shape, filled=False)
+        series += _other(f"{student} baseline", best["baseline_run"], shown, mark.color, mark.shape, filled=False)
     series += _other("teacher", best["teacher_run"], shown, BLACK, TEACHER_MARK.shape)
     spans = best["metric"] == "f1_entity_macro"
     unit = "entity type" if spans else "class"

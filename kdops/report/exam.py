@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdops import shown
 from kdops.measure.cost import cheapest
 from kdops.measure.costs import costs, deciding
 from kdops.metrics import Gold, bootstrap_scores, compared, holm
+from kdops.report import cells
 from kdops.report.chart import Table
-from kdops.report.choice import number, over_seeds, records
+from kdops.report.choice import over_seeds, records
 from kdops.task import Task
 from kdops.tracking.results import LINEAR, Results, read_classes, read_predictions
 
@@ -21,7 +23,7 @@ ALPHA = 0.05
 
 _SAMPLES = 10_000
 _PARTS = ("", "", "half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth", "a tenth")
-_SCORES = ("validation", "test", "alone", "kd_gain", "f1_retained")
+_SCORES = ("validation", "test", "baseline", "kd_gain", "f1_retained")
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,11 @@ def _linear_wins(results: Results, best: dict[str, Any]) -> str:
 
 def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Sequence[Comparison]) -> str:
     metric = best["metric"]
-    share = number(best["f1_retained"], ".1%")
-    top = f"{_name(best)} is best (test {metric} {best['test']:.3f}" + (f", {share} of the teacher's" if share else "")
+    kept = cells.retained(best)
+    top = (
+        f"{_name(best)} is best by validation {metric} ({shown.score(best['validation'])}; test "
+        f"{shown.score(best['test'])}{f', {kept} of the teacher' + chr(39) + 's' if kept else ''}"
+    )
     if len(rows) == 1:
         return f"{top}); it was the only student"
     if not known:
@@ -154,15 +159,20 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
     chosen = equals[max(left, key=lambda place: float(equals[place]["validation"]))]
     if chosen is best:
         others = ", ".join(str(row["student"]) for row in noise)
-        return f"{top}); " + (
-            f"within noise of it, and no cheaper: {others}" if noise else "no other student is within noise of it"
-        )
+        return f"{top}); " + (f"within noise of it, and no cheaper: {others}" if noise else _clear(rows))
     pair = next(one for one in known if one.of(chosen["student"], best["student"]))
     shares = [_share(float(chosen[cost.name]) / float(best[cost.name]), cost.word) for cost in deciding()]
     return (
-        f"{_name(chosen)} is within noise of {_name(best)} (test {metric} {chosen['test']:.3f} against "
-        f"{best['test']:.3f}, p {pair.p_holm:.2g}) at {_listed([share for share in shares if share])}"
+        f"{_name(chosen)} is within noise of {_name(best)} (test {metric} {shown.score(chosen['test'])} against "
+        f"{shown.score(best['test'])}, p {pair.p_holm:.2g}) at {_listed([share for share in shares if share])}"
     )
+
+
+def _clear(rows: Sequence[dict[str, Any]]) -> str:
+    """What may be said where test rows tell the best from all others: of one seed each, no more than that."""
+    if min(row["seeds"] for row in rows) > 1:
+        return "no other student is within noise of it"
+    return "the test rows tell it from the others, but one seed each says nothing of what another seed would give"
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -60,6 +60,11 @@ def _draw(chart: Chart) -> Figure:
             _matrix(axes, panel)
         else:
             _panel(axes, panel)
+    # One legend for all panels, below them, where it hides nothing.
+    entries = [axes.get_legend_handles_labels() for axes in figure.axes]
+    drawn = {label: handle for handles, labels in entries for handle, label in zip(handles, labels, strict=True)}
+    if drawn:
+        figure.legend(drawn.values(), drawn.keys(), fontsize="small", loc="outside lower center", ncols=4)
     return figure
 
 
@@ -88,8 +93,6 @@ def _panel(axes: Axes, panel: Panel) -> None:
         axes.tick_params(axis="x", labelfontfamily=font_families())
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
-    # Below the axes, where it hides nothing.
-    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
 
 
 def _scale(axis: XAxis | YAxis, set_scale: Callable[[str], object], wanted: Axis) -> None:

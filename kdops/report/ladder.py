@@ -6,7 +6,7 @@ import pandas as pd
 
 from kdops.report.chart import Axis, Chart, Panel, Series
 from kdops.report.choice import best_rows, over_seeds, records
-from kdops.report.style import ALONE, RECIPES, STUDENTS
+from kdops.report.style import BASELINE, RECIPES, STUDENTS
 from kdops.tracking.results import Results
 
 
@@ -15,8 +15,8 @@ def ladder(results: Results, recipes: Sequence[str] = tuple(RECIPES)) -> Chart:
     return Chart(
         name="ladder",
         title="The ladder of recipes",
-        caption="Test F1 of each student by recipe; alone: gold labels only, with as many trials and at least as many "
-        "training steps. The dashed line is the teacher. Error bars: standard deviation over seeds.",
+        caption="Test F1 of each student by recipe; baseline: gold labels only, with as many trials and at least as "
+        "many training steps. The dashed line is the teacher. Error bars: standard deviation over seeds.",
         panels=[_panel(results.of(name), recipes, name) for name in results.datasets],
     )
 
@@ -27,7 +27,7 @@ def _panel(results: Results, recipes: Sequence[str], title: str) -> Panel:
     series = []
     for recipe in recipes:
         # Each recipe has a baseline of its own, with the budget of that recipe: the best recipe's is shown.
-        found, score = (best, "alone") if recipe == ALONE else (rows[rows["recipe"] == recipe], "test")
+        found, score = (best, "baseline") if recipe == BASELINE else (rows[rows["recipe"] == recipe], "test")
         by_student = {row["student"]: row for row in records(found)}
         present = [student for student in STUDENTS if student in by_student]
         if not present:

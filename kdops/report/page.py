@@ -3,8 +3,9 @@
 import base64
 import datetime
 import gzip
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from math import ceil
 
@@ -20,15 +21,38 @@ _DASHES = {"none": None, "solid": "solid", "dashed": "dash", "dotted": "dot", "s
 _MANY = 8
 _HEIGHT_PX = 420
 _GRID = "#D9D9D9"
+_MOST_DECADES = 3
+_CHARACTERS = {
+    "circle": ("●", "○"),
+    "square": ("■", "□"),
+    "diamond": ("◆", "◇"),
+    "triangle-up": ("▲", "△"),
+    "triangle-down": ("▼", "▽"),
+    "cross": ("✚", "✛"),
+    "x": ("✕", "✕"),
+}
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a heading, tables, charts, and what is to be known of all of them."""
+    """A part of the page.
+
+    Attributes:
+        title: the heading.
+        verdicts: what it comes to, a sentence each.
+        tables: of few columns.
+        charts: with their data as CSV.
+        folded: tables that open on a click, below everything else.
+        links: addresses of runs by their names.
+        note: what is to be known of all of it.
+    """
 
     title: str
+    verdicts: Sequence[str] = ()
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
+    folded: Sequence[Table] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
 
@@ -43,12 +67,25 @@ def render(title: str, sections: Sequence[Section]) -> str:
         loader=PackageLoader("kdops.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["draw"] = _html
+    environment.filters["mark"] = _mark
+    environment.filters["download"] = _download
     return environment.get_template("page.html.jinja").render(
         title=title,
         sections=sections,
         plotly=base64.b64encode(gzip.compress(get_plotlyjs().encode(), compresslevel=6)).decode(),
         written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _download(chart: Chart) -> str:
+    """What a chart shows, as a file within its address."""
+    return f"data:text/csv;base64,{base64.b64encode(chart.csv().encode()).decode()}"
+
+
+def _mark(series: Series) -> str:
+    """How a series looks, as a character."""
+    filled, hollow = _CHARACTERS[series.marker] if series.marker else ("▬", "▬")
+    return filled if series.filled else hollow
 
 
 def _html(panel: Panel | Matrix) -> str:
@@ -69,7 +106,7 @@ def draw(panel: Panel | Matrix) -> go.Figure:
         title={"text": panel.title, "font": {"size": 15}},
         template="simple_white",
         margin={"l": 10, "r": 10, "t": 45, "b": 10},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.25, "font": {"size": 11}},
+        showlegend=False,  # one for all panels stands above them
         font={"size": 12},
     )
 
@@ -85,24 +122,44 @@ def _panel(panel: Panel) -> go.Figure:
         name, height = panel.level
         figure.add_hline(y=height, line={"dash": "dash", "color": "black", "width": 1}, annotation={"text": name})
     many = len({x for series in panel.series for x in series.x if isinstance(x, str)}) > _MANY
-    figure.update_xaxes(**_axis(panel.x), tickangle=-90 if many else None)
-    figure.update_yaxes(**_axis(panel.y))
+    across = [float(x) for series in panel.series for x in series.x if not isinstance(x, str)]
+    figure.update_xaxes(**_axis(panel.x, across), tickangle=-90 if many else None)
+    figure.update_yaxes(**_axis(panel.y, [y for series in panel.series for y in series.y]))
     if panel.x.whole:
         last = max((float(x) for series in panel.series for x in series.x), default=0.0)
         figure.update_xaxes(dtick=ceil(last / _MANY) or 1)
     return figure
 
 
-def _axis(axis: Axis) -> dict[str, object]:
+def _axis(axis: Axis, values: Sequence[float]) -> dict[str, object]:
+    ticks = log_ticks(values) if axis.log else []
     return {
         "title": {"text": axis.title},
         "type": "log" if axis.log else None,
-        "dtick": "D2" if axis.log else None,  # 1, 2, 5, 10
+        "tickvals": ticks or None,
+        "ticktext": [f"{tick:g}" for tick in ticks] or None,
         "range": axis.span,
         "showgrid": True,
         "gridcolor": _GRID,
         "automargin": True,
     }
+
+
+def log_ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers around and between values on a logarithmic axis: 1, 2, 5, 10, or powers of ten where that is many.
+
+    Args:
+        values: those that are not positive are left out.
+    """
+    drawn = [value for value in values if value > 0]
+    if not drawn:
+        return []
+    low, high = math.floor(math.log10(min(drawn))), math.ceil(math.log10(max(drawn)))
+    steps = (1, 2, 5) if high - low <= _MOST_DECADES else (1,)
+    ticks = [step * 10.0**power for power in range(low, high + 1) for step in steps]
+    below = [tick for tick in ticks if tick <= min(drawn)][-1:]
+    above = [tick for tick in ticks if tick >= max(drawn)][:1]
+    return sorted({*below, *above, *(tick for tick in ticks if min(drawn) <= tick <= max(drawn))})
 
 
 def _bars(series: Series) -> go.Bar:

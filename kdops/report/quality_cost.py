@@ -1,14 +1,14 @@
 """F1 against what serving costs: which students nobody beats on both."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import pandas as pd
 
 from kdops.measure.costs import CostColumn, Room, costs
 from kdops.report.chart import Axis, Chart, Panel, Series
 from kdops.report.choice import UNDISTILLED, best_rows, records
-from kdops.report.style import BLACK, GREY, STUDENTS, TEACHER_MARK
+from kdops.report.style import BASELINE, BLACK, GREY, STUDENTS, TEACHER_MARK, VANILLA
 from kdops.tracking.results import INT8_TEACHER, Results
 
 
@@ -18,8 +18,9 @@ def quality_cost(results: Results, shown: Sequence[CostColumn] | None = None) ->
     return Chart(
         name="pareto",
         title="Quality and cost",
-        caption="Filled: the student's best recipe by validation F1; hollow: the same student without distillation. "
-        "On the grey line stands what no other model beats on both axes; further left and higher is better.",
+        caption="Filled: the student's best recipe by validation F1; hollow: its baseline on gold labels, in the "
+        "precision that is named. On the grey line stands what no other model beats on both axes; further left and "
+        "higher is better.",
         panels=[
             _panel(results.of(name), cost, f"{name}: F1 and {cost.word}" if several else f"F1 and {cost.word}")
             for name in results.datasets
@@ -40,13 +41,14 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
 def _panel(results: Results, cost: CostColumn, title: str) -> Panel:
     series = []
     for row in records(best_rows(results.students)):
-        student = row["student"]
-        alone = results.baselines[results.baselines.index == row["baseline_run"]]
-        series.append(
-            _point(f"{student}, {row['recipe']}", pd.Series(row), cost.name, filled=row["recipe"] != "vanilla")
-        )
-        if row["recipe"] != "vanilla" and not alone.empty:
-            series.append(_point(f"{student} alone", alone.iloc[0], cost.name, filled=False))
+        name = f"{row['student']} {row['precision'] or ''}".strip()
+        distilled = row["recipe"] != VANILLA
+        series.append(_point(f"{name}, {row['recipe']}", row, row[cost.name], row["test"], filled=distilled))
+        if distilled:
+            name = f"{row['student']} {row['baseline_precision'] or ''}".strip()
+            series.append(
+                _point(f"{name}, {BASELINE}", row, row[f"baseline_{cost.name}"], row["baseline"], filled=False)
+            )
     series = [one for one in series if not pd.isna(one.x[0])]
     teachers = results.teachers.dropna(subset=[cost.name, "test"])
     if not teachers.empty:
@@ -67,6 +69,6 @@ def _panel(results: Results, cost: CostColumn, title: str) -> Panel:
     )
 
 
-def _point(name: str, row: pd.Series, cost: str, *, filled: bool) -> Series:
+def _point(name: str, row: Mapping[str, Any], cost: float, quality: float, *, filled: bool) -> Series:
     mark = STUDENTS[row["student"]]
-    return Series(name, [row[cost]], [row["test"]], mark.color, mark.shape, filled=filled)
+    return Series(name, [cost], [quality], mark.color, mark.shape, filled=filled)

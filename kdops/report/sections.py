@@ -11,13 +11,20 @@ from kdops.report.study import study_table
 from kdops.report.tables import best_table, budget_table, dataset_table, gains_table
 from kdops.report.training import training
 from kdops.report.tuning import tuning
+from kdops.report.verdict import short_table, verdict
+from kdops.tracking.places import run_links
 from kdops.tracking.results import Results, read_trials
 
 
 def sections(results: Results) -> Iterator[Section]:
     """A part over all data sets where there are several, and one for each."""
     if len(results.datasets) > 1:
-        yield Section("All data sets", tables=[best_table(results), gains_table(results)], charts=[ladder(results)])
+        yield Section(
+            "All data sets",
+            [f"{name}: {verdict(results.of(name))}" for name in results.datasets],
+            tables=[best_table(results), gains_table(results)],
+            charts=[ladder(results)],
+        )
     for name in results.datasets:
         yield _section(results.of(name))
 
@@ -31,6 +38,13 @@ def _section(results: Results) -> Section:
         *training(results, trials),
         *classes(results),
     ]
-    tables = [dataset_table(results), *study_table(results), *confused(results), budget_table(results)]
     name = results.datasets[0]
-    return Section(name, tables, charts, results.notes.get(name, ""))
+    return Section(
+        name,
+        [verdict(results)],
+        tables=[short_table(results), *confused(results)],
+        charts=charts,
+        folded=[dataset_table(results), *study_table(results), budget_table(results)],
+        links=run_links(results),
+        note=results.notes.get(name, ""),
+    )

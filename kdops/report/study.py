@@ -11,7 +11,7 @@ import pandas as pd
 
 from kdops.report.chart import Table
 from kdops.report.choice import best_rows, over_seeds, records
-from kdops.report.style import ALONE, RECIPES, STUDENTS, TEACHER, VANILLA
+from kdops.report.style import BASELINE, RECIPES, STUDENTS, TEACHER, VANILLA
 from kdops.tracking.results import Results
 
 CITATION = "Nityasya et al. 2022, arXiv:2201.00558, Tables 5 and 6"
@@ -37,7 +37,7 @@ def study_table(results: Results) -> Iterator[Table]:
     ours = _ours(results)
     rows = [_row(TEACHER, [(_FINE_TUNED, published.get((TEACHER, _FINE_TUNED)), ours.get((TEACHER, _FINE_TUNED)))])]
     for student in STUDENTS:
-        told = [VANILLA if recipe == ALONE else recipe for recipe in RECIPES]
+        told = [VANILLA if recipe == BASELINE else recipe for recipe in RECIPES]
         rows.append(_row(student, [(one, published.get((student, one)), ours.get((student, one))) for one in told]))
     yield Table(
         title="Beside the study",
@@ -48,7 +48,7 @@ def study_table(results: Results) -> Iterator[Table]:
 
 
 def _ours(results: Results) -> dict[tuple[str, str], float]:
-    scores = {(row["student"], VANILLA): row["alone"] for row in records(best_rows(results.students))}
+    scores = {(row["student"], VANILLA): row["baseline"] for row in records(best_rows(results.students))}
     scores |= {(row["student"], row["recipe"]): row["test"] for row in records(over_seeds(results.students))}
     taught = results.teachers["test"].dropna()
     return scores | ({(TEACHER, _FINE_TUNED): float(taught.iloc[-1])} if len(taught) else {})
@@ -57,7 +57,7 @@ def _ours(results: Results) -> dict[tuple[str, str], float]:
 def _row(student: str, cells: list[tuple[str, float | None, float | None]]) -> dict[str, str]:
     row = {"student": student}
     for recipe, published, own in cells:
-        column = ALONE if recipe == VANILLA else recipe
+        column = BASELINE if recipe == VANILLA else recipe
         row[column] = (
             f"{'-' if published is None else f'{published:.2f}'} / {'-' if own is None else f'{100 * own:.2f}'}"
         )

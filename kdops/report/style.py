@@ -12,7 +12,7 @@ BLACK, GREY, WHITE = "#000000", "#7F7F7F", "#FFFFFF"
 ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
 VERMILION, PURPLE = "#D55E00", "#CC79A7"
 
-ALONE = "alone"
+BASELINE = "baseline"
 TEACHER = "teacher"
 VANILLA = "vanilla"
 
@@ -53,6 +53,6 @@ _FILLS = (
     Fill(SKY, "+"),
     Fill(ORANGE, "\\"),
 )
-RECIPES = {ALONE: Fill(WHITE, "")} | dict(
+RECIPES = {BASELINE: Fill(WHITE, "")} | dict(
     zip((name for name in recipes.RECIPES if name != VANILLA), _FILLS, strict=False)
 )

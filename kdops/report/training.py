@@ -32,7 +32,7 @@ def training(results: Results, trials: pd.DataFrame) -> Iterator[Chart]:
         yield Chart(
             name="training",
             title="Training curves",
-            caption="The best trial of each student, the same student without distillation (hollow, dashed) and the "
+            caption="The best trial of each student, its baseline on gold labels (hollow, dashed) and the "
             "teacher. Losses compare within one line only: gold labels are in nats, teacher logits squared.",
             panels=[
                 Panel("Training loss", epoch, Axis("training loss (nats or logits squared, log scale)", True), losses),
@@ -44,8 +44,8 @@ def training(results: Results, trials: pd.DataFrame) -> Iterator[Chart]:
 def _runs(results: Results, trials: pd.DataFrame) -> Iterator[tuple[str, str, str, str, bool]]:
     """Name, run id, colour, shape and filling of each curve."""
     chosen = best_rows(results.students)
-    alone = results.baselines[results.baselines.index.isin(set(chosen["baseline_run"]))]
-    for row in records(pd.concat([chosen, alone]).drop_duplicates("study")):
+    baselines = results.baselines[results.baselines.index.isin(set(chosen["baseline_run"]))]
+    for row in records(pd.concat([chosen, baselines]).drop_duplicates("study")):
         complete = trials[(trials["study"] == row["study"]) & (trials["trial_state"] == "complete")]
         if not complete.empty:
             mark = STUDENTS[row["student"]]

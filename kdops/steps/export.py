@@ -13,9 +13,9 @@ from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.measure.probes import BYTES_PER_MB
 from kdops.steps.data_config import DataConfig
+from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.export_config import ExportConfig
 from kdops.steps.setup import identifying_tags
-from kdops.steps.student.result import BUNDLE
 from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role
@@ -74,7 +74,8 @@ def export(config: ExportConfig) -> Exported:
             if role == Role.TEACHER:
                 fetched = teacher_bundle_of(config.run_id, corpus, MlflowRecorder()).path
             else:
-                artifacts.fetch(config.run_id, BUNDLE, fetched)
+                there = bundle_folder(Path(), FP32, tags.get(names.PRECISION, FP32)).name
+                artifacts.fetch(config.run_id, there, fetched)
             exported = _write(fetched, config.output, corpus)
         run.metrics(names.prefixed(names.INT8_PREFIX, exported.int8.numbers()))
         run.tags({names.INT8: "passed" if exported.int8.passed else "failed"})

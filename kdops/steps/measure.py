@@ -10,14 +10,13 @@ import pandas as pd
 
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus
-from kdops.deploy.bundle import FP32
 from kdops.deploy.predictor import BundleError, BundleInfo, read_info
 from kdops.errors import UserError
 from kdops.machine import cores
 from kdops.measure.costs import Cost, CostColumn, costs
+from kdops.measure.steadiness import STEADY
 from kdops.measure.sweeps import Sweeps, sweep_side_by_side
 from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
-from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.measure_config import MeasureConfig
 from kdops.steps.setup import identifying_tags
 from kdops.steps.student.result import BUNDLE
@@ -35,8 +34,7 @@ logger = logging.getLogger(__name__)
 
 _REGISTERED = "models:/"
 _RUN = re.compile(rf"(?:runs:/)?([0-9a-f]{{32}})(?:/{BUNDLE})?")
-# The figures that a busy machine changes.
-_STEADY = ("latency_p50_ms", "cpu_ms_per_text")
+_LONGEST_ADDRESS = 36
 _CURVES = {
     "latency_by_tokens": ("tokens per text", "latency p50, ms"),
     "throughput_by_batch": ("texts per batch", "texts per second"),
@@ -152,8 +150,7 @@ def _of_run(run_id: str) -> tuple[str, Path]:
             f"run {run_id} made a teacher, which is measured beside its students: name one of them, or a folder that "
             "export wrote of the teacher"
         )
-    folder = bundle_folder(home() / "measured" / run_id, tags.get(names.PRECISION, FP32))
-    return run_id, artifacts.fetch(run_id, folder.name, folder)
+    return run_id, artifacts.fetch(run_id, BUNDLE, home() / "measured" / run_id / BUNDLE)
 
 
 def _teachers(subjects: Sequence[Subject], corpus: Corpus) -> tuple[Subject, ...]:
@@ -179,7 +176,7 @@ def _refuse_unsteady(subjects: Sequence[Subject], together: SideBySide, max_spre
     spreads = [
         (measured.spread(name), name, subject.address)
         for subject, measured in zip(subjects, together.measured, strict=True)
-        for name in _STEADY
+        for name in STEADY
     ]
     widest, name, address = max(spreads)
     if widest > max_spread:
@@ -193,7 +190,7 @@ def _refuse_unsteady(subjects: Sequence[Subject], together: SideBySide, max_spre
 
 def table(subjects: Sequence[Subject], together: SideBySide) -> str:
     """A row a figure, a column a subject; the spread of the turns behind what was timed."""
-    rows = [("", *(subject.title for subject in subjects)), ("", *(subject.address[-24:] for subject in subjects))]
+    rows = [("", *(subject.title for subject in subjects)), ("", *(_short(subject.address) for subject in subjects))]
     known = {name for measured in together.measured for name in measured.cost.metrics()}
     for cost in costs(known=known):
         rows.append((cost.heading, *(_cell(measured, cost) for measured in together.measured)))
@@ -204,8 +201,17 @@ def table(subjects: Sequence[Subject], together: SideBySide) -> str:
     )
 
 
+def _short(address: str) -> str:
+    """An address that fits a column: of a long path the last parts, never a part of one."""
+    parts = address.split("/")
+    while len(parts) > 1 and len("/".join(parts)) > _LONGEST_ADDRESS:
+        parts = parts[1:]
+    short = "/".join(parts)
+    return short if short == address else f".../{short}"
+
+
 def _cell(measured: Measured, cost: CostColumn) -> str:
-    spread = f" ±{measured.spread(cost.name):.0%}" if cost.name in _STEADY else ""
+    spread = f" ±{measured.spread(cost.name):.0%}" if cost.name in STEADY else ""
     return cost.shown(measured.cost.metrics()) + spread
 
 
@@ -239,7 +245,7 @@ def _log_subject(
     tags = identifying_tags(corpus, info.student, info.recipe)
     tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}
     with runs.tracked(Role.MEASURE, f"measure {subject.title}", tags=tags) as run:
-        run.metrics(metrics | {names.SPREAD_PREFIX + one: measured.spread(one) for one in _STEADY})
+        run.metrics(metrics | {names.SPREAD_PREFIX + one: measured.spread(one) for one in STEADY})
         if sweeps:
             run.metrics({names.RAM_GROWTH_MB: sweeps.ram_growth_mb})
 
@@ -248,7 +254,7 @@ def _curves(subjects: Sequence[Subject], sweeps: Sequence[Sweeps]) -> pd.DataFra
     """All points of all curves, one row per point."""
     return pd.DataFrame(
         {
-            "model": f"{subject.title} ({subject.address[-24:]})",
+            "model": f"{subject.title} ({_short(subject.address)})",
             "address": subject.address,
             "curve": curve,
             "at": at,

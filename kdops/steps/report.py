@@ -7,10 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kdops.errors import UserError
+from kdops.progress import Bar
 from kdops.report.image import save_image
 from kdops.report.page import Section, render
 from kdops.report.sections import sections
-from kdops.report.tables import best_table
+from kdops.report.verdict import verdict
 from kdops.steps.report_config import ReportConfig
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
@@ -37,12 +38,7 @@ class Report:
     results: Results
 
     def __str__(self) -> str:
-        best = (
-            f"{row['data set']}: {row['best student']} by {row['recipe']}, test F1 {row['test F1']}"
-            + (f", {row['of the teacher']} of the teacher's" if row["of the teacher"] else "")
-            + (f", {row['faster']} faster" if row["faster"] else "")
-            for row in best_table(self.results).rows
-        )
+        best = (f"{name}: {verdict(self.results.of(name))}" for name in self.results.datasets)
         notes = (f"{name}: {note}" for name, note in self.results.notes.items())
         written = [f"page: {self.page.resolve()}", f"images: {len(self.images)} in the same folder"]
         return "\n".join([*best, *notes, *written])
@@ -100,10 +96,16 @@ def _write(results: Results, folder: Path, first: Sequence[Section] = ()) -> Rep
         folder.mkdir(parents=True, exist_ok=True)
         page = folder / PAGE
         page.write_text(render(title, parts), encoding="utf-8")
-        return Report(page, [path for part in parts for path in _images(part, folder)], results)
+        return Report(page, _images(parts, folder), results)
     except OSError as error:
         raise UserError(f"output folder {folder} cannot be written: {error.strerror or error}") from error
 
 
-def _images(part: Section, folder: Path) -> list[Path]:
-    return [save_image(chart, folder, prefix=part.title) for chart in part.charts]
+def _images(parts: Sequence[Section], folder: Path) -> list[Path]:
+    charts = [(chart, part.title) for part in parts for chart in part.charts]
+    with Bar(len(charts), "report: drawing", "figures") as progress:
+        images = []
+        for chart, title in charts:
+            images.append(save_image(chart, folder, prefix=title))
+            progress.update()
+    return images

@@ -74,7 +74,7 @@ def settings_of(params: Mapping[str, str], named: object) -> dict[str, str]:
             seeds with different settings must never be averaged.
     """
     configured = {
-        name.removeprefix(names.CONFIG_PREFIX): value
+        name.removeprefix(names.CONFIG_PREFIX): "" if value in names.NO_VALUE else value
         for name, value in params.items()
         if name.startswith(names.CONFIG_PREFIX)
     }

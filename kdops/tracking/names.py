@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
+from kdops.shown import Interval
+
 
 class Role(StrEnum):
     """The purpose of a run (tag `kdops.role`)."""
@@ -30,6 +32,7 @@ class Status(StrEnum):
 
 # Run tags.
 RUN_NAME = "mlflow.runName"
+NOTE = "mlflow.note.content"
 ROLE = "kdops.role"
 DATASET = "kdops.dataset"
 TASK = "kdops.task"
@@ -42,6 +45,7 @@ TEACHER_RUN = "kdops.teacher_run"
 # Names of the parameters that make another result, separated by commas: only runs that agree in them are averaged.
 SETTINGS = "kdops.settings"
 BASELINE_RUN = "kdops.baseline_run"
+BASELINE_PRECISION = "kdops.baseline_precision"
 VERSION = "kdops.version"
 MODEL = "kdops.model"
 TRIAL_STATE = "kdops.trial_state"
@@ -51,6 +55,7 @@ PARITY = "kdops.parity"
 INT8 = "kdops.int8"
 EXPORTED_RUN = "kdops.exported_run"
 PROCESS = "kdops.process"
+PHASE = "kdops.phase"  # what the run is at, while it works
 ERROR = "kdops.error"
 REUSED_RUN = "kdops.reused_run"
 # The status as kdops set it: `mlflow run` overwrites KILLED by FAILED, and this is what it is restored from.
@@ -64,6 +69,9 @@ HOST_CPU = "host.cpu"
 HOST_CORES = "host.cores"
 HOST_MEMORY_GB = "host.memory_gb"
 VERSION_PREFIX = "version."
+
+NO_VALUE = ("None", "auto", "False", "()")
+"""What a parameter without a value is written as; such parameters are not logged."""
 
 # Run parameters.
 CONFIG_PREFIX = "cfg."
@@ -85,11 +93,15 @@ BASELINE_COST_PREFIX = "baseline.cost."
 # Scores and costs of the quantized teacher, and scores of the linear baseline, on the runs of students beside them.
 INT8_TEACHER_PREFIX = "teacher.int8."
 LINEAR_PREFIX = "linear."
+BASELINE_TEST_PREFIX = "baseline.test."
 RATIO_PREFIX = "ratio."
 SPREAD_PREFIX = "spread."
 OTHER_CORES = "measure.other_cores"
+STEADINESS_SPREAD = "measure.spread"
 F1_RETAINED = "test.f1_retained"
 KD_GAIN = "test.kd_gain"
+ENDS = ("_low", "_high")
+"""What the ends of a figure's interval are called, after its own name."""
 LATENCY_P50_MS = "cost.latency_p50_ms"
 LATENCY_P95_MS = "cost.latency_p95_ms"
 RAM_PEAK_MB = "cost.ram_peak_mb"
@@ -112,9 +124,6 @@ PROMOTED_OVER = "kdops.promoted_over"
 PROMOTED_AT = "kdops.promoted_at"
 PROMOTED_BY = "kdops.promoted_by"
 PROMOTION_REASON = "kdops.promotion_reason"
-PROMOTION_RUN = "kdops.promotion_run"
-# The numbers of the champion that it replaced, by the names of their metrics.
-REPLACED_PREFIX = "replaced."
 REPLACED_BY = "kdops.replaced_by"
 # When and by whom a champion was taken back; empty once somebody has gone back to it.
 WITHDRAWN = "kdops.withdrawn"
@@ -135,6 +144,12 @@ def registered_model_name(dataset: str) -> str:
 def prefixed(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
     """The same values under names that begin with a prefix."""
     return {prefix + name: value for name, value in values.items()}
+
+
+def with_ends(name: str, figure: Interval) -> dict[str, float]:
+    """A figure, and the ends of its 95 % interval as `<name>_low` and `<name>_high`."""
+    low, high = ENDS
+    return {name: figure.value, name + low: figure.low, name + high: figure.high}
 
 
 def variant_cost_prefix(precision: str) -> str:

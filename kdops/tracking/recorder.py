@@ -33,6 +33,11 @@ class Recording(runs.Run):
         self.dataset(corpus)
         self.metrics(counts)
 
+    def described(self, in_short: str, note: str) -> None:
+        """What the UI shows first: the name, which ends with what the run came to, and the description, in Markdown."""
+        name = store.client().get_run(self.run_id).info.run_name
+        self.tags({names.RUN_NAME: f"{name}: {in_short}", names.NOTE: note[: registered.LONGEST_DESCRIPTION]})
+
     def epoch(self, epoch: "Epoch") -> None:
         """An epoch's losses and validation scores, as the next point of each curve."""
         losses = names.prefixed(names.EPOCH_LOSS_PREFIX, epoch.losses)
@@ -125,6 +130,9 @@ class Recorder(Protocol):
     def version_of(self, run_id: str, corpus_name: str) -> int | None:
         """The registered version that a finished run made, if it still stands there with its files."""
 
+    def challenger(self, corpus_name: str) -> int | None:
+        """The registered version that is the challenger."""
+
 
 class MlflowRecorder:
     """Writes to the MLflow tracking store that `MLFLOW_TRACKING_URI` names."""
@@ -187,6 +195,10 @@ class MlflowRecorder:
         """See `kdops.tracking.registry.registered.version_of`."""
         return registered.version_of(run_id, corpus_name)
 
+    def challenger(self, corpus_name: str) -> int | None:
+        """See `kdops.tracking.registry.registered.alias_of`."""
+        return registered.alias_of(names.registered_model_name(corpus_name), names.CHALLENGER)
+
 
 class NoRecorder:
     """Writes nothing anywhere, and needs no MLflow."""
@@ -238,8 +250,15 @@ class NoRecorder:
         """There is no registry."""
         return None
 
+    def challenger(self, corpus_name: str) -> int | None:
+        """There is no registry."""
+        return None
+
 
 class _Nowhere(Recording):
+    def described(self, in_short: str, note: str) -> None:
+        pass
+
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         pass
 

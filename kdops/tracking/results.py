@@ -28,6 +28,7 @@ _TAGS = {
     "precision": names.PRECISION,
     "teacher_run": names.TEACHER_RUN,
     "baseline_run": names.BASELINE_RUN,
+    "baseline_precision": names.BASELINE_PRECISION,
     "study": names.STUDY,
     "settings": names.SETTINGS,
     "reused_run": names.REUSED_RUN,
@@ -39,14 +40,26 @@ _UNDISTILLED_SCORES = {
     for kind, kind_prefix in ((INT8_TEACHER, names.INT8_TEACHER_PREFIX), (LINEAR, names.LINEAR_PREFIX))
     for split, split_prefix in (("validation", names.VALIDATION_PREFIX), ("test", names.TEST_PREFIX))
 }
-_FACTS = ("run_id", "experiment_id", "started", "user", "data", "seed", "validation", "test", "minutes", "params")
+_FACTS = (
+    "run_id",
+    "experiment_id",
+    "started",
+    "user",
+    "data",
+    "seed",
+    "validation",
+    "test",
+    "baseline",
+    "minutes",
+    "params",
+)
 
 
 def _metrics() -> dict[str, str]:
     """Metrics by their columns: scores, all costs, and how many times cheaper than the teacher."""
     return {
-        "f1_retained": names.F1_RETAINED,
-        "kd_gain": names.KD_GAIN,
+        **{f"f1_retained{end}": names.F1_RETAINED + end for end in ("", *names.ENDS)},
+        **{f"kd_gain{end}": names.KD_GAIN + end for end in ("", *names.ENDS)},
         "unlabeled_texts": "unlabeled_texts",
         **{cost.name: names.COST_PREFIX + cost.name for cost in costs()},
         **{f"teacher_{cost.name}": names.TEACHER_COST_PREFIX + cost.name for cost in costs()},
@@ -76,10 +89,12 @@ class Results:
 
     All three tables have the run id as index and the same columns: `dataset`, `data` (its fingerprint; empty: unknown),
     `task`, `metric` (the main one), `student`, `recipe`, `precision` (of the registered bundle), `seed`, `user` (who
-    made it); the main metric as `validation` and `test` (fractions); `f1_retained` (fraction), `kd_gain` (points); the
-    costs by their names; `times_latency` and so on, how many times cheaper than the teacher; `teacher_run`,
-    `baseline_run`, `study`, `minutes`, `params` (as logged), `settings` (which of them make another result). `students`
-    has `alone` too, the test score of the same student without distillation.
+    made it); the main metric as `validation` and `test` (fractions); `f1_retained` (fraction) and `kd_gain` (points),
+    each with the ends of its interval as `f1_retained_low` and so on; the costs by their names; `times_latency` and so
+    on, how many times cheaper than the teacher; `teacher_run`, `baseline_run`, `study`, `minutes`, `params` (as
+    logged), `settings` (which of them make another result). `students` has `baseline` too, the test score of the same
+    student without distillation; `baseline_precision` says of which precision that and the costs
+    `baseline_latency_p50_ms` and so on are.
 
     Attributes:
         students: the newest finished run of each data set, student, recipe and seed, all of a data set on the same
@@ -284,9 +299,9 @@ def _related(students: pd.DataFrame, others: pd.DataFrame, notes: Mapping[str, s
     )
     teachers = _with_costs(teachers, students, "teacher")
     baselines = _with_costs(baselines, students, "baseline")
-    alone = students["baseline_run"].map(baselines["test"])
+    of_run = students["baseline_run"].map(baselines["test"])
     kept = {name: note for name, note in notes.items() if name in set(students["dataset"])}
-    return Results(students.assign(alone=alone), teachers, baselines, kept)
+    return Results(students.assign(baseline=students["baseline"].fillna(of_run)), teachers, baselines, kept)
 
 
 def _with_costs(rows: pd.DataFrame, students: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -327,6 +342,7 @@ def _row(run: "Run") -> dict[str, object]:
         "data": data_of(run),
         "validation": metrics.get(names.VALIDATION_PREFIX + metric, metrics.get(names.EPOCH_SCORE_PREFIX + metric)),
         "test": metrics.get(names.TEST_PREFIX + metric),
+        "baseline": metrics.get(names.BASELINE_TEST_PREFIX + metric),
         "minutes": seconds / 60,
         "params": params,
         **{column: tags.get(tag) for column, tag in _TAGS.items()},

@@ -1,6 +1,7 @@
 """Runs: opened, described, closed with an honest status, found again, and their files fetched."""
 
 import contextlib
+import json
 import logging
 import os
 import re
@@ -160,7 +161,8 @@ def tracked(
         name: Its name in the MLflow UI.
         fingerprint: Names the work, for `find_finished`; empty for work that is never reused.
         tags: More tags.
-        config: The configuration, logged as parameters `cfg.<key>`: the plain names belong to `mlflow run`.
+        config: The configuration. What has a value is logged as parameters `cfg.<key>`: the plain names belong to
+            `mlflow run`. Where that is not all of it, all of it is logged as `config.json`.
         parent_run_id: The parent in another process, for workers.
         kind: What the block gets: `Run`, or a class that adds to it.
 
@@ -177,7 +179,7 @@ def tracked(
     with store.answering():
         run = kind(_start(name, parent_run_id, host.facts() | described | dict(tags or {})))
     try:
-        run.params({names.CONFIG_PREFIX + key: value for key, value in (config or {}).items()})
+        _describe(run, config or {})
         with store.answering():
             yield run
     except Stopped:
@@ -192,6 +194,27 @@ def tracked(
         _end(run, Status.KILLED, error, outermost)
         raise
     _end(run, run.status or Status.FINISHED, None, outermost)
+
+
+def chosen(config: Mapping[str, object]) -> dict[str, object]:
+    """The part of a configuration that has a value: neither none, nor auto, nor false, nor an empty list."""
+    return {key: value for key, value in config.items() if str(value) not in names.NO_VALUE}
+
+
+def _describe(run: Run, config: Mapping[str, object]) -> None:
+    described = chosen(config)
+    run.params({names.CONFIG_PREFIX + key: value for key, value in described.items()})
+    if len(described) < len(config):
+        run.text(json.dumps(config, indent=1, default=str) + "\n", "config.json")
+
+
+def name_unused(run_id: str, name: str) -> None:
+    """Name a run that was made for work that logs nothing; a store that does not answer leaves it as it is."""
+    from mlflow.exceptions import MlflowException
+
+    with contextlib.suppress(MlflowException, OSError):
+        store.be_impatient()
+        store.client().set_tag(run_id, names.RUN_NAME, name)
 
 
 def user() -> str:

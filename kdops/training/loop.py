@@ -12,9 +12,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
-from tqdm import tqdm
 from transformers import get_linear_schedule_with_warmup
 
+from kdops.progress import Bar
 from kdops.training import devices
 from kdops.training.averaging import AVERAGED_STEPS, average
 from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
@@ -96,7 +96,7 @@ class _Loop:
         """The weights that count: the average where there is one."""
         return self.average.module if self.average else self.plain
 
-    def train_epoch(self, objective: Objective, bar: tqdm, checkpoint: Path | None) -> None:
+    def train_epoch(self, objective: Objective, bar: Bar, checkpoint: Path | None) -> None:
         """Train from the step that `progress` stands at to the end of its epoch."""
         progress, started = self.progress, time.monotonic()
         before, saved = progress.seconds, started
@@ -221,11 +221,11 @@ def fit(
         config: how long and how fast.
         main_metric: the score that decides which epoch is best; higher is better.
         pad_id: padding token.
-        description: what the progress bar says.
+        description: what the progress says.
         head: names of the weights that are new and learn faster; see `LoopConfig.head_factor`.
         on_epoch: called after each epoch that this call trains; what it raises ends the training.
         checkpoint: file to save to at least once a minute and after each epoch, and to go on from if it exists.
-        quiet: whether to leave out the progress bar, which is for terminals only in any case.
+        quiet: whether to leave out the progress.
     """
     set_seed(config.seed + devices.processes().process_index)
     loop = _Loop(model, data, config, pad_id, head)
@@ -234,8 +234,8 @@ def fit(
     if not loop.accelerator.is_main_process:
         checkpoint = None
     progress, steps = loop.progress, loop.steps_an_epoch
-    shown = {"desc": description, "unit": "step", "disable": quiet or None, "leave": False}
-    with tqdm(total=config.epochs * steps, initial=(progress.epoch - 1) * steps + progress.step, **shown) as bar:
+    done = (progress.epoch - 1) * steps + progress.step
+    with Bar(config.epochs * steps, description, "steps", initial=done, quiet=quiet) as bar:
         while progress.epoch <= config.epochs and not progress.ran_out(config.patience):
             loop.train_epoch(objective, bar, checkpoint)
             loop.share_losses()
@@ -243,7 +243,7 @@ def fit(
             epoch = progress.close_epoch(scores, main_metric, loop.scored)
             if checkpoint:
                 loop.save(checkpoint)
-            bar.set_postfix({main_metric: f"{progress.best_score:.4f}"})
+            bar.set_postfix({main_metric: f"{progress.best_score:.3f}"}, refresh=False)
             if on_epoch:
                 on_epoch(epoch)
     model.load_state_dict(progress.best_weights)

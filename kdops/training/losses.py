@@ -105,10 +105,10 @@ class DistillationObjective:
 class StatesObjective:
     """General distillation: a student's token states come close to its encoder's (TinyBERT, arXiv:1909.10351)."""
 
-    def __call__(self, logits: Tensor, labels: Tensor, signals: Tensor | None) -> LossTerms:
+    def __call__(self, logits: Tensor, labels: Tensor, states: Tensor | None) -> LossTerms:
         """The loss of one batch: states in place of logits, and their targets, both (units, width)."""
-        assert signals is not None
-        return LossTerms(state_loss(logits, signals))
+        assert states is not None
+        return LossTerms(state_loss(logits, states))
 
 
 Objective = GoldObjective | DistillationObjective | StatesObjective

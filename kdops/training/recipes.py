@@ -18,6 +18,8 @@ class Recipe:
         unlabeled: whether texts without labels are added.
         embeddings: where its token embeddings start: one of `EMBEDDINGS`, or the path of a vector file.
         general: whether it starts from a general student, which has learned the pre-trained encoder's token states.
+        knows_unlabeled: whether the tokens of texts without labels are in its vocabulary although it does not learn
+            from them: the baseline of a recipe that does has the same vocabulary.
     """
 
     name: str
@@ -25,11 +27,17 @@ class Recipe:
     unlabeled: bool
     embeddings: str
     general: bool = False
+    knows_unlabeled: bool = False
 
     @property
     def baseline(self) -> bool:
         """Whether it is what others are compared with: gold labels and nothing else."""
         return not (self.distills or self.general)
+
+    @property
+    def compared_with(self) -> "Recipe":
+        """The recipe of its baseline."""
+        return replace(VANILLA, knows_unlabeled=self.unlabeled)
 
     def with_embeddings(self, choice: str) -> "Recipe":
         """The same recipe with another start of the token embeddings.

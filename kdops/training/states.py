@@ -18,11 +18,11 @@ import torch
 from safetensors.numpy import load_file, save_file
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
-from tqdm import tqdm
 
 from kdops.data.encoding import Text, clean
 from kdops.data.word_spans import joined, word_spans
 from kdops.models.encoder import Encoder
+from kdops.progress import Bar
 from kdops.training.batches import by_length
 from kdops.training.devices import fast_products
 from kdops.training.memory import give_freed_memory_back
@@ -213,7 +213,7 @@ def _find_projection(
 def _fit_projection(work: _Work, texts: list[str], width: int) -> Projection:
     """PCA of the states of the words of some texts, by way of their covariance."""
     count, total, squares = 0, torch.zeros(1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
-    with tqdm(total=len(texts), desc="encoder states, sample", unit="text", disable=None) as progress:
+    with Bar(len(texts), "encoder states, sample", "texts") as progress:
         for rows, _, means in work.states(texts):
             states = means.cpu().double()
             count, total, squares = count + len(states), total + states.sum(dim=0), squares + states.T @ states
@@ -233,7 +233,7 @@ def _compute(
     wanted = ((row, str(clean(joined(text)))) for row, text in enumerate(texts) if missing[row])
     done: list[tuple[bytes, np.ndarray]] = []
     written, asked = time.monotonic(), 0
-    with tqdm(total=int(missing.sum()), desc="encoder states", unit="text", disable=None) as progress:
+    with Bar(int(missing.sum()), "encoder states", "texts") as progress:
         while chunk := list(islice(wanted, _CHUNK_TEXTS)):
             for numbers, covered, means in work.states([text for _, text in chunk]):
                 targets = projection(means).cpu().numpy().astype(np.float16)

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from kdops.data.encoding import Encoded, Text
+from kdops.progress import Bar
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.devices import fast_products
 from kdops.training.losses import NO_LABEL
@@ -155,7 +155,7 @@ def _compute(folder: Path, question: Question, keys: np.ndarray) -> None:
     teacher.eval()
     done: list[tuple[np.ndarray, np.ndarray]] = []
     flushed, asked = time.monotonic(), 0
-    with tqdm(total=len(keys), desc="teacher logits", unit="text", disable=None) as progress:
+    with Bar(len(keys), "teacher logits", "texts") as progress:
         for number, rows in enumerate(by_length(encoded.lengths, device), start=1):
             batch = make_batch(data, rows, question.pad_id).to(device)
             with torch.inference_mode(), products:

@@ -5,7 +5,6 @@ import mlflow
 import pytest
 from finished_runs import add_student, add_teacher
 
-from kdops.report.choice import best_rows
 from kdops.steps.report import report_for
 from kdops.tracking import places
 from kdops.tracking.results import read_results
@@ -33,37 +32,17 @@ def _student() -> str:
     return str(students.index[students["recipe"] == "kd-unlabeled"][0])
 
 
-def _links(address: str) -> dict[str, str]:
+def _charts(address: str) -> str:
     mlflow.set_tracking_uri(address)
-    lines = places.how_to_look(_student()).strip().split("\n")
-    return dict(line.strip().split(": ", 1) for line in lines)
-
-
-def test_the_printed_comparison_shows_teacher_student_and_student_alone(mlflow_ui: str, page: "Page") -> None:
-    page.goto(_links(mlflow_ui)["compare"])
-    page.get_by_text("Comparing 3 Runs").wait_for()
-    for shown in ("teacher emot", "bilstm kd-unlabeled emot", "bilstm without distillation emot"):
-        page.get_by_text(shown, exact=True).first.wait_for()
-    for metric in ("test.f1_macro", "cost.latency_p50_ms", "cost.ram_peak_mb", "cost.storage_mb"):
-        page.get_by_text(metric, exact=True).first.wait_for(state="attached")
-
-
-def test_the_page_that_an_exam_prints_compares_its_students(mlflow_ui: str, page: "Page") -> None:
-    best = best_rows(read_results(["emot"]).students)["run_id"].tolist()
-    mlflow.set_tracking_uri(mlflow_ui)
-    compare, _ = places.how_to_look(students={"emot": best}).strip().split("\n")
-    page.goto(compare.split(": ", 1)[1])
-    page.get_by_text("Comparing 3 Runs").wait_for()
-    for shown in ("teacher emot", "bilstm kd-unlabeled emot", "cnn kd emot"):
-        page.get_by_text(shown, exact=True).first.wait_for()
+    return places.how_to_look({"emot": [_student()]}).strip().split(": ", 1)[1]
 
 
 def test_the_saved_view_lists_the_best_first_and_draws_quality_against_cost(mlflow_ui: str, page: "Page") -> None:
-    link = _links(mlflow_ui)["all runs, the best first"]
+    charts = _charts(mlflow_ui)
     save_view(read_results(["emot"]))
     # Better, but on other test rows.
     add_student("emot", add_teacher("emot", data="b" * 16), "bert-small", test=0.99, data="b" * 16, trials=1)
-    page.goto(link)
+    page.goto(charts.removesuffix("&compareRunsMode=CHART"))
     page.get_by_text("teacher emot", exact=True).first.wait_for()
     for column in ("test.f1_macro", "cost.latency_p50_ms", "cost.storage_mb"):
         page.get_by_text(column).first.wait_for(state="attached")
@@ -71,7 +50,7 @@ def test_the_saved_view_lists_the_best_first_and_draws_quality_against_cost(mlfl
     names = page.get_by_role("link", name=re.compile("emot$")).all_inner_texts()
     assert [name for name in names if "trial" in name] == []
     assert names[:2] == ["teacher emot", "bilstm kd-unlabeled emot"]
-    page.goto(f"{link}&compareRunsMode=CHART")
+    page.goto(charts)
     page.get_by_text(re.compile(r"Which student is best\? *\(4\)")).wait_for()
     page.locator(".scatterlayer .point").first.wait_for(state="attached")
 

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from mlflow.entities import Run
 from place import Place, options
 from typer import Typer
@@ -41,7 +40,11 @@ def check_student(
 ) -> None:
     """A distilled student carries exactly the metrics and tags that are promised."""
     assert run.info.status == "FINISHED"
-    promised = scores(task, "val", "test") | COMPARED | {"test.f1_retained", "test.kd_gain"}
+    promised = (
+        scores(task, "val", "test")
+        | COMPARED
+        | {f"test.{name}{end}" for name in ("f1_retained", "kd_gain") for end in ("", "_low", "_high")}
+    )
     assert measured(run, "val.", "test.", "cost.", "teacher.cost.", "ratio.") == promised
     found = run.data.tags
     assert found["kdops.role"] == "student"
@@ -50,7 +53,8 @@ def check_student(
     assert found["kdops.student"] == student
     assert found["kdops.recipe"] == recipe
     assert found["kdops.parity"] == "passed"
-    assert {f"cfg.{name}" for name in found["kdops.settings"].split(",")} <= set(run.data.params)
+    assert {"cfg.dataset", "cfg.student", "cfg.recipe", "cfg.trials", "cfg.epochs", "cfg.seed"} <= set(run.data.params)
+    assert not {"None", "auto", "False"} & set(run.data.params.values())
     assert re.fullmatch("[0-9a-f]{16}", found["kdops.fingerprint"])
     assert {"kdops.teacher_run", "kdops.baseline_run"} | HOST | VERSIONS <= set(found)
 
@@ -66,9 +70,9 @@ def check_trials(place: Place, parent: Run, count: int) -> None:
 def check_version(place: Place, model: str, number: int, run: Run) -> None:
     version = place.client.get_model_version_by_alias(model, "challenger")
     assert (int(version.version), version.run_id) == (number, run.info.run_id)
-    expected = {"kdops.student", "kdops.recipe", "kdops.precision", "kdops.main_metric"}
-    assert expected | COMPARED - {name for name in COMPARED if name.startswith("teacher.")} <= set(version.tags)
-    assert float(version.tags["cost.storage_mb"]) == pytest.approx(run.data.metrics["cost.storage_mb"], rel=1e-4)
+    expected = {"kdops.student", "kdops.recipe", "kdops.precision", "kdops.fingerprint"}
+    assert {name for name in version.tags if not name.startswith("val.")} == expected
+    assert len(version.tags) <= 8
     assert "distilled by" in version.description
 
 

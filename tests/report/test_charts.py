@@ -12,7 +12,7 @@ from kdops.report.choice import best_rows, over_seeds
 from kdops.report.classes import classes
 from kdops.report.ladder import ladder
 from kdops.report.quality_cost import pareto_front, quality_cost
-from kdops.report.style import ALONE, RECIPES, STUDENTS, VANILLA
+from kdops.report.style import BASELINE, RECIPES, STUDENTS, VANILLA
 from kdops.report.training import training
 from kdops.report.tuning import importance, tuning
 from kdops.tracking.results import read_results, read_trials
@@ -40,8 +40,8 @@ def test_a_student_stands_where_its_best_recipe_by_validation_is(store: str) -> 
     latency = chart.panels[0]
     assert isinstance(latency, Panel)
     points = {series.name: (list(series.x), list(series.y), series.filled) for series in latency.series}
-    assert points["bilstm, kd-unlabeled"] == ([1.0], [0.81], True)
-    assert points["cnn alone"] == ([0.5], [pytest.approx(0.6)], False)
+    assert points["bilstm int8, kd-unlabeled"] == ([1.0], [0.81], True)
+    assert points["cnn int8, baseline"] == ([0.5], [pytest.approx(0.6)], False)
     assert points["teacher"] == ([40.0], [0.9], True)
     assert points["best trade-offs"][1] == [0.7, 0.81, 0.9]
     assert all("(" in axis.title for panel in chart.panels if isinstance(panel, Panel) for axis in (panel.x, panel.y))
@@ -54,7 +54,7 @@ def test_the_ladder_has_a_bar_a_recipe_and_the_spread_over_seeds(tracking_uri: s
     panel = ladder(read_results()).panels[0]
     assert isinstance(panel, Panel)
     bars = {series.name: series for series in panel.series}
-    assert list(bars) == ["alone", "kd"]
+    assert list(bars) == ["baseline", "kd"]
     assert bars["kd"].y == [pytest.approx(0.75)]
     assert bars["kd"].spread == [pytest.approx(0.0707, abs=1e-4)]
     assert panel.level == ("teacher", 0.9)
@@ -62,7 +62,7 @@ def test_the_ladder_has_a_bar_a_recipe_and_the_spread_over_seeds(tracking_uri: s
 
 def test_every_student_and_recipe_has_a_look() -> None:
     assert tuple(STUDENTS) == kinds.STUDENTS
-    assert RECIPES.keys() == recipes.RECIPES.keys() - {VANILLA} | {ALONE}
+    assert RECIPES.keys() == recipes.RECIPES.keys() - {VANILLA} | {BASELINE}
 
 
 def test_students_and_recipes_differ_without_colour() -> None:
@@ -79,7 +79,7 @@ def test_tuning_shows_trials_and_the_best_so_far(store: str) -> None:
     panel = charts["tuning"].panels[0]
     assert isinstance(panel, Panel)
     names = [series.name for series in panel.series if series.name]
-    assert {"cnn kd", "cnn alone", "cnn kd, pruned"} <= set(names)
+    assert {"cnn kd", "cnn baseline", "cnn kd, pruned"} <= set(names)
     only = read_results([HOSTILE])
     assert list(tuning(only, read_trials(only))) == []
 
@@ -110,7 +110,7 @@ def test_classes_of_the_best_student_beside_itself_alone_and_the_teacher(store: 
     panel, matrix = chart.panels
     assert isinstance(panel, Panel)
     assert isinstance(matrix, Matrix)
-    assert [series.name for series in panel.series] == ["bilstm", "bilstm alone", "teacher"]
+    assert [series.name for series in panel.series] == ["bilstm", "bilstm baseline", "teacher"]
     assert list(panel.series[0].x) == ["bad (10)", "good (10)"]
     assert matrix.counts == [[8, 2], [1, 9]]
 

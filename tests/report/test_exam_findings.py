@@ -69,7 +69,7 @@ def test_the_cheapest_within_noise_is_recommended(three: Results) -> None:
 def test_the_best_is_recommended_where_no_other_is_near(three: Results) -> None:
     clear = [Comparison("emot", "bert-small", other, 0.1, 0.05, 0.15, 0.001, 0.001) for other in ("cnn", "bilstm")]
     assert list(recommendations(three, clear)) == [
-        "emot: bert-small by kd is best (test f1_macro 0.910, 101.1% of the teacher's); "
+        "emot: bert-small by kd is best by validation f1_macro (0.910; test 0.910, 101.1% of the teacher's); "
         "no other student is within noise of it"
     ]
 
@@ -89,9 +89,9 @@ def test_a_linear_model_that_is_no_worse_is_recommended_instead_of_a_network(thr
     assert rows["linear"]["test F1"] == "0.900"
     assert (rows["teacher int8"]["test F1"], rows["teacher int8"]["latency p50, ms"]) == ("0.880", "9.000")
     told = students_table(results).splitlines()
-    assert [line.split()[:6] for line in told[-2:]] == [
-        ["emot", "teacher", "int8", "-", "-", "0.880"],
-        ["emot", "linear", "-", "-", "0.900", "-"],
+    assert [line.split()[:7] for line in told[-2:]] == [
+        ["emot", "teacher", "int8", "-", "-", "-", "0.880"],
+        ["emot", "linear", "-", "-", "0.920", "0.900", "-"],
     ]
     latency = quality_cost(results).panels[0]
     assert isinstance(latency, Panel)

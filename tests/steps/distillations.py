@@ -4,7 +4,15 @@ from pathlib import Path
 
 from kdops.deploy.gate import Parity
 from kdops.measure.costs import Cost
-from kdops.steps.distill.result import Baseline, ComparedInt8Teacher, ComparedTeacher, Distilled, DistilledStudent
+from kdops.measure.steadiness import Steadiness
+from kdops.shown import Interval
+from kdops.steps.distill.result import (
+    ComparedBaseline,
+    ComparedInt8Teacher,
+    ComparedTeacher,
+    Distilled,
+    DistilledStudent,
+)
 from kdops.steps.student.result import StudentFacts
 from kdops.training.values import LinearBaseline, ModelScores
 
@@ -52,6 +60,10 @@ def facts(recipe: str = "kd-unlabeled") -> StudentFacts:
     )
 
 
+def compared_baseline(test: float, measured: Cost) -> ComparedBaseline:
+    return ComparedBaseline("int8" if measured.storage_mb < 44 else "fp32", scores(0.72, test), measured)
+
+
 def result(
     *, test: float = 0.76, baseline: float | None = 0.7, int8: bool = True, linear: float = 0.6
 ) -> DistilledStudent:
@@ -71,15 +83,24 @@ def result(
             parity=PARITY,
             int8=ComparedInt8Teacher(scores(0.81, 0.79), cost(2.0, 110.0, 110_000_000)),
         ),
-        baseline=None if baseline is None else Baseline(facts("vanilla"), scores(0.72, baseline)),
-        baseline_cost=cost(),
+        baseline=None if baseline is None else compared_baseline(baseline, cost(0.25, 11.0) if int8 else cost()),
+        retained=Interval(test / 0.8, 0.9, 0.99),
+        gain=None if baseline is None else Interval(100 * (test - baseline), 2.0, 10.0),
+        steadiness=Steadiness(3, 0.04, 0.2),
         seconds={"measure_s": 20.0},
         linear=LinearBaseline(scores(linear, linear), 2.0),
     )
 
 
 def distilled(
-    *, run_id: str = "0123", test: float = 0.76, baseline: float | None = 0.7, int8: bool = True
+    *,
+    run_id: str = "0123",
+    test: float = 0.76,
+    baseline: float | None = 0.7,
+    int8: bool = True,
+    challenger: int | None = 3,
 ) -> Distilled:
     made = result(test=test, baseline=baseline, int8=int8)
-    return Distilled("smsa", Path("/students/one"), made, run_id, 3, reused=False)
+    return Distilled(
+        "smsa", Path("/students/one"), made, run_id, 3, challenger=challenger, reused=False, example="enak sekali"
+    )

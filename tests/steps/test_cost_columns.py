@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bundles import COST
-from distillations import PARITY, distilled, result, scores
+from distillations import PARITY, compared_baseline, distilled, result, scores
 from finished_runs import add_student, add_teacher
 from taught import Taught
 
@@ -45,7 +45,7 @@ LOGGED = cost_metrics(NOISY, TEACHER.metrics()) | {
 
 def noisy_student() -> DistilledStudent:
     teacher = ComparedTeacher("scratch", scores(0.82, 0.8), TEACHER, PARITY)
-    return replace(result(int8=False), costs={"fp32": NOISY}, teacher=teacher, baseline_cost=NOISY)
+    return replace(result(int8=False), costs={"fp32": NOISY}, teacher=teacher, baseline=compared_baseline(0.7, NOISY))
 
 
 @pytest.fixture

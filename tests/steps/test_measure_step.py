@@ -47,7 +47,7 @@ def test_a_student_is_logged_beside_its_teacher(
 ) -> None:
     runs.connect()
     with runs.tracked(Role.STUDENT, "bilstm", tags={names.TEACHER_RUN: "feed", names.DATASET: "reviews"}) as run:
-        run.folder(Path(config.model), "bundle-int8")
+        run.folder(Path(config.model), "bundle")
         run.tags({names.PRECISION: "int8", names.VERSION: 7})
     teacher = make_bundle("teacher")
     costs = [COST, replace(COST, latency_p50_ms=60, ram_peak_mb=800, storage_mb=440, cpu_ms_per_text=50)]
@@ -64,7 +64,7 @@ def test_a_student_is_logged_beside_its_teacher(
     monkeypatch.setattr(step, "measure_side_by_side", side_by_side)
     measure(config.model_copy(update={"model": f"runs:/{run.run_id}/bundle"}))
     # What the run deploys.
-    assert [folder.name for folder in measured] == ["bundle-int8", teacher.name]
+    assert [folder.name for folder in measured] == ["bundle", teacher.name]
     found = store.search("tags.`kdops.role` = 'measure'")
     logged = {one.data.tags.get(names.MODEL): one.data.metrics for one in found}
     student, taught = logged[f"runs:/{run.run_id}/bundle"], logged["feed"]

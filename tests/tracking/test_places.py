@@ -1,39 +1,22 @@
 import json
-import re
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import mlflow
 import pytest
 from finished_runs import add_student, add_teacher
 
 from kdops.errors import UserError
-from kdops.tracking import places, store
+from kdops.tracking import places
 from kdops.tracking.results import read_results
 from kdops.tracking.workarounds.shared_views import save_view
 
 
-def test_a_local_store_gets_the_command_and_the_pages(tracking_uri: str) -> None:
-    teacher = add_teacher("emot")
-    student = add_student("emot", teacher, trials=1)
-    command, compare, best = places.how_to_look(student).split("\n")
+def test_a_local_store_gets_the_command_and_the_charts(tracking_uri: str) -> None:
+    student = add_student("emot", add_teacher("emot"), trials=1)
+    command, charts = places.how_to_look({"emot": [student]}).split("\n")
     assert command == f"mlflow ui --backend-store-uri {tracking_uri}"
     assert places.how_to_look() == command
-    address = re.fullmatch(r"  compare: (\S+)", compare)
-    assert address is not None
-    page = urlsplit(urlsplit(address[1]).fragment)
-    asked = {key: json.loads(value) for key, (value,) in parse_qs(page.query).items()}
-    alone = store.client().get_run(student).data.tags["kdops.baseline_run"]
-    assert page.path == "/compare-runs"
-    assert asked == {"runs": [teacher, student, alone], "experiments": ["1"]}
-    assert unquote(best).endswith(
-        "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=kdops-emot-0123456789abcdef"
-    )
-
-
-def test_a_student_from_gold_labels_is_compared_with_its_teacher_only(tracking_uri: str) -> None:
-    teacher = add_teacher("emot")
-    student = add_student("emot", teacher, recipe="vanilla", trials=1)
-    assert json.loads(parse_qs(places.comparison_page(student))["/#/compare-runs?runs"][0]) == [teacher, student]
+    page = "/#/experiments/1/runs?viewStateShareKey=kdops-emot-0123456789abcdef&compareRunsMode=CHART"
+    assert charts == f"  charts of emot: http://127.0.0.1:5000{page}"
 
 
 def test_a_server_gets_addresses_that_open(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,22 +24,18 @@ def test_a_server_gets_addresses_that_open(tracking_uri: str, monkeypatch: pytes
     monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: "http://host:5000/")
     monkeypatch.setattr(places.store, "client", lambda: mlflow.MlflowClient(tracking_uri))
     assert places.how_to_look() == "http://host:5000"
-    for line in places.how_to_look(student).strip().split("\n"):
-        assert ": http://host:5000/#/" in line
+    assert places.how_to_look({"emot": [student]}).strip().startswith("charts of emot: http://host:5000/#/")
 
 
-def test_an_exam_gets_pages_of_students_wherever_they_lie(tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_charts_of_an_exam_are_where_most_of_its_students_lie(
+    tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     teacher = add_teacher("emot")
     students = [add_student("emot", teacher, name, trials=1) for name in ("bilstm", "cnn")]
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
-    students.append(add_student("emot", teacher, "bert-tiny", trials=1))
-    _, compare, best = places.how_to_look(students={"emot": students}).split("\n")
-    title, address = compare.strip().split(": ", 1)
-    asked = {key: json.loads(value) for key, (value,) in parse_qs(urlsplit(urlsplit(address).fragment).query).items()}
-    assert title == "compare the students of emot"
-    assert asked == {"runs": [teacher, *students], "experiments": ["1", "2"]}
-    # Where most of them are.
-    assert "/#/experiments/1/runs?viewStateShareKey=kdops-emot-" in best
+    students.insert(0, add_student("emot", teacher, "bert-tiny", trials=1))
+    _, charts = places.how_to_look({"emot": students}).split("\n")
+    assert "/#/experiments/1/runs?viewStateShareKey=kdops-emot-" in charts
 
 
 def test_addresses_hold_no_password_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +45,7 @@ def test_addresses_hold_no_password_of_a_server(monkeypatch: pytest.MonkeyPatch)
 
 def test_where_the_pages_have_other_addresses_none_are_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: "databricks://profile")
-    assert places.how_to_look() == places.how_to_look("beef") == "databricks://profile"
+    assert places.how_to_look() == places.how_to_look({"emot": ["beef"]}) == "databricks://profile"
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:secret@host/studies", "postgresql://me@host/x?password=secret"])

@@ -8,6 +8,8 @@ from kdops.data.raw import Example, Scheme
 from kdops.task import Task
 
 INDOBERT = "indobenchmark/indobert-base-p1"
+MULTILINGUAL = "intfloat/multilingual-e5-small"
+"""The default teacher of data in a language that nobody named: it reads about a hundred."""
 SCRATCH = "scratch"
 
 Parser = Callable[[Path], Iterable[Example]]

@@ -6,6 +6,7 @@ from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import BundleInfo
 from kdops.measure.costs import Room, costs
 from kdops.metrics import paired_bootstrap
+from kdops.shown import score
 from kdops.steps.distill.result import DistilledStudent
 from kdops.tracking import host, names
 from kdops.training.recipes import RECIPES
@@ -29,14 +30,18 @@ def version_card(corpus: Corpus, result: DistilledStudent, info: BundleInfo, *, 
         made = f"distilled by `{info.recipe}` from `{info.teacher}`"
     cpu = f"{threads} CPU {'thread' if threads == 1 else 'threads'}, {host.kind(host.facts())}"
     sections = {
-        "Data": _data(corpus),
-        "Teacher and recipe": _recipe(corpus, info, result),
-        "Scores": _scores(corpus, result),
         f"Costs ({info.precision}, {cpu})": _costs(result.metrics()),
+        "Scores": _scores(corpus, result),
+        "Teacher and recipe": _recipe(corpus, info, result),
+        "Data": _data(corpus),
         "Limits": _limits(corpus, info),
     }
-    head = f"**{info.student}** {made} on `{corpus.name}` ({corpus.licence})"
-    return "\n\n".join([head, *("\n".join([f"## {title}\n", *lines]) for title, lines in sections.items())])
+    head = [
+        # The list of versions shows its first words.
+        f"{result.in_short}: {info.student} {made} on `{corpus.name}` ({corpus.licence})",
+        result.verdict,
+    ]
+    return "\n\n".join([*head, *("\n".join([f"## {title}\n", *lines]) for title, lines in sections.items())])
 
 
 def _data(corpus: Corpus) -> list[str]:
@@ -59,7 +64,7 @@ def _recipe(corpus: Corpus, info: BundleInfo, result: DistilledStudent) -> list[
     kind = "fine-tuned on the same data"
     if teacher.texts is not None:
         kind = f"a file of probabilities of {teacher.texts} texts"
-    said = "no test score, since it lacks test texts" if scored is None else f"test {main} {scored:.4f}"
+    said = "no test score, since it lacks test texts" if scored is None else f"test {main} {score(scored)}"
     return [
         f"- teacher: `{info.teacher}`, {kind}, {said}",
         f"- recipe `{info.recipe}`: learns from {learns}{more}; embeddings start: {recipe.embeddings}",
@@ -77,14 +82,9 @@ def _scores(corpus: Corpus, result: DistilledStudent) -> list[str]:
         gold = corpus.gold(split)
         # Against the gold labels themselves, which score 1 however the rows are drawn.
         interval = paired_bootstrap(corpus.task, corpus.labels, gold, predicted, gold)
-        between = f"{1 + interval.low:.4f} and {1 + interval.high:.4f}"
-        lines.append(f"| {split} | {len(gold)} | {scores[main]:.4f} | {between} |")
-    said = []
-    if result.f1_retained is not None:
-        said.append(f"It keeps {result.f1_retained:.1%} of the teacher's {main} on the test split.")
-    if result.kd_gain is not None:
-        said.append(f"Distillation brought {result.kd_gain:+.2f} points over the same student without it.")
-    return [*lines, "", " ".join(said)]
+        between = f"{score(1 + interval.low)} and {score(1 + interval.high)}"
+        lines.append(f"| {split} | {len(gold)} | {score(scores[main])} | {between} |")
+    return lines
 
 
 def _costs(metrics: Mapping[str, float]) -> list[str]:

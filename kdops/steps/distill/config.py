@@ -53,10 +53,10 @@ class DistillConfig(GeneralConfig):
     student_learning_rate: Range | None = parameter(
         None, "The student's peak learning rate, or its range; auto: tuned around what suits the student."
     )
-    trials: int = parameter(4, "Settings to try.", ge=1)
+    trials: int = parameter(4, "Settings of the student to try, and as many of its baseline.", ge=1)
     epochs: int | None = parameter(
         None,
-        f"Train a trial for at most this many epochs; auto: {_EPOCHS}, on little data as many as make "
+        f"Train a trial for at most this many epochs, not the teacher; auto: {_EPOCHS}, on little data as many as make "
         f"{_LEAST_STEPS:,} steps.",
         ge=1,
     )

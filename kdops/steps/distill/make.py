@@ -5,22 +5,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32
 from kdops.deploy.scoring import bundle_scores
+from kdops.fingerprint import fingerprint
 from kdops.measure.turns import measure_side_by_side
+from kdops.metrics import Scores, bootstrap_scores, interval
+from kdops.shown import Interval
 from kdops.steps.distill.budget import baseline_budget, student_budget
 from kdops.steps.distill.job import Job
 from kdops.steps.distill.phases import Phases
-from kdops.steps.distill.precision import bundle_folder, chosen_precision, exported
-from kdops.steps.distill.result import Baseline, ComparedInt8Teacher, ComparedTeacher, DistilledStudent
+from kdops.steps.distill.precision import bundle_folder, chosen_precision, deploy, exported
+from kdops.steps.distill.result import (
+    Baseline,
+    ComparedBaseline,
+    ComparedInt8Teacher,
+    ComparedTeacher,
+    DistilledStudent,
+)
 from kdops.steps.general.step import pretrained
 from kdops.steps.setup import identifying_tags
 from kdops.steps.student.budget import Budget
 from kdops.steps.student.finish import finish_student
 from kdops.steps.student.inputs import student_inputs
 from kdops.steps.student.keys import student_fingerprint
-from kdops.steps.student.result import BUNDLE, StudentFacts
+from kdops.steps.student.result import StudentFacts
 from kdops.steps.teacher.bundle import int8_teacher, teacher_bundle
 from kdops.steps.teacher.file import check_unlabeled
 from kdops.steps.teacher.result import TrainedTeacher
@@ -31,7 +42,7 @@ from kdops.tracking.names import Role
 from kdops.tracking.recorder import Recording, score_metrics
 from kdops.training.linear import linear_baseline
 from kdops.training.recipes import VANILLA, Recipe
-from kdops.training.values import LinearBaseline
+from kdops.training.values import LinearBaseline, ModelScores
 from kdops.workspace import (
     BASELINES,
     LINEAR_BASELINES,
@@ -42,7 +53,7 @@ from kdops.workspace import (
     save_result,
 )
 
-_TEACHER, _INT8_TEACHER, _BASELINE = "teacher", "teacher int8", "baseline"
+_TEACHER, _INT8_TEACHER = "teacher", "teacher int8"
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +74,11 @@ class FoundBaseline:
     baseline: Baseline
     run_id: str
 
+    @property
+    def bundles(self) -> Mapping[str, Path]:
+        """Its bundles by precision."""
+        return {precision: bundle_folder(self.folder, precision, FP32) for precision in self.baseline.scores}
+
 
 def make_student(job: Job, record: Recording, folder: Path) -> None:
     """Make what the parameters ask for and leave it in a folder: bundles, and a `DistilledStudent` as its result.
@@ -71,7 +87,7 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
         UserError: if int8 is asked for and does not pass its gate.
         RuntimeError: if a bundle does not pass its parity gate.
     """
-    config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases()
+    config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases(record)
     budget = student_budget(config, corpus, job.unlabeled)
     logger.info(
         "threads: %d for the teacher (OMP_NUM_THREADS), one for each of %d trials at a time (workers=)",
@@ -94,14 +110,19 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     with phases.timed("measure"):
         theirs = teacher_bundle(teacher, corpus)
         int8 = int8_teacher(theirs, corpus) if theirs else None
-        compared = {_BASELINE: baseline.folder / BUNDLE if baseline else bundle_folder(folder, FP32), **bundles.bundles}
+        of_baseline = baseline.bundles if baseline else {}
+        asked = {**bundles.bundles, **{f"baseline {one}": bundle for one, bundle in of_baseline.items()}}
         if theirs and int8:
-            compared |= {_TEACHER: theirs.path, _INT8_TEACHER: int8.path}
-        together = measure_side_by_side([*compared.values()], corpus.inputs("validation"), threads=config.threads)
-        costs = dict(zip(compared, together.costs, strict=True))
+            asked |= {_TEACHER: theirs.path, _INT8_TEACHER: int8.path}
+        measured = measure_side_by_side([*asked.values()], corpus.inputs("validation"), threads=config.threads)
+        costs = dict(zip(asked, measured.costs, strict=True))
         by_precision = {precision: costs[precision] for precision in bundles.bundles}
         precision = chosen_precision(by_precision, config.precision)
-        scores = bundle_scores(corpus, bundles.bundles[precision])
+        scores = bundle_scores(corpus, deploy(folder, precision))
+    compared = None
+    if baseline:
+        same = precision if precision in of_baseline else FP32
+        compared = ComparedBaseline(same, baseline.baseline.scores[same], costs[f"baseline {same}"])
     result = DistilledStudent(
         main_metric=corpus.main_metric,
         facts=facts,
@@ -118,8 +139,10 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
             given_latency_ms=config.teacher_latency_ms,
             int8=ComparedInt8Teacher(int8.scores, costs[_INT8_TEACHER]) if int8 else None,
         ),
-        baseline=baseline.baseline if baseline else None,
-        baseline_cost=costs[_BASELINE],
+        baseline=compared,
+        retained=_retained(corpus, scores, teacher.facts.scores),
+        gain=_gain(corpus, scores, compared.scores) if compared else None,
+        steadiness=measured.steadiness,
         seconds=phases.seconds,
         linear=linear,
     )
@@ -130,6 +153,28 @@ def _linear_baseline(corpus: Corpus) -> LinearBaseline:
     """The linear baseline of a data set, made once."""
     piece = Piece(LINEAR_BASELINES, corpus.fingerprint)
     return load_result(find_or_make(piece, lambda to: save_result(to, linear_baseline(corpus))), LinearBaseline)
+
+
+def _retained(corpus: Corpus, student: ModelScores, teacher: ModelScores) -> Interval | None:
+    """The share of the teacher's test score that a student keeps; None: the teacher has no score there."""
+    if corpus.main_metric not in teacher.test:
+        return None
+    (own, theirs), drawn = _bootstrapped(corpus, student, teacher)
+    # Of a teacher that is never right there is no share.
+    shares = drawn[:, 0] / np.where(drawn[:, 1] > 0, drawn[:, 1], np.inf)
+    return interval(own / theirs if theirs else 0.0, shares)
+
+
+def _gain(corpus: Corpus, student: ModelScores, baseline: ModelScores) -> Interval:
+    """The points of test score that a student lies above its baseline."""
+    (own, theirs), drawn = _bootstrapped(corpus, student, baseline)
+    return interval(100 * (own - theirs), 100 * (drawn[:, 0] - drawn[:, 1]))
+
+
+def _bootstrapped(corpus: Corpus, first: ModelScores, second: ModelScores) -> tuple[list[float], Scores]:
+    labels = [first.test_labels, second.test_labels]
+    whole, drawn = bootstrap_scores(corpus.task, corpus.labels, corpus.gold("test"), labels)
+    return whole.tolist(), drawn
 
 
 def lineage_of(job: Job, record: Recording) -> Lineage:
@@ -170,14 +215,18 @@ def _student(
 def _baseline(job: Job, teacher: TrainedTeacher, phases: Phases) -> FoundBaseline:
     """The same student without distillation; students of several recipes that are distilled at one time share it."""
     config, corpus, recorder = job.config, job.corpus, job.recorder
-    budget = baseline_budget(config, corpus, job.unlabeled)
-    work = student_fingerprint(corpus, teacher.keys, VANILLA, job.unlabeled, budget, config.max_length, job.plan)
+    budget, recipe = baseline_budget(config, corpus, job.unlabeled), config.rung.compared_with
+    student = student_fingerprint(corpus, teacher.keys, recipe, job.unlabeled, budget, config.max_length, job.plan)
+    work = fingerprint(student, BASELINES.version)
     piece = Piece(BASELINES, work)
     with piece.locked():
         run_id = None if config.force else recorder.finished(Role.BASELINE, work)
 
         def fetch(to: Path) -> bool:
-            return run_id is not None and all(recorder.fetch(run_id, name, to / name) for name in (BUNDLE, RESULT_FILE))
+            if run_id is None or not recorder.fetch(run_id, RESULT_FILE, to / RESULT_FILE):
+                return False
+            there = FoundBaseline(to, load_result(to, Baseline), run_id).bundles.values()
+            return all(recorder.fetch(run_id, bundle.name, bundle) for bundle in there)
 
         folder = None if config.force else piece.find(fetch)
         if folder and run_id:
@@ -189,21 +238,28 @@ def _baseline(job: Job, teacher: TrainedTeacher, phases: Phases) -> FoundBaselin
             if folder is None:
 
                 def make(to: Path) -> None:
-                    facts = _student(job, record, teacher, VANILLA, budget, to, phases, "baseline")
-                    save_result(to, Baseline(facts, bundle_scores(corpus, to / BUNDLE)))
+                    facts = _student(job, record, teacher, recipe, budget, to, phases, "baseline")
+                    bundles = exported(to, corpus, "auto")
+                    scores = {one: bundle_scores(corpus, bundle) for one, bundle in bundles.bundles.items()}
+                    save_result(to, Baseline(facts, scores, bundles.int8))
 
                 folder = piece.make(make)
-            baseline = load_result(folder, Baseline)
-            _record_baseline(record, corpus, folder, baseline, teacher.run_id)
-        return FoundBaseline(folder, baseline, record.run_id)
+            found = FoundBaseline(folder, load_result(folder, Baseline), record.run_id)
+            _record_baseline(record, corpus, found, teacher.run_id)
+        return found
 
 
-def _record_baseline(record: Recording, corpus: Corpus, folder: Path, baseline: Baseline, teacher_run: str) -> None:
+def _record_baseline(record: Recording, corpus: Corpus, found: FoundBaseline, teacher_run: str) -> None:
+    """Write a baseline to its run, with the scores of its fp32 bundle."""
+    baseline, scores = found.baseline, found.baseline.scores[FP32]
     record.dataset(corpus)
     record.tags({**student_tags(baseline.facts, teacher_run), names.PRECISION: FP32})
     record.params({names.BEST_PREFIX + name: value for name, value in baseline.facts.best_parameters.items()})
-    record.metrics(baseline.facts.metrics() | score_metrics(baseline.scores))
+    record.metrics(names.prefixed(names.TEST_PREFIX, scores.test) | score_metrics(scores) | baseline.facts.metrics())
     record.parity(baseline.facts.parity)
-    record.scores(corpus, baseline.scores)
-    record.folder(folder / BUNDLE, BUNDLE)
-    record.file(folder / RESULT_FILE)
+    if baseline.int8_parity:
+        record.int8_parity(baseline.int8_parity)
+    record.scores(corpus, scores)
+    for bundle in found.bundles.values():
+        record.folder(bundle, bundle.name)
+    record.file(found.folder / RESULT_FILE)

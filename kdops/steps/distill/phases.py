@@ -6,19 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from kdops.tracking import names
+from kdops.tracking.recorder import Recording
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Phases:
-    """Seconds of each phase, in order."""
+    """Seconds of each phase, in order.
 
+    Attributes:
+        record: the run that says which phase it is in; None: nobody asks.
+    """
+
+    record: Recording | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Around a phase, which ends well or is not counted."""
-        started = time.monotonic()
+        started, took = time.monotonic(), f"{name}_s"
+        logger.info("%s ...", name.replace("_", " "))
+        if self.record:
+            self.record.tags({names.PHASE: name})
         yield
-        self.seconds[f"{name}_s"] = time.monotonic() - started
-        logger.info("%s: %.1f s", name, self.seconds[f"{name}_s"])
+        self.seconds[took] = time.monotonic() - started
+        logger.info("%s: %.1f s", name.replace("_", " "), self.seconds[took])

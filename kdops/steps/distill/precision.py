@@ -29,9 +29,17 @@ class Exported:
     int8: Parity | None
 
 
-def bundle_folder(folder: Path, precision: str) -> Path:
-    """Where the bundle of a precision lies in a student's folder."""
-    return folder / (BUNDLE if precision == FP32 else f"{BUNDLE}-{precision}")
+def bundle_folder(folder: Path, precision: str, deployed: str) -> Path:
+    """Where the bundle of a precision lies in a student's folder: the deployed one is `bundle`."""
+    return folder / (BUNDLE if precision == deployed else f"{BUNDLE}-{precision}")
+
+
+def deploy(folder: Path, precision: str) -> Path:
+    """Make the bundle of a precision the one that is called `bundle`, which was the fp32 one."""
+    if precision != FP32:
+        bundle_folder(folder, FP32, FP32).rename(bundle_folder(folder, FP32, precision))
+        bundle_folder(folder, precision, FP32).rename(bundle_folder(folder, precision, precision))
+    return bundle_folder(folder, precision, precision)
 
 
 def exported(folder: Path, corpus: Corpus, wanted: Precision) -> Exported:
@@ -40,16 +48,16 @@ def exported(folder: Path, corpus: Corpus, wanted: Precision) -> Exported:
     Raises:
         UserError: if int8 is wanted and does not pass its gate.
     """
-    bundles = {FP32: bundle_folder(folder, FP32)}
+    bundles = {FP32: bundle_folder(folder, FP32, FP32)}
     if wanted == FP32:
         return Exported(bundles, None)
-    int8 = bundle_folder(folder, INT8)
+    int8 = bundle_folder(folder, INT8, FP32)
     try:
         parity = write_int8_bundle(int8, bundles[FP32], corpus.inputs("validation"), corpus.gold("validation"))
     except GateError as error:
         if wanted == INT8:
             raise UserError(f"precision=int8: {error}; precision=auto takes fp32 then") from error
-        logger.warning("%s; it is deployed in fp32", error)
+        logger.warning("%s; fp32 is taken", error)
         return Exported(bundles, error.parity)
     return Exported(bundles | {INT8: int8}, parity)
 

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdops import shown
 from kdops.deploy.bundle import FP32, INT8
 from kdops.deploy.gate import Parity
 from kdops.measure.costs import Cost, Room, costs
+from kdops.measure.steadiness import Steadiness
+from kdops.shown import Interval, verdict
 from kdops.steps.distill.precision import bundle_folder
+from kdops.steps.next_steps import next_steps
 from kdops.steps.student.result import StudentFacts
 from kdops.steps.tables import aligned
 from kdops.tracking import names
@@ -22,11 +26,28 @@ class Baseline:
 
     Attributes:
         facts: what is known of it.
-        scores: of its fp32 bundle.
+        scores: of its bundle in each precision that passed its gate.
+        int8_parity: how far int8 is from fp32.
     """
 
     facts: StudentFacts
+    scores: Mapping[str, ModelScores]
+    int8_parity: Parity | None
+
+
+@dataclass(frozen=True)
+class ComparedBaseline:
+    """A baseline as a student is compared with it.
+
+    Attributes:
+        precision: the student's, or fp32 where the baseline's int8 form does not pass its gate.
+        scores: in that precision.
+        cost: in that precision, measured in turns with the student.
+    """
+
+    precision: str
     scores: ModelScores
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -85,7 +106,9 @@ class DistilledStudent:
         int8_parity: how far int8 is from fp32; None where nobody wanted it.
         teacher: the teacher.
         baseline: the same student without distillation; None where this student is that.
-        baseline_cost: measured in turns with the others.
+        retained: the share of the teacher's test score that it keeps; None: the teacher has none.
+        gain: points of test score above the baseline; None where there is none.
+        steadiness: how steadily costs could be measured.
         seconds: how long each phase took.
         linear: the linear baseline; None in results that are older than it.
     """
@@ -97,8 +120,10 @@ class DistilledStudent:
     costs: Mapping[str, Cost]
     int8_parity: Parity | None
     teacher: ComparedTeacher
-    baseline: Baseline | None
-    baseline_cost: Cost
+    baseline: ComparedBaseline | None
+    retained: Interval | None
+    gain: Interval | None
+    steadiness: Steadiness
     seconds: Mapping[str, float]
     linear: LinearBaseline | None = None
 
@@ -108,19 +133,21 @@ class DistilledStudent:
         return self.costs[self.precision]
 
     @property
-    def f1_retained(self) -> float | None:
-        """Share of the teacher's test score that it keeps; None: the teacher has no score there."""
-        taught = self.teacher.scores.test.get(self.main_metric)
-        if taught is None:
-            return None
-        return self.scores.test[self.main_metric] / taught if taught else 0.0
+    def verdict(self) -> str:
+        """One sentence: what it keeps of the teacher's score, and what distillation brought."""
+        return verdict(f"{self.facts.student} {self.precision}", self.main_metric, self.retained, self.gain)
 
     @property
-    def kd_gain(self) -> float | None:
-        """Points of test score above the baseline; None where there is none."""
-        if self.baseline is None:
-            return None
-        return 100 * (self.scores.test[self.main_metric] - self.baseline.scores.test[self.main_metric])
+    def in_short(self) -> str:
+        """Its test score, latency and size on disk, for the names of runs."""
+        said = [f"{shown.score(self.scores.test[self.main_metric])} {self.main_metric}"]
+        short = {names.LATENCY_P50_MS, names.STORAGE_MB}
+        said += [
+            f"{cost.shown(self.cost.metrics())} {cost.unit}"
+            for cost in costs()
+            if names.COST_PREFIX + cost.name in short
+        ]
+        return ", ".join(said)
 
     @property
     def int8_teacher(self) -> Mapping[str, float]:
@@ -135,21 +162,28 @@ class DistilledStudent:
 
     def metrics(self) -> dict[str, float]:
         """All of it as numbers, by the names that they are logged by."""
-        compared = {names.F1_RETAINED: self.f1_retained, names.KD_GAIN: self.kd_gain}
-        baseline = (
-            {} if self.baseline is None else names.prefixed(names.BASELINE_COST_PREFIX, self.baseline_cost.metrics())
-        )
+        gain = names.with_ends(names.KD_GAIN, self.gain) if self.gain else {}
+        retained = names.with_ends(names.F1_RETAINED, self.retained) if self.retained else {}
+        baseline = {}
+        if self.baseline:
+            baseline = names.prefixed(names.BASELINE_TEST_PREFIX, self.baseline.scores.test)
+            baseline |= names.prefixed(names.BASELINE_COST_PREFIX, self.baseline.cost.metrics())
         by_precision = [
             names.prefixed(names.variant_cost_prefix(precision), cost.metrics())
             for precision, cost in self.costs.items()
         ]
+        # What is logged first stands first on the run's page.
         return {
-            **score_metrics(self.scores),
-            **{name: value for name, value in compared.items() if value is not None},
+            **names.prefixed(names.TEST_PREFIX, self.scores.test),
+            **gain,
+            **retained,
             **cost_metrics(self.cost, self.teacher.costs),
+            **score_metrics(self.scores),
             **names.prefixed(names.INT8_TEACHER_PREFIX, self.int8_teacher),
             **names.prefixed(names.LINEAR_PREFIX, self.linear_scores),
             **baseline,
+            names.STEADINESS_SPREAD: self.steadiness.spread,
+            names.OTHER_CORES: self.steadiness.other_cores,
             **{name: value for values in by_precision for name, value in values.items()},
             **names.prefixed(names.PARITY_PREFIX, self.facts.parity.numbers()),
             **names.prefixed(names.INT8_PREFIX, self.int8_parity.numbers() if self.int8_parity else {}),
@@ -169,7 +203,9 @@ class Distilled:
         result: everything that was computed.
         run_id: the student's run; empty where nothing is recorded.
         version: the registered version; None where nothing is recorded.
+        challenger: the version that is the challenger.
         reused: whether all of it was there already.
+        example: a validation text, or its words.
     """
 
     dataset: str
@@ -177,12 +213,14 @@ class Distilled:
     result: DistilledStudent
     run_id: str
     version: int | None
+    challenger: int | None
     reused: bool
+    example: str | tuple[str, ...]
 
     @property
     def bundle(self) -> Path:
         """The bundle that is deployed."""
-        return bundle_folder(self.folder, self.result.precision)
+        return bundle_folder(self.folder, self.result.precision, self.result.precision)
 
     @property
     def scores(self) -> ModelScores:
@@ -202,9 +240,11 @@ class Distilled:
 
     @property
     def baseline(self) -> Mapping[str, float]:
-        """The baseline's; of a student that is its own baseline, its own."""
-        scores = self.result.baseline.scores if self.result.baseline else self.result.scores
-        return score_metrics(scores) | names.prefixed(names.COST_PREFIX, self.result.baseline_cost.metrics())
+        """The baseline's; empty for a student that is its own baseline."""
+        baseline = self.result.baseline
+        if baseline is None:
+            return {}
+        return score_metrics(baseline.scores) | names.prefixed(names.COST_PREFIX, baseline.cost.metrics())
 
     @property
     def student(self) -> Mapping[str, float]:
@@ -212,24 +252,26 @@ class Distilled:
         return self.result.metrics()
 
     def __str__(self) -> str:
+        model = names.registered_model_name(self.dataset)
         lines = ["", self.table(), ""]
         if self.version is not None:
-            model = names.registered_model_name(self.dataset)
-            lines.append(f"registered: {model} version {self.version}, alias {names.CHALLENGER}")
-        lines += [f"precision: {self._precision()}", f"bundle: {self.bundle}"]
+            better = "" if self.challenger is None else f"; challenger stays version {self.challenger}, which is better"
+            alias = f", alias {names.CHALLENGER}" if self.challenger == self.version else better
+            lines.append(f"registered: {model} version {self.version}{alias}")
+        lines.append(f"precision: {self._precision()}")
         if self.run_id:
             lines.append(f"run: {self.run_id}{' (reused)' if self.reused else ''}")
-            lines.append(f"look at the runs: {how_to_look(self.run_id)}")
+        served = None if self.version is None else f"models:/{model}/{self.version}"
+        lines += next_steps(self.bundle, self.example, served)
+        if self.run_id:
+            lines.append(f"look at the runs: {how_to_look({self.dataset: [self.run_id]})}")
         return "\n".join(lines)
 
     def _precision(self) -> str:
-        told = [
-            f"{precision} {self.result.costs[precision].latency_p50_ms:.3f} ms p50"
-            for precision in (FP32, INT8)
-            if precision in self.result.costs
-        ]
+        costs = self.result.costs
+        told = [f"{one} {costs[one].latency_p50_ms:.3f} ms p50" for one in (FP32, INT8) if one in costs]
         if self.result.int8_parity:
-            told.append(f"int8 gives {self.result.int8_parity.label_agreement:.2%} of fp32's labels")
+            told.append(f"int8 gives {shown.share(self.result.int8_parity.label_agreement)} of fp32's labels")
         return f"{self.result.precision} ({', '.join(told)})"
 
     def table(self) -> str:
@@ -239,31 +281,21 @@ class Distilled:
             f"teacher {FP32}" if self.result.teacher.cost else "teacher": self.teacher,
             f"teacher {INT8}": self.result.int8_teacher,
             "linear": self.result.linear_scores,
-            f"baseline {FP32}": self.baseline,
+            f"baseline {self.result.baseline.precision}" if self.result.baseline else "": self.baseline,
             f"student {self.result.precision}": self.student,
         }
         columns = {title: column for title, column in columns.items() if column}
-        scores = (f"{column[main]:.4f}" if main in column else "" for column in columns.values())
-        rows = [("", *columns, "teacher / student"), (f"test {self.result.main_metric}", *scores, "")]
+        scored = (shown.score(column[main]) if main in column else "" for column in columns.values())
+        rows = [("", *columns, "teacher / student"), (f"test {self.result.main_metric}", *scored, "")]
         for cost in costs(Room.SOME, self.student, names.COST_PREFIX):
             values = (cost.shown(column, names.COST_PREFIX) for column in columns.values())
             rows.append((cost.heading, *values, cost.times(self.student, names.RATIO_PREFIX)))
-        return f"{aligned(rows)}\n\n{self._verdict()}"
-
-    def _verdict(self) -> str:
-        retained, gain = self.result.f1_retained, self.result.kd_gain
-        kept = "The teacher has no score on the test split"
-        if retained is not None:
-            kept = f"The student keeps {retained:.1%} of the teacher's {self.result.main_metric}"
-        brought = "" if gain is None else f"; distillation brought {gain:+.2f} points"
-        return f"{kept}{brought}.{self._linear_verdict()}"
+        return f"{aligned(rows)}\n\n{self.result.steadiness}\n{self.result.verdict}{self._linear_verdict()}"
 
     def _linear_verdict(self) -> str:
         """What is to be said of the linear baseline: that it wins, if its validation score is no lower."""
         main, linear = self.result.main_metric, self.result.linear
         if linear is None or linear.scores.validation[main] < self.result.scores.validation[main]:
             return ""
-        return (
-            f"\nA linear model needs no network and is no worse: validation {main} "
-            f"{linear.scores.validation[main]:.4f} against {self.result.scores.validation[main]:.4f}."
-        )
+        theirs, own = (shown.score(one.scores.validation[main]) for one in (linear, self.result))
+        return f"\nA linear model needs no network and is no worse: validation {main} {theirs} against {own}."

@@ -11,7 +11,7 @@ from kdops.fingerprint import fingerprint
 from kdops.models.kinds import check_student
 from kdops.models.teachers.sources import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
-from kdops.steps.distill.budget import student_budget
+from kdops.steps.distill.budget import baseline_budget, student_budget
 from kdops.steps.distill.card import version_card
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.job import Job
@@ -31,8 +31,6 @@ from kdops.training.storage import open_storage
 from kdops.workspace import RESULT_FILE, STUDENTS, Piece, load_result
 
 logger = logging.getLogger(__name__)
-
-_VERSION_METRICS = (names.VALIDATION_PREFIX, names.TEST_PREFIX, names.COST_PREFIX, names.RATIO_PREFIX)
 
 
 def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run: str | None = None) -> Distilled:
@@ -60,7 +58,8 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     described |= {"teacher": ", ".join(config.sources(corpus)), names.DATA: config.dataset}
     tags = identifying_tags(corpus, config.student, recipe.name) | {names.SETTINGS: ",".join(config.settings())}
     with recorder.opened(Role.STUDENT, _run_name(job), tags=tags, config=described, parent_run_id=exam_run) as record:
-        record.data(corpus, job.checked.counts | _unlabeled_counts(job))
+        record.dataset(corpus)
+        logger.info("budget: %s", _budget(job))
         done = _found_or_made(job, record)
         if recorder.reports and not (done.reused or exam_run):
             from kdops.steps.report import report_for
@@ -73,6 +72,19 @@ def _run_name(job: Job) -> str:
     return f"{job.config.student} {job.config.rung.name} {job.corpus.name}"
 
 
+def _budget(job: Job) -> str:
+    """What each model may spend, in words."""
+    config = job.config
+    trained = config.teacher_mode == "train"
+    teacher = f"at most {config.teacher_epochs} epochs (teacher_epochs)" if trained else "not trained (as_is)"
+    student = student_budget(config, job.corpus, job.unlabeled)
+    said = f"teacher {teacher}; student {student.trials} trials of at most {student.epochs} epochs (trials, epochs)"
+    if config.rung.baseline:
+        return said
+    baseline = baseline_budget(config, job.corpus, job.unlabeled)
+    return f"{said}; its baseline {baseline.trials} of at most {baseline.epochs}, as many steps on fewer texts"
+
+
 def work_of(
     config: DistillConfig,
     corpus: Corpus,
@@ -83,7 +95,7 @@ def work_of(
     """The fingerprint of all that `distill` does, which a finished run of it carries; the recipe must be resolved."""
     budget = student_budget(config, corpus, unlabeled)
     student = student_fingerprint(corpus, teacher, config.rung, unlabeled, budget, config.max_length, plan)
-    return fingerprint(student, *config.deployment)
+    return fingerprint(student, STUDENTS.version, *config.deployment)
 
 
 def _checked(config: DistillConfig, recorder: Recorder) -> Job:
@@ -151,8 +163,7 @@ def _found_or_made(job: Job, record: Recording) -> Distilled:
             logger.info("student: reusing run %s", run_id)
             result = load_result(folder, DistilledStudent)
             record.tags({names.REUSED_RUN: run_id, names.RUN_NAME: f"{_run_name(job)} (reused)"})
-            record.metrics(result.metrics())
-            return Distilled(corpus.name, folder, result, run_id, version, reused=True)
+            return _distilled(job, folder, result, run_id, version, reused=True)
         if folder is None:
             from kdops.steps.distill.make import make_student
 
@@ -163,8 +174,12 @@ def _found_or_made(job: Job, record: Recording) -> Distilled:
 def _fetch(recorder: Recorder, run_id: str, folder: Path) -> bool:
     if not recorder.fetch(run_id, RESULT_FILE, folder / RESULT_FILE):
         return False
-    bundles = (bundle_folder(folder, precision) for precision in load_result(folder, DistilledStudent).costs)
+    bundles = _bundles(folder, load_result(folder, DistilledStudent))
     return all(recorder.fetch(run_id, bundle.name, bundle) for bundle in bundles)
+
+
+def _bundles(folder: Path, result: DistilledStudent) -> list[Path]:
+    return [bundle_folder(folder, precision, result.precision) for precision in result.costs]
 
 
 def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled:
@@ -175,6 +190,8 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
     lineage = lineage_of(job, record)
     tags = {**student_tags(result.facts, lineage.teacher_run), names.PRECISION: result.precision}
     record.tags({**tags, names.BASELINE_RUN: lineage.baseline_run})
+    if result.baseline:
+        record.tags({names.BASELINE_PRECISION: result.baseline.precision})
     record.params({names.BEST_PREFIX + name: value for name, value in result.facts.best_parameters.items()})
     metrics = result.metrics()
     record.metrics(metrics)
@@ -182,19 +199,44 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
     record.parity(result.facts.parity)
     if result.int8_parity:
         record.int8_parity(result.int8_parity)
-    for exported in (bundle_folder(folder, precision) for precision in result.costs):
+    for exported in _bundles(folder, result):
         record.folder(exported, exported.name)
     record.file(folder / RESULT_FILE)
-    described = {name: f"{value:.6g}" for name, value in metrics.items() if name.startswith(_VERSION_METRICS)}
-    bundle = bundle_folder(folder, result.precision)
+    record.metrics(job.checked.counts | _unlabeled_counts(job))
+    validation = names.VALIDATION_PREFIX + corpus.main_metric
+    bundle = bundle_folder(folder, result.precision, result.precision)
+    card = version_card(corpus, result, read_info(bundle), threads=job.config.threads)
+    record.described(result.in_short, card)
     version = job.recorder.register(
         record,
         bundle,
         corpus.name,
-        tags={**identifying_tags(corpus), **tags, names.FINGERPRINT: work, **described},
-        description=version_card(corpus, result, read_info(bundle), threads=job.config.threads),
+        tags={
+            names.STUDENT: result.facts.student,
+            names.RECIPE: result.facts.recipe,
+            names.PRECISION: result.precision,
+            names.FINGERPRINT: work,
+            validation: f"{metrics[validation]:.4f}",
+        },
+        description=card,
         force=job.config.force,
     )
     # Last, since they say that all of it is done.
     record.tags({names.FINGERPRINT: work} | ({} if version is None else {names.VERSION: version}))
-    return Distilled(corpus.name, folder, result, record.run_id, version, reused=False)
+    return _distilled(job, folder, result, record.run_id, version, reused=False)
+
+
+def _distilled(
+    job: Job, folder: Path, result: DistilledStudent, run_id: str, version: int | None, *, reused: bool
+) -> Distilled:
+    name, example = job.corpus.name, job.corpus.inputs("validation")[0]
+    return Distilled(
+        dataset=name,
+        folder=folder,
+        result=result,
+        run_id=run_id,
+        version=version,
+        challenger=job.recorder.challenger(name),
+        reused=reused,
+        example=example if isinstance(example, str) else tuple(example),
+    )

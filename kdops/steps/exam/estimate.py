@@ -1,11 +1,12 @@
 """How long cells will take, from what finished runs took."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import mean
 
 from kdops.steps.exam.grid import Cell
 from kdops.tracking import names
 from kdops.tracking.results import FinishedWork
+from kdops.tracking.runs import chosen
 from kdops.training.recipes import RECIPES
 
 _TEACHER = "teacher_s"
@@ -39,20 +40,24 @@ class Estimator:
         self._finished = {cell for cell, finished in states.items() if finished}
 
     def seconds(self, cell: Cell) -> float | None:
-        """The seconds that a cell takes, in the order in which cells are done; None: a part was never measured."""
+        """The seconds that a cell takes, in the order in which cells are done; None: nothing like a part is known.
+
+        From the same work with other seeds, else from the same work on other data sets.
+        """
         if cell in self._finished:
             return 0.0
         source = self._sources[cell.dataset]
         students = [one for one in self._students if _param(one, "teacher") == source]
         teachers = [one for one in self._teachers if _param(one, "teacher") == source]
-        like = [one for one in students if _alike(one, cell, _STUDENT)]
-        parts = [_mean(_own(one.seconds) for one in like)]
+        parts = [_closest(students, lambda one, much: _alike(one, cell, _STUDENT, much), _own)]
         if (cell.dataset, cell.seed) not in self._taught:
             self._taught.add((cell.dataset, cell.seed))
-            parts.append(_mean(one.seconds.get(_TEACHER) for one in teachers if _alike_teacher(one, cell)))
+            parts.append(
+                _closest(teachers, lambda one, much: _alike_teacher(one, cell, much), lambda took: took.get(_TEACHER))
+            )
         if not RECIPES[cell.recipe].baseline and _shares_baseline(cell) not in self._alone:
             self._alone.add(_shares_baseline(cell))
-            parts.append(_mean(_baseline(one.seconds) for one in students if _alike_baseline(one, cell)))
+            parts.append(_closest(students, lambda one, much: _alike_baseline(one, cell, much), _baseline))
         return None if None in parts else sum(part for part in parts if part is not None)
 
 
@@ -74,27 +79,43 @@ def in_words(seconds: float | None) -> str:
 _STUDENT = ("student", "recipe", *_BUDGET)
 
 
-def _alike(one: FinishedWork, cell: Cell, keys: Sequence[str]) -> bool:
-    asked = cell.config.model_dump()
-    return one.dataset == cell.dataset and all(_param(one, key) == str(asked[key]) for key in keys)
+def _closest(
+    known: Sequence[FinishedWork],
+    alike: Callable[[FinishedWork, bool], bool],
+    took: Callable[[Mapping[str, float]], float | None],
+) -> float | None:
+    """The mean time of what is alike on the same data set, else on any."""
+    for same_data in (True, False):
+        seconds = _mean(took(one.seconds) for one in known if alike(one, same_data))
+        if seconds is not None:
+            return seconds
+    return None
 
 
-def _alike_baseline(one: FinishedWork, cell: Cell) -> bool:
+def _alike(one: FinishedWork, cell: Cell, keys: Sequence[str], same_data: bool) -> bool:
+    asked = chosen(cell.config.model_dump())
+    return (one.dataset == cell.dataset or not same_data) and all(
+        _param(one, key) == str(asked.get(key, "")) for key in keys
+    )
+
+
+def _alike_baseline(one: FinishedWork, cell: Cell, same_data: bool) -> bool:
     known = RECIPES.get(_param(one, "recipe"))
     return (
         known is not None
         and known.unlabeled == RECIPES[cell.recipe].unlabeled
-        and _alike(one, cell, ("student", *_BUDGET))
+        and _alike(one, cell, ("student", *_BUDGET), same_data)
     )
 
 
-def _alike_teacher(one: FinishedWork, cell: Cell) -> bool:
+def _alike_teacher(one: FinishedWork, cell: Cell, same_data: bool) -> bool:
     epochs = str(cell.config.teacher_epochs)
-    return _param(one, "epochs") == epochs and _alike(one, cell, ("max_length", "learning_rate"))
+    return _param(one, "epochs") == epochs and _alike(one, cell, ("max_length", "learning_rate"), same_data)
 
 
 def _param(one: FinishedWork, key: str) -> str:
-    return one.params.get(names.CONFIG_PREFIX + key, "")
+    value = one.params.get(names.CONFIG_PREFIX + key, "")
+    return "" if value in names.NO_VALUE else value
 
 
 def _shares_baseline(cell: Cell) -> tuple[str, str, int, bool]:

@@ -13,7 +13,6 @@ from kdops.report.exam import (
     compare_students,
     comparison_frame,
     exam_frame,
-    recommendation_table,
     recommendations,
     significance_table,
 )
@@ -153,9 +152,9 @@ def _found(run: runs.Run, plan: Plan, outcomes: Sequence[Outcome]) -> str:
     run.table(results.undistilled, "undistilled")
     run.table(comparison_frame(comparisons), "comparisons")
     run.text("\n".join(sentences) + "\n", "recommendation.txt")
-    tables = [recommendation_table(sentences), *([significance] if significance.rows else [])]
-    log_report(run, results, [Section("The exam", tables)])
-    look = how_to_look(students=_students(results))
+    tables = [significance] if significance.rows else []
+    log_report(run, results, [Section("The exam", sentences, tables=tables)])
+    look = how_to_look(_students(results))
     parts = [students_table(results), *sentences, "", f"run: {run.run_id}", f"look at the runs: {look}"]
     return "\n".join(["", *parts])
 

@@ -1,8 +1,7 @@
 """The findings of an exam, as text for a terminal."""
 
-import pandas as pd
-
 from kdops.measure.costs import Room, costs
+from kdops.report import cells
 from kdops.report.choice import UNDISTILLED, number, over_seeds, records
 from kdops.steps.tables import aligned
 from kdops.tracking.results import Results
@@ -16,6 +15,7 @@ def students_table(results: Results) -> str:
         "student",
         "recipe",
         "seeds",
+        "validation F1",
         "test F1",
         "gain, points",
         "of the teacher",
@@ -24,9 +24,10 @@ def students_table(results: Results) -> str:
     rows = [
         [
             *(str(row[name]) for name in ("dataset", "student", "recipe", "seeds")),
-            _spread(row["test"], row["test_spread"], ".3f"),
-            _spread(row["kd_gain"], row["kd_gain_spread"], ".1f"),
-            number(row["f1_retained"], ".1%", "-"),
+            cells.score(row, "validation"),
+            cells.score(row, "test"),
+            cells.gain(row) or "-",
+            cells.retained(row) or "-",
             *(one.shown(row, missing="-") for one in shown),
         ]
         for row in records(over_seeds(results.students))
@@ -34,15 +35,9 @@ def students_table(results: Results) -> str:
     rows += [
         [
             *(row["dataset"], UNDISTILLED[row["kind"]], "-", "-"),
-            *(number(row["test"], missing="-"), "-", "-"),
+            *(number(row["validation"], missing="-"), number(row["test"], missing="-"), "-", "-"),
             *(one.shown(row, missing="-") for one in shown),
         ]
         for row in records(results.undistilled)
     ]
     return aligned([head, *rows]) + "\n"
-
-
-def _spread(mean: float, spread: float, form: str) -> str:
-    if pd.isna(mean):
-        return "-"
-    return f"{mean:{form}}" if pd.isna(spread) else f"{mean:{form}} ± {spread:{form}}"

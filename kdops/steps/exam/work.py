@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from filelock import Timeout
 
+from kdops import shown
 from kdops.errors import Stopped
 from kdops.process import heartbeat
 from kdops.steps.distill.step import distill
@@ -215,7 +216,8 @@ def _distilled(cell: Cell, exam_run: str) -> Outcome:
         with suppress(OSError):
             traceback.print_exc()
         return Outcome(cell, error=store.one_line(error))
-    said = f"test {done.result.main_metric} {done.student[f'test.{done.result.main_metric}']:.4f}"
+    main = done.result.main_metric
+    said = f"test {main} {shown.score(done.scores.test[main])}"
     return Outcome(cell, run_id=done.run_id, said=f"{said} (found finished)" if done.reused else said)
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from kdops.measure.costs import costs
+from kdops.measure.costs import CostColumn, costs
+from kdops.shown import score, share
 from kdops.tracking import names
-from kdops.tracking.registry.registered import LONGEST_DESCRIPTION
+from kdops.tracking.registry.registered import LONGEST_DESCRIPTION, Version
 
 _CHAMPION = "\n\n## Champion\n\n"
 _FORMER_CHAMPION = "\n\n## Former champion\n\n"
@@ -48,6 +49,25 @@ def with_replacement(card: str, tags: Mapping[str, object], successor: int, prom
     return _with_note(card, f"{_FORMER_CHAMPION}{since}{promotion[names.PROMOTED_AT]}{how}\n\n{replaced}")
 
 
+def model_card(to: Version, tags: Mapping[str, object], numbers: Mapping[str, float]) -> str:
+    """The description of a registered model: which version is the champion, what it costs, how to serve it.
+
+    Args:
+        to: The champion.
+        tags: The tags of its promotion.
+        numbers: Its own figures.
+    """
+    student = " ".join(to.tags[name] for name in (names.STUDENT, names.RECIPE, names.PRECISION) if name in to.tags)
+    figures = ", ".join(_figure(name, numbers) for name in numbers)
+    return "\n\n".join(
+        [
+            f"**Champion: version {to.number}** ({student}): {figures}",
+            f"```\nmlflow models serve -m models:/{to.model}@champion --env-manager local --port 5001\n```",
+            f"Since {tags[names.PROMOTED_AT]}, {_promoted(tags)}",
+        ]
+    )
+
+
 def without_promotion(card: str) -> str:
     """A card without what it says of a promotion."""
     return _NOTE.split(card)[0]
@@ -72,8 +92,21 @@ def _with_note(card: str, note: str) -> str:
     return card + note
 
 
+def _figure(name: str, values: Mapping[str, float]) -> str:
+    cost = _cost(name)
+    if cost:
+        return f"{cost.title} {cost.shown(values, names.COST_PREFIX)} {cost.unit}"
+    if name == names.F1_RETAINED:
+        return f"{share(values[name])} of the teacher's"
+    return f"{name.replace('.', ' ')} {score(values[name])}"
+
+
+def _cost(name: str) -> CostColumn | None:
+    return next((one for one in costs() if names.COST_PREFIX + one.name == name), None)
+
+
 def _cell(name: str, values: Mapping[str, float]) -> str:
     if name not in values:
         return "-"
-    cost = next((one for one in costs() if names.COST_PREFIX + one.name == name), None)
+    cost = _cost(name)
     return f"{values[name] / cost.scale:.4g} {cost.unit}" if cost else f"{values[name]:.4g}"

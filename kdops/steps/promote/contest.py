@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from kdops import shown
 from kdops.data.corpus import Corpus
 from kdops.errors import UserError
 from kdops.measure.costs import deciding
@@ -26,6 +27,7 @@ class Decision:
         candidates: All versions that were looked at; none when going back.
         limits: The limits that were on.
         main_metric: What scores are compared by.
+        usage: Lines that say how to use what serves now.
     """
 
     approved: bool
@@ -36,11 +38,12 @@ class Decision:
     candidates: tuple[Candidate, ...] = ()
     limits: tuple[Limit, ...] = ()
     main_metric: str = ""
+    usage: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         verdict = "promoted" if self.promoted else "would be promoted" if self.approved else "not promoted"
         said = f"version {self.proposed.number} {verdict}" if self.proposed else "nothing promoted"
-        return "\n".join([*([self.table(), ""] if self.candidates else []), f"{said}: {self.reason}"])
+        return "\n".join([*([self.table(), ""] if self.candidates else []), f"{said}: {self.reason}", *self.usage])
 
     def table(self) -> str:
         """Each candidate with its figures, a mark on those that break a limit, and its verdict."""
@@ -59,14 +62,14 @@ class Decision:
         bounds = {limit.metric: limit for limit in self.limits}
         cells = []
         kept = one.metrics.get(names.F1_RETAINED)
-        shown = {names.F1_RETAINED: "-" if kept is None else f"{kept:.3f}"} | {
+        figures = {names.F1_RETAINED: "-" if kept is None else shown.share(kept)} | {
             names.COST_PREFIX + cost.name: cost.shown(one.metrics, names.COST_PREFIX, "-") for cost in deciding()
         }
-        for name, value in shown.items():
+        for name, value in figures.items():
             holds = bounds[name].holds(one.metrics.get(name)) if name in bounds else None
             cells.append(value + ("" if holds is None else " ok" if holds else " NO"))
         tags = one.version.tags
-        score = "-" if one.score is None else f"{one.score:.4f}"
+        score = "-" if one.score is None else shown.score(one.score)
         described = [tags.get(names.STUDENT, "-"), tags.get(names.RECIPE, "-"), score, *cells]
         return [str(one.number), *described, self._verdict(one)]
 
@@ -154,9 +157,10 @@ class Contest:
                 f"{champion.refusal} (remove the alias {names.CHAMPION!r} from it to promote without a comparison)"
             )
         result = self._compare(winner, champion)
+        difference, low, high = (shown.points(100 * one) for one in (result.difference, result.low, result.high))
         numbers = (
-            f"{SPLIT} {self.corpus.main_metric} {result.difference:+.4f} "
-            f"(95 % between {result.low:+.4f} and {result.high:+.4f}) against champion version {champion.number}"
+            f"{SPLIT} {self.corpus.main_metric} {difference} points (95 %: {low} to {high}) "
+            f"against champion version {champion.number}"
         )
         if result.low > 0:
             return True, f"better: {numbers}"
@@ -178,9 +182,10 @@ class Contest:
         return paired_bootstrap(corpus.task, corpus.labels, corpus.gold(SPLIT), first.predicted, second.predicted)
 
     def _standing(self, winner: Candidate) -> str:
+        assert winner.score is not None
         rank = (
             "the only version"
             if len(self._found) == 1
             else f"of {len(self._found)} versions the best, or its cheapest equal"
         )
-        return f"{rank}, {SPLIT} {self.corpus.main_metric} {winner.score:.4f}"
+        return f"{rank}, {SPLIT} {self.corpus.main_metric} {shown.score(winner.score)}"

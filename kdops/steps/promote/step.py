@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kdops.errors import UserError
+from kdops.steps.next_steps import next_steps
 from kdops.steps.promote.candidates import candidates, deciding_metrics
-from kdops.steps.promote.cards import says_champion, with_promotion, with_replacement, without_promotion
+from kdops.steps.promote.cards import model_card, says_champion, with_promotion, with_replacement, without_promotion
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Contest, Decision
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
+from kdops.tracking.places import how_to_look
 from kdops.tracking.registry import champion as serving
 from kdops.tracking.registry import registered
 from kdops.tracking.registry.champion import Words
@@ -21,7 +23,6 @@ _PROMOTION_TAGS = (
     names.PROMOTED_AT,
     names.PROMOTED_BY,
     names.PROMOTION_REASON,
-    names.PROMOTION_RUN,
 )
 
 
@@ -43,8 +44,11 @@ def promote(config: PromoteConfig) -> Decision:
         if config.reason:
             decision = replace(decision, reason=f"{decision.reason}; {config.reason}")
         if decision.approved and not config.dry_run:
-            _carry_out(decision, name, run, rollback=config.rollback)
+            _carry_out(decision, name, rollback=config.rollback)
             decision = replace(decision, promoted=True)
+        serves = decision.proposed if decision.promoted else before
+        if serves and not config.dry_run:
+            decision = replace(decision, usage=_usage(serves, name))
         run.text(f"{decision}\n", "decision.txt")
         run.tags(
             {
@@ -55,6 +59,17 @@ def promote(config: PromoteConfig) -> Decision:
             }
         )
     return decision
+
+
+def _usage(serves: Version, corpus_name: str) -> tuple[str, ...]:
+    """Lines that say how to use the champion, and where its charts are."""
+    try:
+        bundle = registered.download_bundle(serves.uri)
+    except UserError:
+        return ()  # a champion that cannot be loaded, of which the verdict tells
+    lines = next_steps(bundle, registered.EXAMPLE, f"models:/{serves.model}@{names.CHAMPION}")
+    students = {corpus_name: [serves.run_id]} if serves.run_id else {}
+    return ("", *lines, f"look at the runs: {how_to_look(students)}")
 
 
 def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Decision:
@@ -103,12 +118,17 @@ def _back(corpus_name: str, before: Version | None) -> Decision:
         proposed=previous,
         champion=before,
         reason=f"rollback from version {before.number}",
-        main_metric=previous.tags.get(names.MAIN_METRIC, ""),
+        main_metric=_main_metric(previous),
     )
 
 
-def _carry_out(decision: Decision, corpus_name: str, run: runs.Run, *, rollback: bool) -> None:
-    """Move the alias, and say on both versions when, by whom and why; the winner keeps the loser's numbers."""
+def _main_metric(version: Version) -> str:
+    scores = [name for name in version.tags if name.startswith(names.VALIDATION_PREFIX)]
+    return scores[0].removeprefix(names.VALIDATION_PREFIX) if scores else ""
+
+
+def _carry_out(decision: Decision, corpus_name: str, *, rollback: bool) -> None:
+    """Move the alias, and say on both versions and their model when, by whom and why, with the numbers of both."""
     to, before = decision.proposed, decision.champion
     assert to is not None
     lost = _numbers(decision, before) if before else {}
@@ -117,8 +137,6 @@ def _carry_out(decision: Decision, corpus_name: str, run: runs.Run, *, rollback:
         names.PROMOTED_AT: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         names.PROMOTED_BY: runs.user(),
         names.PROMOTION_REASON: decision.reason,
-        names.PROMOTION_RUN: run.run_id,
-        **{names.REPLACED_PREFIX + name: f"{value:.6g}" for name, value in lost.items()},
     }
     # Whatever it says of an earlier time as champion, or of how that ended.
     stale = {**_no_promotion(to), names.REPLACED_BY: None, names.WITHDRAWN: None}
@@ -127,6 +145,7 @@ def _carry_out(decision: Decision, corpus_name: str, run: runs.Run, *, rollback:
     if before:
         others.append(_farewell(before, to, promotion, rollback=rollback))
     serving.move(to, expected=before, tags=stale | promotion, description=description, others=others)
+    registered.describe_model(to.model, model_card(to, promotion, _numbers(decision, to)))
 
 
 def _farewell(before: Version, to: Version, promotion: Mapping[str, object], *, rollback: bool) -> Words:
@@ -160,7 +179,7 @@ def _mistaken(decision: Decision, corpus_name: str) -> list[Words]:
 
 def _no_promotion(version: Version) -> dict[str, object]:
     """Tags of None, which delete those of a promotion."""
-    return {name: None for name in version.tags if name in _PROMOTION_TAGS or name.startswith(names.REPLACED_PREFIX)}
+    return {name: None for name in version.tags if name in _PROMOTION_TAGS}
 
 
 def _numbers(decision: Decision, version: Version) -> dict[str, float]:

@@ -94,7 +94,7 @@ def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) ->
     assert best.value is not None
     if best.value <= least:
         logger.warning(
-            "%s learned nothing yet: validation %s %.4f, and %.4f with %r for everything; give it more epochs",
+            "%s learned nothing yet: validation %s %.3f, and %.3f with %r for everything; give it more epochs",
             student,
             corpus.main_metric,
             best.value,

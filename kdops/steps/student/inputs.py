@@ -78,10 +78,11 @@ def student_inputs(
         plan: of the student's vocabulary and general student; None: the teacher's tokens, trimmed to those that occur.
     """
     more = unlabeled if recipe.unlabeled else None
-    vocabulary, encoded = _encoded(corpus, teacher, more, max_length, plan)
-    known = encoded.unit_labels(gold_classes(corpus, "train"))
+    known = unlabeled if recipe.knows_unlabeled else None
+    vocabulary, encoded = _encoded(corpus, teacher, more, known, max_length, plan)
+    labeled = encoded.unit_labels(gold_classes(corpus, "train"))
     labels = np.full(len(encoded.unit_positions), NO_LABEL, dtype=np.int64)
-    labels[: len(known)] = known
+    labels[: len(labeled)] = labeled
     logits = _logits(corpus, teacher, more, max_length).for_units(encoded) if recipe.distills else None
     if logits and logits.missing_units and not teacher.is_file:
         logger.warning(
@@ -106,14 +107,22 @@ def student_inputs(
 
 
 def _encoded(
-    corpus: Corpus, teacher: TrainedTeacher, more: Unlabeled | None, max_length: int, plan: GeneralPlan | None
+    corpus: Corpus,
+    teacher: TrainedTeacher,
+    more: Unlabeled | None,
+    known: Unlabeled | None,
+    max_length: int,
+    plan: GeneralPlan | None,
 ) -> tuple[Vocabulary, Encoded]:
-    """The student's vocabulary, and the texts in its tokens."""
+    """The student's vocabulary, and the texts in its tokens; of `known` texts the tokens only."""
     if plan:
         vocabulary = vocabulary_of(plan)
         return vocabulary, encode(vocabulary.tokenizer, _texts(corpus, more), corpus.task, max_length)
     encoded = encode(teacher.tokenizer, _texts(corpus, more), corpus.task, max_length)
-    vocabulary = trim(teacher.tokenizer, encoded.used_ids(), teacher.facts.pad_id)
+    used = encoded.used_ids()
+    if known:
+        used = np.union1d(used, encode(teacher.tokenizer, known.inputs(), corpus.task, max_length).used_ids())
+    vocabulary = trim(teacher.tokenizer, used, teacher.facts.pad_id)
     return vocabulary, encoded.remapped(vocabulary.from_teacher)
 
 

@@ -55,7 +55,8 @@ def inputs_fingerprint(
     """The key of the inputs, without making them; where the teacher's weights play no part, its tokenizer does."""
     taught = recipe.distills or recipe.embeddings == "teacher"
     source = teacher.work if taught else "" if plan else teacher.tokenizer
-    more = unlabeled.fingerprint if unlabeled and recipe.unlabeled else ""
+    read = recipe.unlabeled or (recipe.knows_unlabeled and not plan)
+    more = unlabeled.fingerprint if unlabeled and read else ""
     embeddings = file_digest(recipe.vector_file) if recipe.vector_file else recipe.embeddings
     start = "" if plan is None else plan.piece.key if recipe.general else plan.vocabulary_piece.key
     return fingerprint(corpus.fingerprint, source, recipe.name, embeddings, more, max_length, start)

@@ -139,7 +139,7 @@ def run_trial(
             record.tags({names.TRIAL_STATE: "failed" if isinstance(error, Exception) else "interrupted"})
             raise
         record.tags({names.TRIAL_STATE: "complete"})
-    logger.info("%s: %s %.4f", name, spec.main_metric, result.best_score)
+    logger.info("%s: %s %.3f", name, spec.main_metric, result.best_score)
     return result.best_score
 
 

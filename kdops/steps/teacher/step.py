@@ -12,13 +12,14 @@ from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of, teacher_identity
+from kdops.shown import score
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags, launched_together
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.tracking import names
 from kdops.tracking.names import Role
-from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording, score_metrics
+from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
 from kdops.workspace import RESULT_FILE, TEACHERS, Piece, load_result
 
 if TYPE_CHECKING:
@@ -78,7 +79,6 @@ def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: Call
         name = f"teacher {corpus.name} (reused)"
         with recorder.opened(Role.TEACHER, name, tags=identifying_tags(corpus)) as record:
             record.tags({names.REUSED_RUN: teacher.run_id})
-            record.metrics(score_metrics(teacher.facts.scores))
     return teacher
 
 
@@ -98,6 +98,8 @@ def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
         raise UserError("teacher=scratch teaches alone, once, and must be trained: its tokenizer is its own")
     if config.labels_of_teacher and config.teacher_mode != "as_is" and not files:
         raise UserError("label_names is for teacher_mode=as_is: a teacher that is trained takes the data's names")
+    if config.teacher is None:
+        logger.info("teacher: %s, since none is named; teacher= names another", corpus.default_teacher)
     for source in sources:
         check_teacher(source)
 
@@ -192,7 +194,7 @@ def _found_or_made(
             with _run_of(recorder, checked, config, keys.work) as record:
                 if folder is None:
                     folder = piece.make(lambda to: make(record, to, piece))
-                _record(record, checked, folder)
+                _record(record, checked, config, folder)
                 run_id = record.run_id
     return TrainedTeacher.load(folder, keys, run_id, reused=reused)
 
@@ -207,8 +209,12 @@ def _run_of(
     return recorder.opened(Role.TEACHER, f"teacher {corpus.name}", fingerprint=work, tags=tags, config=described)
 
 
-def _record(record: Recording, checked: CheckedCorpus, folder: Path) -> None:
+def _record(record: Recording, checked: CheckedCorpus, config: TeacherConfig, folder: Path) -> None:
     facts, corpus = load_result(folder, TeacherFacts), checked.corpus
+    scored = facts.scores.test.get(corpus.main_metric)
+    short = f"{facts.source} seed {config.seed}" + (f", {corpus.main_metric} {score(scored)}" if scored else "")
+    record.described(short, f"Teacher of `{corpus.name}`: {short} on the test split")
+    record.metrics(names.prefixed(names.TEST_PREFIX, facts.scores.test))
     record.data(corpus, checked.counts)
     record.fit(facts.fit, corpus.main_metric)
     record.scores(corpus, facts.scores)

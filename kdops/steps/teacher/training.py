@@ -91,7 +91,7 @@ def make_teacher(
     def on_epoch(epoch: Epoch) -> None:
         record.epoch(epoch)
         logger.info(
-            "teacher: epoch %d, loss %.3f, validation %s %.4f, %.0f s",
+            "teacher: epoch %d, loss %.3f, validation %s %.3f, %.0f s",
             epoch.number, epoch.losses["loss"], corpus.main_metric, epoch.scores[corpus.main_metric], epoch.seconds,
         )  # fmt: skip
 
@@ -131,7 +131,7 @@ def make_ensemble(corpus: Corpus, members: Sequence[TrainedTeacher], folder: Pat
     source = " and ".join(member.facts.source for member in members)
     for member in members:
         score = member.facts.scores.validation[corpus.main_metric]
-        logger.info("teacher %s: validation %s %.4f", member.facts.source, corpus.main_metric, score)
+        logger.info("teacher %s: validation %s %.3f", member.facts.source, corpus.main_metric, score)
     _keep(corpus, teacher, source, members[0].facts.max_length, None, folder)
 
 
@@ -150,7 +150,7 @@ def _keep(corpus: Corpus, teacher: Teacher, source: str, max_length: int, result
         fit=result or Fit(scores.validation[corpus.main_metric], 0, ()),
     )
     save_result(folder, facts)
-    logger.info("teacher: test %s %.4f", corpus.main_metric, scores.test[corpus.main_metric])
+    logger.info("teacher: test %s %.3f", corpus.main_metric, scores.test[corpus.main_metric])
 
 
 def help_training(order: Order) -> None:

@@ -30,7 +30,7 @@ _SERVING_PACKAGES = ("numpy", "onnxruntime", "tokenizers")
 _MODEL = "model"
 _BUNDLE = "bundle"
 _PREDICTOR = "predictor"
-_EXAMPLE = "Pelayanannya ramah dan makanannya enak"
+EXAMPLE = "Pelayanannya ramah dan makanannya enak"
 _VERSIONS_A_PAGE = 100
 # What tells that two versions are the same thing; which precision is best is measured, so it may come out otherwise.
 _SAME = (names.FINGERPRINT, names.PRECISION)
@@ -76,7 +76,9 @@ def register(
     description: str,
     force: bool = False,
 ) -> int:
-    """Register a bundle as the newest version of its dataset's model, and make it the challenger.
+    """Register a bundle as the newest version of its dataset's model, and make it the challenger if none is better.
+
+    Better by the validation score among the tags, where there is one: champion and challenger so far are looked at.
 
     A version of the same work (tag `kdops.fingerprint`) in the same precision is taken instead of making another: it is
     left by a process that was cut off between registering it and finishing its run. What was not done for it then is
@@ -86,8 +88,8 @@ def register(
         bundle: The folder.
         run: The open run that made it.
         corpus_name: The dataset, which names the registered model.
-        tags: Tags of the version: fingerprint, student, recipe, precision, main metric, and costs by the names of their
-            metrics.
+        tags: Tags of the version: fingerprint, student, recipe, precision, and the validation score by the name of its
+            metric. No more: the UI shows each on a line of its own.
         description: Shown with the version in the UI.
         force: Make another version in any case.
 
@@ -104,10 +106,23 @@ def register(
             version = _add(bundle, model, written)
     if not version.description:
         client.update_model_version(model, str(version.number), description[:LONGEST_DESCRIPTION])
-    # A version that was registered since stays the challenger.
-    if version.number > (alias_of(model, names.CHALLENGER) or 0):
+    if _challenges(version, corpus_name):
         client.set_registered_model_alias(model, names.CHALLENGER, str(version.number))
     return version.number
+
+
+def _challenges(version: Version, corpus_name: str) -> bool:
+    """Whether a version is to be the challenger: it is newer than the one so far, and nothing is known to be better."""
+    others = [find_version(corpus_name, alias) for alias in (names.CHALLENGER, names.CHAMPION)]
+    if others[0] and others[0].number >= version.number:
+        return False
+    scores = [_validation(other.tags) for other in others if other]
+    own = _validation(version.tags)
+    return own is None or all(score is None or score <= own for score in scores)
+
+
+def _validation(tags: Mapping[str, str]) -> float | None:
+    return next((float(value) for name, value in tags.items() if name.startswith(names.VALIDATION_PREFIX)), None)
 
 
 def version_of(run_id: str, corpus_name: str) -> int | None:
@@ -164,7 +179,7 @@ def _add(bundle: Path, model: str, tags: dict[str, str]) -> Version:
         artifacts={_BUNDLE: str(bundle), _PREDICTOR: predictor.__file__},
         pip_requirements=[f"{package}=={metadata.version(package)}" for package in _SERVING_PACKAGES],
         signature=signature_of(Task(predictor.read_info(bundle).task)),
-        input_example=pd.DataFrame({"text": [_EXAMPLE]}),
+        input_example=pd.DataFrame({"text": [EXAMPLE]}),
     )
     return _version(mlflow.register_model(info.model_uri, model, tags=tags))
 
@@ -240,6 +255,11 @@ def describe(version: Version, tags: Mapping[str, object], description: str) -> 
     client.update_model_version(version.model, number, description[:LONGEST_DESCRIPTION])
 
 
+def describe_model(model: str, description: str) -> None:
+    """Set the description of a registered model, which is Markdown."""
+    store.client().update_registered_model(model, description[:LONGEST_DESCRIPTION])
+
+
 def try_out(version: Version) -> None:
     """Load a version from the registry as a server does, past everything kept on this machine, and ask it something.
 
@@ -249,7 +269,7 @@ def try_out(version: Version) -> None:
     import mlflow
 
     try:
-        mlflow.pyfunc.load_model(version.uri).predict([_EXAMPLE])
+        mlflow.pyfunc.load_model(version.uri).predict([EXAMPLE])
     except Exception as error:  # it runs the model's own code
         raise UserError(f"version {version.number} does not serve: {store.one_line(error)}") from error
 

@@ -8,6 +8,8 @@ from entrypoints import cli
 from kdops.data.corpus import load_corpus
 from kdops.data.raw import DataOptions
 from kdops.errors import UserError
+from kdops.measure.steadiness import Steadiness
+from kdops.shown import Interval
 from kdops.steps.data_config import DataConfig, TrainingDataConfig
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import DistilledStudent
@@ -170,25 +172,51 @@ class TestSummary:
             *("test f1_macro", "latency p50, ms", "latency p95, ms", "CPU per text, ms"),
             *("RAM peak, MB", "storage, MB", "parameters, M"),
         ]
-        assert rows[0].split()[2:] == ["0.8000", "0.7900", "0.6000", "0.7000", "0.7600"]
-        assert rows[1].split()[3:] == ["4.000", "2.000", "0.400", "0.250", "16.0", "x"]
+        assert head.split("  ")[-6:-1] == ["teacher fp32", "teacher int8", "linear", "baseline int8", "student int8"]
+        assert rows[0].split()[2:] == ["0.800", "0.790", "0.600", "0.700", "0.760"]
+        assert rows[1].split()[3:] == ["4.000", "2.000", "0.250", "0.250", "16.0", "x"]
         assert rows[6].split()[2:] == ["110.00", "110.00", "11.00", "11.00"]
         assert {len(row) for row in rows[:7] if row.endswith(" x")} == {len(head)}
-        assert rows[-1] == "The student keeps 95.0% of the teacher's f1_macro; distillation brought +6.00 points."
+        assert rows[-2] == (
+            "costs: median of 3 turns, each in a fresh process; latency and CPU time of their middle half differ by up "
+            "to 4%; other processes kept 0.2 cores busy"
+        )
+        assert rows[-1] == (
+            "bilstm int8 keeps 95.0% of the teacher's test f1_macro (95 %: 90.0% to 99.0%); distillation brought +6.0 "
+            "points over its baseline (95 %: +2.0 to +10.0)."
+        )
+
+    def test_a_gain_within_noise_is_none(self) -> None:
+        noise = replace(result(), retained=Interval(0.98, 0.93, 1.02), gain=Interval(1.0, -3.0, 5.0))
+        assert noise.verdict == (
+            "bilstm int8 keeps 98.0% of the teacher's test f1_macro (95 %: 93.0% to 102.0%, no difference seen); "
+            "between it and its baseline no difference is seen (+1.0 points, 95 %: -3.0 to +5.0)."
+        )
+
+    def test_a_loss_by_distillation_is_told_as_one(self) -> None:
+        lost = replace(result(), gain=Interval(-4.0, -7.0, -1.0)).verdict
+        assert lost.endswith("; distillation cost it 4.0 points against its baseline (95 %: 1.0 to 7.0).")
+
+    def test_a_busy_machine_is_told_of(self) -> None:
+        assert str(Steadiness(3, 0.3, 1.5)).endswith(
+            "differ by up to 30%; other processes kept 1.5 cores busy: measure again on a quieter machine"
+        )
 
     def test_a_student_without_distillation_gained_nothing_by_it(self) -> None:
-        assert distilled(baseline=None).table().endswith("The student keeps 95.0% of the teacher's f1_macro.")
+        table = distilled(baseline=None).table()
+        assert table.endswith("keeps 95.0% of the teacher's test f1_macro (95 %: 90.0% to 99.0%).")
+        assert "baseline" not in table.splitlines()[0]
 
     def test_a_linear_model_that_is_no_worse_is_told_of(self) -> None:
         assert "linear model" not in replace(distilled(), result=result(linear=0.779)).table()
         told = replace(distilled(), result=result(linear=0.78)).table()
-        assert told.endswith(" is no worse: validation f1_macro 0.7800 against 0.7800.")
+        assert told.endswith(" is no worse: validation f1_macro 0.780 against 0.780.")
 
     def test_results_that_are_older_than_what_is_beside_them_are_shown(self) -> None:
         made = result()
         old = replace(made, linear=None, teacher=replace(made.teacher, int8=None))
         head, *_ = replace(distilled(), result=old).table().splitlines()
-        assert head.split() == ["teacher", "fp32", "baseline", "fp32", "student", "int8", "teacher", "/", "student"]
+        assert head.split() == ["teacher", "fp32", "baseline", "int8", "student", "int8", "teacher", "/", "student"]
         assert not [name for name in old.metrics() if name.startswith(("linear.", "teacher.int8."))]
 
     def test_it_says_what_was_registered_and_where_to_look(self) -> None:
@@ -198,20 +226,34 @@ class TestSummary:
         assert "bundle: /students/one/bundle\n" in told
         assert "run: 0123\n" in told
         assert "look at the runs: mlflow ui --backend-store-uri sqlite:///" in told
+        assert told.splitlines()[-6:-2] == [
+            "use it:",
+            "  from kdops import Predictor",
+            '  predictor = Predictor.load("/students/one/bundle")',
+            "  print(predictor.predict(['enak sekali']))",
+        ]
+        assert 'serve it: mlflow models serve -m "models:/kdops-smsa/3" --env-manager local --port 5001' in told
+
+    def test_it_says_which_version_is_better(self) -> None:
+        told = str(distilled(challenger=2))
+        assert "registered: kdops-smsa version 3; challenger stays version 2, which is better\n" in told
+        assert "registered: kdops-smsa version 3\n" in str(distilled(challenger=None))
 
     def test_both_precisions_are_told(self) -> None:
-        expected = "precision: int8 (fp32 0.500 ms p50, int8 0.250 ms p50, int8 gives 99.90% of fp32's labels)\n"
+        expected = "precision: int8 (fp32 0.500 ms p50, int8 0.250 ms p50, int8 gives 99.9% of fp32's labels)\n"
         told = str(distilled())
         assert expected in told
-        assert "bundle: /students/one/bundle-int8\n" in told
+        assert "bundle: /students/one/bundle\n" in told
 
     def test_its_numbers_are_those_that_are_logged(self) -> None:
         metrics = result().metrics()
         assert metrics["test.f1_macro"] == 0.76
         assert metrics["test.f1_retained"] == pytest.approx(0.95)
         assert metrics["test.kd_gain"] == pytest.approx(6.0)
+        assert (metrics["test.kd_gain_low"], metrics["test.f1_retained_high"]) == (2.0, 0.99)
+        assert (metrics["baseline.test.f1_macro"], metrics["measure.other_cores"]) == (0.7, 0.2)
         assert (metrics["cost.latency_p50_ms"], metrics["teacher.cost.latency_p50_ms"]) == (0.25, 4.0)
-        assert (metrics["baseline.cost.latency_p50_ms"], metrics["ratio.latency"]) == (0.4, 16.0)
+        assert (metrics["baseline.cost.latency_p50_ms"], metrics["ratio.latency"]) == (0.25, 16.0)
         assert (metrics["fp32.cost.latency_p50_ms"], metrics["int8.cost.latency_p50_ms"]) == (0.5, 0.25)
         assert (metrics["parity.texts"], metrics["teacher.parity.texts"], metrics["int8.label_agreement"]) == (
             6,

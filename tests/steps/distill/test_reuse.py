@@ -54,7 +54,12 @@ def test_the_same_command_finds_it(config: DistillConfig) -> None:
     done = again(config, first, reused=True)
     assert (done.run_id, done.version) == (first.run_id, first.version) == (first.run_id, 1)
     named = [run.info.run_name for run in store.search("tags.`kdops.role` = 'student'")]
-    assert sorted(named) == ["bilstm kd shop", "bilstm kd shop (reused)"]
+    assert sorted(named) == ["bilstm kd shop (reused)", f"bilstm kd shop: {first.result.in_short}"]
+    (reused,) = store.search(f"tags.`kdops.reused_run` = '{first.run_id}'")
+    # It does not stand twice in lists that are sorted by score.
+    assert reused.data.metrics == {}
+    made = MlflowClient().get_run(first.run_id)
+    assert made.data.tags["mlflow.note.content"].startswith(f"{first.result.in_short}: bilstm distilled by `kd`")
 
 
 def test_finding_it_and_refusing_a_wrong_column_need_neither_pytorch_nor_transformers(config: DistillConfig) -> None:

@@ -32,10 +32,17 @@ def test_what_was_never_measured_is_unknown() -> None:
     others = [
         work(cell(student="bilstm"), SECONDS),
         work(cell(), SECONDS, trials=9),
-        work(cell(dataset="smsa"), SECONDS),
         work(cell(), SECONDS, teacher="scratch"),
     ]
     assert Estimator(others, [], {("emot", 1)}, SOURCES, {one: None}).seconds(one) is None
+
+
+def test_another_data_set_tells_where_the_same_was_never_measured() -> None:
+    one = cell()
+    elsewhere = work(cell(dataset="smsa"), {"student_tuning_s": 500.0} | BASELINE)
+    assert Estimator([elsewhere], [], {("emot", 1)}, SOURCES, {one: None}).seconds(one) == 531
+    known = [elsewhere, work(cell(seed=2), SECONDS | BASELINE)]
+    assert Estimator(known, [], {("emot", 1)}, SOURCES, {one: None}).seconds(one) == 111
 
 
 def test_shared_work_counts_once() -> None:

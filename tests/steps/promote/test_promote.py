@@ -176,9 +176,9 @@ def test_the_table_has_each_candidate_with_the_verdict_of_each_limit(
     assert head.split() == titles.replace("|", " ").split()
     assert set(rule) == {"-"}
     assert [row.split()[:11] for row in rows] == [
-        ["1", "bilstm", "-", "1.0000", "0.950", "ok", "5.000", "NO", "120", "ok", "8.0"],
-        ["2", "bilstm", "-", "0.9833", "0.950", "ok", "2.000", "ok", "120", "ok", "8.0"],
-        ["3", "bilstm", "-", "0.9667", "0.500", "NO", "2.000", "ok", "500", "NO", "8.0"],
+        ["1", "bilstm", "-", "1.000", "95.0%", "ok", "5.000", "NO", "120", "ok", "8.0"],
+        ["2", "bilstm", "-", "0.983", "95.0%", "ok", "2.000", "ok", "120", "ok", "8.0"],
+        ["3", "bilstm", "-", "0.967", "50.0%", "NO", "2.000", "ok", "500", "NO", "8.0"],
     ]
     assert verdict(decision, 1) == "cost.latency_p95_ms 5, must be at most 3"
     assert verdict(decision, 2) == "best"
@@ -239,7 +239,7 @@ class TestAgainstTheChampion:
         register(0, COSTS | {names.LATENCY_P95_MS: 50.0})
         decision = promote(PromoteConfig(dataset=dataset))
         assert decision.promoted
-        assert decision.reason.startswith("better: validation f1_macro +0.3")
+        assert decision.reason.startswith("better: validation f1_macro +3")
         assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (2, 1)
 
     def test_worse_does_not_however_cheap(self, register: Callable[..., int], dataset: str) -> None:
@@ -272,7 +272,7 @@ class TestAgainstTheChampion:
         decision = promote(PromoteConfig(dataset=dataset))
         assert decision.promoted is promoted
         if promoted:
-            assert "no clear difference: validation f1_macro -0.0" in decision.reason
+            assert "no clear difference: validation f1_macro -" in decision.reason
             assert "; cheaper: cost.latency_p95_ms 1 against 2, cost.ram_peak_mb 120 against 120" in decision.reason
 
     def test_of_equals_one_that_may_replace_it_goes_before_one_that_may_not(
@@ -450,9 +450,6 @@ class TestWhatIsWritten:
         assert tags[names.PROMOTION_REASON] == decision.reason
         assert tags[names.PROMOTED_BY] == "alice"
         assert tags[names.PROMOTED_OVER] == "1"
-        assert tags[names.PROMOTION_RUN] == run_of_promotion().info.run_id
-        assert tags["replaced.cost.latency_p95_ms"] == "2"
-        assert tags["replaced.test.f1_retained"] == "0.95"
         since = datetime.datetime.fromisoformat(tags[names.PROMOTED_AT])
         assert abs(datetime.datetime.now(datetime.UTC) - since) < datetime.timedelta(minutes=5)
         loser = mlflow.MlflowClient().get_model_version("kdops-reviews", "1")
@@ -464,6 +461,11 @@ class TestWhatIsWritten:
         assert described.startswith("a card\n\n## Champion\n\nSince 2")
         assert "promoted by alice over version 1: better: " in described
         assert "| cost.latency_p95_ms | 2 ms | 2 ms |" in described
+        model = mlflow.MlflowClient().get_registered_model("kdops-reviews").description
+        assert model.startswith(
+            "**Champion: version 2** (bilstm): 95.0% of the teacher's, latency p95 2.000 ms, RAM peak"
+        )
+        assert "mlflow models serve -m models:/kdops-reviews@champion" in model
 
 
 class TestCutOff:
@@ -530,7 +532,11 @@ class TestRollback:
         crown(20, register, dataset)
         crown(0, register, dataset)
         back = promote(PromoteConfig(dataset=dataset, rollback=True, reason="it answers rudely"))
-        assert str(back) == "version 1 promoted: rollback from version 2; it answers rudely"
+        said = str(back).splitlines()
+        assert said[0] == "version 1 promoted: rollback from version 2; it answers rudely"
+        assert (
+            'serve it: mlflow models serve -m "models:/kdops-reviews@champion" --env-manager local --port 5001' in said
+        )
         assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (1, 2)
         # The one that disappointed does not come back for the very scores that made it champion.
         again = promote(PromoteConfig(dataset=dataset))

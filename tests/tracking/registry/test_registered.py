@@ -49,6 +49,30 @@ def test_each_registration_is_a_new_version_and_the_challenger(run: runs.Run, ma
     assert MlflowClient().get_model_version(MODEL, "2").description == "int8"
 
 
+@pytest.mark.parametrize(
+    ("scores", "challenger"), [((0.7, 0.8), 2), ((0.8, 0.7), 1), ((0.7, 0.7), 2), ((0.8, None), 2)]
+)
+def test_the_challenger_is_the_better_one_by_validation(
+    scores: tuple[float | None, ...], challenger: int, run: runs.Run, make_bundle: Callable[..., Path]
+) -> None:
+    bundle = make_bundle()
+    for score in scores:
+        told = {} if score is None else {"val.f1_macro": score}
+        register(bundle, run, **told)
+    assert registered.alias_of(MODEL, CHALLENGER) == challenger
+
+
+def test_one_that_is_worse_than_the_champion_is_no_challenger(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
+    register(make_bundle(), run, **{"val.f1_macro": 0.8})
+    client = MlflowClient()
+    client.set_registered_model_alias(MODEL, CHAMPION, "1")
+    client.delete_registered_model_alias(MODEL, CHALLENGER)
+    register(make_bundle(), run, **{"val.f1_macro": 0.7})
+    assert registered.alias_of(MODEL, CHALLENGER) is None
+    register(make_bundle(), run, **{"val.f1_macro": 0.8})
+    assert registered.alias_of(MODEL, CHALLENGER) == 3
+
+
 class TestTheSameWork:
     WORK: ClassVar[dict[str, object]] = {names.FINGERPRINT: "0123", names.PRECISION: "fp32"}
 

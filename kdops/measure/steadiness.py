@@ -1,0 +1,29 @@
+"""How steadily costs could be measured: whether the machine was busy with something else."""
+
+from dataclasses import dataclass
+
+STEADY = ("latency_p50_ms", "cpu_ms_per_text")
+"""The figures that a busy machine changes."""
+_UNSTEADY = 0.1
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """How steadily several bundles could be measured.
+
+    Attributes:
+        rounds: turns.
+        spread: how far the turns of the least steady figure of `STEADY` differ, as `Measured.spread` has it.
+        other_cores: cores that other processes kept busy meanwhile, on average.
+    """
+
+    rounds: int
+    spread: float
+    other_cores: float
+
+    def __str__(self) -> str:
+        said = (
+            f"costs: median of {self.rounds} turns, each in a fresh process; latency and CPU time of their middle half "
+            f"differ by up to {self.spread:.0%}; other processes kept {self.other_cores:.1f} cores busy"
+        )
+        return f"{said}: measure again on a quieter machine" if self.spread > _UNSTEADY else said

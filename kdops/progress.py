@@ -1,0 +1,54 @@
+"""How far long work is: a live line with the time left in a terminal, elsewhere a log line each half minute."""
+
+import logging
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 30.0
+_LINE = "{desc}: {n_fmt} of {total_fmt} {unit}, {elapsed} so far, {remaining} left"
+
+
+class Bar(tqdm):  # type: ignore[misc]
+    """A progress bar for terminals that writes plain lines where there is none.
+
+    Args:
+        total: how many steps there are.
+        description: what is done.
+        unit: what a step is called, in the plural.
+        initial: steps that were done before.
+        quiet: whether to show nothing at all.
+        every_s: how often a line is written.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        description: str,
+        unit: str,
+        *,
+        initial: int = 0,
+        quiet: bool = False,
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._live = sys.stderr.isatty()
+        shown: dict[str, Any] = {} if self._live else {"mininterval": every_s, "miniters": 1, "delay": every_s}
+        super().__init__(
+            total=total, desc=description, unit=f" {unit}", initial=initial, leave=False, disable=quiet, **shown
+        )
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Draw the line, or log it."""
+        if self._live:
+            super().display(msg, pos)
+        elif msg is None:
+            logger.info("%s", self.format_meter(**{**self.format_dict, "bar_format": _LINE, "unit": self.unit.strip()}))
+
+    def close(self) -> None:
+        """The end: what was said stays said, and nothing more is."""
+        if not self._live:
+            self.disable = True
+        super().close()

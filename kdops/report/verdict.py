@@ -1,0 +1,68 @@
+"""Which student of a data set is best, and what it costs: the first sentence of a page."""
+
+import pandas as pd
+
+from kdops import shown
+from kdops.measure.costs import Room, costs
+from kdops.report import cells
+from kdops.report.chart import Table
+from kdops.report.choice import UNDISTILLED, over_seeds, records
+from kdops.report.classes import best_student
+from kdops.report.style import TEACHER, VANILLA
+from kdops.tracking.results import Results
+
+
+def verdict(results: Results) -> str:
+    """The verdict on one data set."""
+    best, shown_costs = best_student(results), costs(Room.LITTLE, results.measured)
+    said = [f"test {best['metric']} {shown.score(best['test'])}"]
+    if kept := cells.retained(best):
+        said.append(f"{kept} of the teacher's")
+    if gained := cells.gain(best):
+        said.append(gained if gained.startswith("no") else f"{gained} points over its baseline")
+    said += [f"{one.shown(best)} {one.unit} {one.word}" for one in shown_costs if one.shown(best)]
+    faster = next((one.times(best, "times_") for one in shown_costs if one.times(best, "times_")), "")
+    others = len(over_seeds(results.students)) - 1
+    rank = "is the only student" if not others else f"is the best of {others + 1} students by validation score"
+    precision = f" {best['precision']}" if isinstance(best["precision"], str) else ""
+    told = f"{best['student']}{precision} by {best['recipe']} {rank}: {', '.join(said)}"
+    return f"{told}; {faster} faster than the teacher." if faster else f"{told}."
+
+
+def short_table(results: Results) -> Table:
+    """One data set in as few columns as tell it: score, gain, share of the teacher, main costs."""
+    shown_costs = costs(Room.LITTLE, results.measured)
+    rows = [
+        {
+            "student": TEACHER,
+            "test F1": "" if pd.isna(row["test"]) else shown.score(row["test"]),
+            **{one.heading: one.shown(row) for one in shown_costs},
+        }
+        for row in records(results.teachers)
+    ]
+    rows += [
+        {
+            "student": UNDISTILLED[row["kind"]],
+            "test F1": "" if pd.isna(row["test"]) else shown.score(row["test"]),
+            **{one.heading: one.shown(row) for one in shown_costs},
+        }
+        for row in records(results.undistilled)
+    ]
+    for row in records(over_seeds(results.students)):
+        precision = f" {row['precision']}" if isinstance(row["precision"], str) else ""
+        rows.append(
+            {
+                "student": f"{row['student']}{precision}, {row['recipe']}",
+                "test F1": cells.score(row, "test"),
+                "gain, points": cells.gain(row) if row["recipe"] != VANILLA else "",
+                "of the teacher": cells.retained(row),
+                **{one.heading: one.shown(row) for one in shown_costs},
+            }
+        )
+    order = ["student", "test F1", "gain, points", "of the teacher", *(one.heading for one in shown_costs)]
+    return Table(
+        title=f"Scores and costs ({results.students['metric'].iloc[0]})",
+        caption="Gain: over the same student on gold labels, tuned as much, in the same precision. In brackets: 95 % "
+        "intervals by paired bootstrap over the test rows. Costs: of the deployed bundle.",
+        rows=[{name: row.get(name, "") for name in order} for row in rows],
+    )

@@ -1,0 +1,73 @@
+"""How scores, shares and gains are written: the same in terminals, cards and reports."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval.
+
+    Attributes:
+        value: on all rows.
+        low: lower end.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        """Whether a value cannot be told from this figure."""
+        return self.low <= value <= self.high
+
+
+def score(value: float) -> str:
+    """A score between 0 and 1."""
+    return f"{value:.3f}"
+
+
+def share(value: float) -> str:
+    """A share of another score."""
+    return f"{value:.1%}"
+
+
+def points(value: float) -> str:
+    """A difference of scores, in points: hundredths of a score."""
+    return f"{value:+.1f}"
+
+
+def gain(gain: Interval) -> str:
+    """A gain in points, in a cell: the number with its interval; within noise it says so."""
+    between = f"{points(gain.low)} to {points(gain.high)}"
+    return f"no difference seen ({between})" if gain.holds(0) else f"{points(gain.value)} ({between})"
+
+
+def retained(share_kept: Interval) -> str:
+    """A share of the teacher's score, in a cell, with its interval."""
+    return f"{share(share_kept.value)} ({share(share_kept.low)} to {share(share_kept.high)})"
+
+
+def verdict(student: str, metric: str, share_kept: Interval | None, gained: Interval | None) -> str:
+    """One sentence: how much of the teacher's score the student keeps, and what distillation brought.
+
+    Args:
+        student: what it is called.
+        metric: what is compared.
+        share_kept: of the teacher's score; None: the teacher has none.
+        gained: points above the baseline; None: there is none.
+    """
+    said = f"{student} has no share of the teacher's score, which has no test {metric}"
+    if share_kept:
+        kept = f"{student} keeps {share(share_kept.value)} of the teacher's test {metric}"
+        between = f"95 %: {share(share_kept.low)} to {share(share_kept.high)}"
+        said = f"{kept} ({between}{', no difference seen' if share_kept.holds(1) else ''})"
+    if gained is None:
+        return f"{said}."
+    ends = f"95 %: {points(gained.low)} to {points(gained.high)}"
+    if gained.holds(0):
+        return f"{said}; between it and its baseline no difference is seen ({points(gained.value)} points, {ends})."
+    if gained.value < 0:
+        ends = f"95 %: {-gained.high:.1f} to {-gained.low:.1f}"
+        return f"{said}; distillation cost it {-gained.value:.1f} points against its baseline ({ends})."
+    return f"{said}; distillation brought {points(gained.value)} points over its baseline ({ends})."
