@@ -37,6 +37,11 @@ def test_conda_makes_one_of_them() -> None:
     assert python.removeprefix("python=").rpartition(".")[0] in SUPPORTED
 
 
+def test_the_container_that_serves_has_one_of_them() -> None:
+    images = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {image.removeprefix("python:").removesuffix("-slim") for image in images} < {*SUPPORTED}
+
+
 def test_the_container_of_the_server_has_one_of_them() -> None:
     image = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["tracking"]["image"]
     assert image.removeprefix("python:").removesuffix("-slim") in SUPPORTED

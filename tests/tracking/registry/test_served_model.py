@@ -169,6 +169,37 @@ def test_lists_of_words_are_answered_over_http_and_in_python(
 
 
 @pytest.mark.parametrize("task", list(Task))
+def test_whatever_holds_texts_is_taken_and_the_example_works_when_pasted(
+    task: Task, connected: str, make_bundle: Callable[..., Path]
+) -> None:
+    with runs.tracked(Role.STUDENT, "bilstm") as run:
+        registered.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
+    model = mlflow.pyfunc.load_model("models:/kdops-sample@challenger")
+    texts = ["bagus", "buruk sekali"]
+    first, *others = [
+        model.predict(given)
+        for given in (
+            texts,
+            np.array(texts),
+            np.array(texts, dtype=object),
+            pd.Series(texts),
+            pd.DataFrame({"text": texts}),
+            pd.DataFrame({"text": texts, "id": [1, 2]}),
+        )
+    ]
+    assert len(first) == 2
+    assert others == [first] * len(others)
+    assert model.predict("bagus") == first[:1]
+    folder = Path(mlflow.artifacts.download_artifacts("models:/kdops-sample@challenger"))
+    pasted = (folder / "serving_input_example.json").read_bytes()
+    status, said = post(scoring_server.init(model), pasted)
+    assert status == 200, said
+    assert json.loads(said)["predictions"][0].keys() == first[0].keys()
+    described = {column.name for column in model.metadata.get_output_schema()}
+    assert described == first[0].keys()
+
+
+@pytest.mark.parametrize("task", list(Task))
 def test_a_bad_request_is_refused_without_a_traceback(
     task: Task, connected: str, make_bundle: Callable[..., Path]
 ) -> None:
