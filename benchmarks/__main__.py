@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import (
+    crowded,
     growth,
     predictors,
     scheduling,
@@ -51,6 +52,7 @@ class Part(StrEnum):
     SCHEDULING = "scheduling"
     THREADS = "threads"
     SERVING = "serving"
+    CROWDED = "crowded"
 
 
 def main(
@@ -73,6 +75,9 @@ def main(
     bundles: Annotated[
         list[Path] | None, typer.Option(help="Bundles of the data set, for predictors; else of students trained now.")
     ] = None,
+    whole_demo: Annotated[
+        bool, typer.Option(help="Crowded: with the demo's own budget, and not two short trials.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("benchmark-results"),
 ) -> None:
     """Measure kdops beside other ways to the same end, one thread each, and write a table for each part."""
@@ -82,7 +87,7 @@ def main(
     place = Path(tempfile.mkdtemp(prefix="kdops-benchmark-"))
     os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "KDOPS_HOME": str(place / "home")}
     wanted = list(parts or Part)
-    if set(wanted) - {Part.STARTUP, Part.GROWTH, Part.SCHEDULING, Part.THREADS}:
+    if set(wanted) - {Part.STARTUP, Part.GROWTH, Part.SCHEDULING, Part.THREADS, Part.CROWDED}:
         data = part_of(dataset, rows, place)
         setting = Setting(data, _taught(data, teacher, place), epochs=epochs)
     else:
@@ -104,11 +109,12 @@ def main(
         Part.SCHEDULING: _scheduling,
         Part.THREADS: lambda: threads.compare(rounds),
         Part.SERVING: lambda: _serving(setting, bundles or [], rounds, place),
+        Part.CROWDED: lambda: crowded.compare(rounds, whole=whole_demo),
     }
     for part in wanted:
         started = time.monotonic()
         found = works[part]()
-        told = _machine() if part is Part.THREADS else _circumstances(setting, rows, rounds)
+        told = _machine() if part in (Part.THREADS, Part.CROWDED) else _circumstances(setting, rows, rounds)
         said = f"{found}\n\n{told}; took {(time.monotonic() - started) / 60:.1f} min.\n"
         (out / f"{part}.md").write_text(said, encoding="utf-8")
         print(f"## {part}\n\n{said}", flush=True)

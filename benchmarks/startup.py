@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kdops.threads import variables
+
 ROOT = Path(__file__).parents[1]
 _FIRST_EPOCH = "teacher: epoch 1"
 _SMALL = {"trials": 2, "epochs": 3, "teacher_epochs": 1}
@@ -27,30 +29,47 @@ def first_epoch_s() -> tuple[float, float]:
         Of the first run, which makes MLflow's database, and of one that finds the database there.
     """
     folder = Path(tempfile.mkdtemp())
-    return _distill_s(folder, {"seed": 1}, _FIRST_EPOCH), _distill_s(folder, {"seed": 2}, _FIRST_EPOCH)
+    return distill_s(folder, {"seed": 1}, _FIRST_EPOCH), distill_s(folder, {"seed": 2}, _FIRST_EPOCH)
 
 
 def finished_s() -> tuple[float, float]:
     """Seconds of a small `mlflow run . -e distill` on the sample data to its end, and of the same command again."""
     folder = Path(tempfile.mkdtemp())
-    return _distill_s(folder, _SMALL), _distill_s(folder, _SMALL)
+    return distill_s(folder, _SMALL), distill_s(folder, _SMALL)
 
 
-def _distill_s(folder: Path, parameters: Mapping[str, int], until: str = "") -> float:
-    command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "-e", "distill", "--env-manager", "local"]
+def distill_s(
+    folder: Path,
+    parameters: Mapping[str, str | int],
+    until: str = "",
+    *,
+    before: Sequence[str] = (),
+    threads: int | None = 1,
+) -> float:
+    """Seconds of `mlflow run . -e distill` on the sample data.
+
+    Args:
+        folder: of its workspace and its tracking store.
+        parameters: of `distill`.
+        until: what it says when it is stopped; empty: at its end.
+        before: words before the command, as in `taskset -c 0`.
+        threads: `OMP_NUM_THREADS`; None: as many as kdops chooses.
+    """
+    command = [*before, sys.executable, "-m", "mlflow", "run", str(ROOT), "-e", "distill", "--env-manager", "local"]
     for name, value in parameters.items():
         command += ["-P", f"{name}={value}"]
     started = time.perf_counter()
-    _run(command, _environment(folder), until)
+    _run(command, _environment(folder, threads), until)
     return time.perf_counter() - started
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, threads: int | None = 1) -> dict[str, str]:
     # An entry point is run by the `python` of the PATH, which need not be this one.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     home = {"KDOPS_HOME": str(folder / "home"), "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
-    more = {"MLFLOW_EXPERIMENT_NAME": "kdops", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return os.environ | {"PATH": path} | home | more
+    more = {"MLFLOW_EXPERIMENT_NAME": "kdops", "PYTHONPATH": str(ROOT)}
+    kept = {name: value for name, value in os.environ.items() if name not in variables(1)}
+    return kept | {"PATH": path} | home | more | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
 
 
 def _run(command: Sequence[str], environment: dict[str, str], until: str) -> None:

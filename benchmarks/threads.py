@@ -43,14 +43,14 @@ def compare(rounds: int) -> str:
     """Steps per second in each of the ways, alone and beside one busy process per core."""
     count, rows = cores(), []
     for model in MODELS:
-        for busy in (0, count):
+        for others in (0, count):
             found: dict[str, list[float]] = {way: [] for way in ways(count)}
             for _ in range(rounds):
                 for way, (environment, processes) in ways(count).items():
-                    with _busy(busy):
+                    with busy(others):
                         found[way].append(_steps_per_s(model, environment, processes))
             rows += [
-                _row(model, busy, way, median(speeds), median(found["one thread"])) for way, speeds in found.items()
+                _row(model, others, way, median(speeds), median(found["one thread"])) for way, speeds in found.items()
             ]
     return table(rows)
 
@@ -85,7 +85,8 @@ def _steps_per_s(model: str, environment: Mapping[str, str], processes: int) -> 
 
 
 @contextmanager
-def _busy(processes: int) -> Iterator[None]:
+def busy(processes: int) -> Iterator[None]:
+    """Around work that has so many other processes beside it, each of which keeps a core busy."""
     others = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(processes)]
     try:
         yield

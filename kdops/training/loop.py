@@ -78,15 +78,16 @@ class _Loop:
         # A batch is split over the processes: the schedule makes one step a batch, however many they are.
         split = DataLoaderConfiguration(split_batches=True)
         self.accelerator = Accelerator(mixed_precision="no", dataloader_config=split)
-        optimizer = torch.optim.AdamW(
+        # These stay as they are: accelerate's optimizer looks for a package on the disk at each step.
+        self.optimizer = torch.optim.AdamW(
             _weights_by_rate(model, config, head), weight_decay=config.weight_decay, fused=True
         )
-        schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
-            optimizer, int(steps * config.warmup_share), steps
+        self.schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
+            self.optimizer, int(steps * config.warmup_share), steps
         )
         # The prepared model is a wrapper around this one where there are several processes.
         self.plain = model
-        self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
+        self.model = self.accelerator.prepare(model)
         self.products = devices.fast_products(model)
         self.average = average(model, config.averaging) if config.averaging else None
         self.progress = _Progress()
