@@ -63,13 +63,14 @@ def test_the_challenger_is_the_better_one_by_validation(
 
 
 def test_one_that_is_worse_than_the_champion_is_no_challenger(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
-    register(make_bundle(), run, **{"val.f1_macro": 0.8})
+    bundle = make_bundle()
+    register(bundle, run, **{"val.f1_macro": 0.8})
     client = MlflowClient()
     client.set_registered_model_alias(MODEL, CHAMPION, "1")
     client.delete_registered_model_alias(MODEL, CHALLENGER)
-    register(make_bundle(), run, **{"val.f1_macro": 0.7})
+    register(bundle, run, **{"val.f1_macro": 0.7})
     assert registered.alias_of(MODEL, CHALLENGER) is None
-    register(make_bundle(), run, **{"val.f1_macro": 0.8})
+    register(bundle, run, **{"val.f1_macro": 0.8})
     assert registered.alias_of(MODEL, CHALLENGER) == 3
 
 
