@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from benchmarks.contest import Contestant, contest
 from benchmarks.setting import Setting, of_bert_base, part_of
 from benchmarks.tables import standings_table, table
 from kdops import machine
+from kdops.errors import UserError
 
 logger = logging.getLogger("benchmarks")
 
@@ -61,7 +63,7 @@ def main(
     rows: Annotated[int, typer.Option(help="Most training rows.")] = 24,
     teacher: Annotated[
         str, typer.Option(help="A fine-tuned teacher's folder; or an encoder, which is fine-tuned on these rows first.")
-    ] = "indobenchmark/indobert-base-p1",
+    ] = os.environ.get("KDOPS_TEST_ENCODER", "indobenchmark/indobert-base-p1"),
     student: Annotated[
         list[str] | None, typer.Option(help="Whom to train; several times for several; by default three.")
     ] = None,
@@ -263,4 +265,8 @@ def _machine() -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from kdops.errors import Failed, Stopped, UserError
+from kdops.errors import Failed, NothingFits, Stopped, UserError
 from kdops.machine import check_system
 from kdops.process import end_with_parent
 from kdops.steps.parameters import Config, Option, from_text
@@ -22,6 +22,7 @@ from kdops.training.memory import keep_freed_memory
 _RUN_ID = "MLFLOW_RUN_ID"  # set by `mlflow run` for its child
 _FAILED = 1
 _USER_ERROR = 2
+_NOTHING_FITS = 3
 _STOPPED = 75  # EX_TEMPFAIL of sysexits.h, which Windows lacks
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
@@ -36,9 +37,10 @@ class Terminated(KeyboardInterrupt):
 def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Typer:
     """Make a command-line program of a function that takes parameters by name, as text.
 
-    It exits with 0, with 2 and one line on a mistake of the user's, with 75 and one line when something that it needs
-    went away, with 130 and one line on Ctrl-C, with 143 and one line on SIGTERM, with 1 and a line for each part of the
-    work that failed, and with 1 and a traceback on anything else.
+    It exits with 0, with 2 and one line on a mistake of the user's, with 3 and one line where nothing is within the
+    limits that were asked for, with 75 and one line when something that it needs went away, with 130 and one line on
+    Ctrl-C, with 143 and one line on SIGTERM, with 1 and a line for each part of the work that failed, and with 1 and a
+    traceback on anything else.
 
     Args:
         command: Its docstring is the help text.
@@ -59,6 +61,9 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
         except Failed as error:
             print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
             raise SystemExit(_FAILED) from error
+        except NothingFits as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(_NOTHING_FITS) from error
         except Stopped as error:
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(_STOPPED) from error

@@ -15,6 +15,7 @@ COMMANDS = (
     "distill",
     "exam",
     "export",
+    "pick",
     "promote",
     "measure",
     "report",

@@ -15,7 +15,9 @@ def distill_and_promote(**given: str) -> None:
     from kdops.steps.promote.step import promote
 
     print(distill(config))
-    print(promote(PromoteConfig(**{name: getattr(config, name) for name in DataConfig.model_fields})))
+    decision = promote(PromoteConfig(**{name: getattr(config, name) for name in DataConfig.model_fields}))
+    print(decision)
+    decision.require_proposal()
 
 
 main = cli.program(distill_and_promote, options(DistillConfig))

@@ -11,7 +11,9 @@ def promote(**given: str) -> None:
     cli.begins("promote")
     from kdops.steps.promote.step import promote as run_promote
 
-    print(run_promote(config))
+    decision = run_promote(config)
+    print(decision)
+    decision.require_proposal()
 
 
 main = cli.program(promote, options(PromoteConfig))

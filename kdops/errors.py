@@ -16,6 +16,10 @@ class Failed(Exception):
     """Parts of the work went wrong, each told in one line, and all that could be done is done."""
 
 
+class NothingFits(Exception):
+    """Nothing is within the limits that were asked for, as the message says in one line; all was looked at."""
+
+
 class Stopped(KeyboardInterrupt):
     """Something that the work needs went away, as the message says in one line.
 

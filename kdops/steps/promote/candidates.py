@@ -21,6 +21,8 @@ from kdops.tracking.registry.registered import Version
 _log = logging.getLogger(__name__)
 
 SPLIT = "validation"
+SCORE = "validation score"
+"""Stands for the main metric on validation data, as it is here and now, where a metric is named."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,37 @@ class Limit:
         """The value beside the limit, in words."""
         shown = "not measured" if value is None else f"{value:.4g}"
         return f"{self.metric} {shown}, must be {'at least' if self.at_least else 'at most'} {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class RelativeLimit:
+    """A limit that depends on the champion.
+
+    Attributes:
+        metric: that must keep it.
+        change: share of the champion's value by which it may be higher.
+        drop: by how much it may be lower; it must be at least the rest then.
+    """
+
+    metric: str
+    change: float = 0.0
+    drop: float | None = None
+
+    def against(self, champion: "Candidate") -> Limit:
+        """The limit that a champion sets.
+
+        Raises:
+            UserError: nothing is known of the champion that it could depend on.
+        """
+        value = champion.value(self.metric)
+        if value is None:
+            raise UserError(
+                f"champion version {champion.number} of {champion.version.model} sets no limit: its {self.metric} is "
+                f"not known{f', {champion.refusal}' if champion.refusal else ''}"
+            )
+        if self.drop is not None:
+            return Limit(self.metric, value - self.drop, at_least=True)
+        return Limit(self.metric, value * (1 + self.change), at_least=False)
 
 
 @dataclass(frozen=True)
@@ -75,13 +108,17 @@ class Candidate:
         """Whether everything that decides between equals is known."""
         return all(name in self.metrics for name in deciding_metrics())
 
+    def value(self, metric: str) -> float | None:
+        """A metric, or `SCORE`; None where it is not known."""
+        return self.score if metric == SCORE else self.metrics.get(metric)
+
     def failing(self, limits: Sequence[Limit]) -> list[Limit]:
         """The limits that it does not hold."""
-        return [limit for limit in limits if not limit.holds(self.metrics.get(limit.metric))]
+        return [limit for limit in limits if not limit.holds(self.value(limit.metric))]
 
     def beyond(self, limits: Sequence[Limit]) -> list[Limit]:
         """The limits that a measured value breaks; what was not measured breaks none."""
-        return [limit for limit in self.failing(limits) if limit.metric in self.metrics]
+        return [limit for limit in self.failing(limits) if self.value(limit.metric) is not None]
 
 
 def deciding_metrics() -> tuple[str, ...]:

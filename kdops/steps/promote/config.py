@@ -1,16 +1,32 @@
 """The parameters of `promote`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator
 
 from kdops.steps.data_config import DataConfig
 from kdops.steps.parameters import NONE, parameter
 
 if TYPE_CHECKING:
-    from kdops.steps.promote.candidates import Limit
+    from kdops.steps.promote.candidates import Limit, RelativeLimit
 
 
-class PromoteConfig(DataConfig):
-    """The parameters of `promote`; a limit that is None is off."""
+def _share(value: object) -> object:
+    """A share of `10%`, or of `0.1`."""
+    if not (isinstance(value, str) and value.endswith("%")):
+        return value
+    try:
+        return float(value[:-1]) / 100
+    except ValueError as error:
+        raise ValueError("give a share, as in 10% or 0.1") from error
+
+
+Share = Annotated[float, BeforeValidator(_share)]
+"""A parameter that is a share: `10%`, or `0.1`."""
+
+
+class LimitsConfig(DataConfig):
+    """The parameters of what chooses among registered versions; a limit that is None is off."""
 
     min_f1_retained: float | None = parameter(
         None, "Lowest share of the teacher's F1 on the test split; none: no limit.", shown=NONE, gt=0, le=2
@@ -25,9 +41,6 @@ class PromoteConfig(DataConfig):
         None, "Largest size of the bundle on disk in MB; none: no limit.", shown=NONE, gt=0
     )
     threads: int = parameter(1, "CPU threads that costs are measured with.", ge=1)
-    reason: str | None = parameter(None, "Why, in your own words; it is kept with the version.", shown=NONE)
-    rollback: bool = parameter(False, "Go back to the previous champion.")
-    dry_run: bool = parameter(False, "Only say what would be done.")
 
     @property
     def limits(self) -> "tuple[Limit, ...]":
@@ -42,3 +55,34 @@ class PromoteConfig(DataConfig):
             (names.STORAGE_MB, self.max_storage_mb, False),
         ]
         return tuple(Limit(metric, bound, at_least) for metric, bound, at_least in bounds if bound is not None)
+
+
+class PromoteConfig(LimitsConfig):
+    """The parameters of `promote`."""
+
+    max_latency_increase: Share | None = parameter(
+        None,
+        "By how much its latency, 95th percentile, may be above the champion's, as in 10%; none: no limit.",
+        shown=NONE,
+        ge=0,
+    )
+    max_f1_drop: float | None = parameter(
+        None,
+        "By how many points of validation F1 it may be below the champion; none: no limit.",
+        shown=NONE,
+        ge=0,
+        le=100,
+    )
+    reason: str | None = parameter(None, "Why, in your own words; it is kept with the version.", shown=NONE)
+    rollback: bool = parameter(False, "Go back to the previous champion.")
+    dry_run: bool = parameter(False, "Only say what would be done.")
+
+    @property
+    def relative_limits(self) -> "tuple[RelativeLimit, ...]":
+        """The limits that the champion sets."""
+        from kdops.steps.promote.candidates import SCORE, RelativeLimit
+        from kdops.tracking import names
+
+        increase, drop = self.max_latency_increase, self.max_f1_drop
+        latency = () if increase is None else (RelativeLimit(names.LATENCY_P95_MS, change=increase),)
+        return (*latency, *(() if drop is None else (RelativeLimit(SCORE, drop=drop / 100),)))

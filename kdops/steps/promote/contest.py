@@ -1,17 +1,31 @@
 """Which candidate of a promotion wins: the best on the validation data, or of its equals the cheapest."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from kdops import shown
 from kdops.data.corpus import Corpus
-from kdops.errors import UserError
+from kdops.errors import NothingFits, UserError
 from kdops.measure.costs import deciding
 from kdops.metrics import BootstrapResult, paired_bootstrap
-from kdops.steps.promote.candidates import SPLIT, Candidate, Limit, cheapest, deciding_metrics, with_costs
+from kdops.steps.promote.candidates import (
+    SCORE,
+    SPLIT,
+    Candidate,
+    Limit,
+    RelativeLimit,
+    cheapest,
+    deciding_metrics,
+    with_costs,
+)
 from kdops.steps.tables import aligned
 from kdops.tracking import names
 from kdops.tracking.registry.registered import Version
+
+logger = logging.getLogger(__name__)
+
+NOTHING = "no version can be used and holds all limits"
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,15 @@ class Decision:
         said = f"version {self.proposed.number} {verdict}" if self.proposed else "nothing promoted"
         return "\n".join([*([self.table(), ""] if self.candidates else []), f"{said}: {self.reason}", *self.usage])
 
+    def require_proposal(self) -> None:
+        """Tell a decision for a version from one for none.
+
+        Raises:
+            NothingFits: no version holds the limits.
+        """
+        if self.proposed is None:
+            raise NothingFits(self.reason)
+
     def table(self) -> str:
         """Each candidate with its figures, a mark on those that break a limit, and its verdict."""
         head = [
@@ -59,22 +82,25 @@ class Decision:
         return aligned(rows, left=(0, len(head)))
 
     def _row(self, one: Candidate) -> list[str]:
-        bounds = {limit.metric: limit for limit in self.limits}
         cells = []
         kept = one.metrics.get(names.F1_RETAINED)
         figures = {names.F1_RETAINED: "-" if kept is None else shown.share(kept)} | {
             names.COST_PREFIX + cost.name: cost.shown(one.metrics, names.COST_PREFIX, "-") for cost in deciding()
         }
         for name, value in figures.items():
-            holds = bounds[name].holds(one.metrics.get(name)) if name in bounds else None
-            cells.append(value + ("" if holds is None else " ok" if holds else " NO"))
+            cells.append(value + self._mark(one, name))
         tags = one.version.tags
-        score = "-" if one.score is None else shown.score(one.score)
+        score = "-" if one.score is None else shown.score(one.score) + self._mark(one, SCORE)
         described = [tags.get(names.STUDENT, "-"), tags.get(names.RECIPE, "-"), score, *cells]
         return [str(one.number), *described, self._verdict(one)]
 
+    def _mark(self, one: Candidate, metric: str) -> str:
+        """Whether a figure holds all limits on it; empty where there is none."""
+        limits = [limit for limit in self.limits if limit.metric == metric]
+        return "" if not limits else " NO" if one.failing(limits) else " ok"
+
     def _verdict(self, one: Candidate) -> str:
-        failing = [limit.said_of(one.metrics.get(limit.metric)) for limit in one.failing(self.limits)]
+        failing = [limit.said_of(one.value(limit.metric)) for limit in one.failing(self.limits)]
         wins = self.proposed is not None and one.number == self.proposed.number
         words = ["champion"] if one.serves else []
         words += [one.refusal] if one.refusal else failing or (["best"] if wins else ["passes"])
@@ -97,22 +123,66 @@ class Outcome:
 
 
 class Contest:
-    """The candidates, compared with one another; costs that turn out to be needed are measured on the way."""
+    """The candidates, compared with one another; costs that turn out to be needed are measured on the way.
 
-    def __init__(self, corpus: Corpus, found: Iterable[Candidate], limits: Sequence[Limit], threads: int) -> None:
-        self.corpus, self.limits, self.threads = corpus, limits, threads
+    Args:
+        corpus: the data.
+        found: the candidates.
+        limits: that all must hold.
+        threads: CPU threads that costs are measured with.
+        relative: limits that the champion sets; none where there is no champion.
+
+    Raises:
+        UserError: the champion cannot set them.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        found: Iterable[Candidate],
+        limits: Sequence[Limit],
+        threads: int,
+        relative: Sequence[RelativeLimit] = (),
+    ) -> None:
+        self.corpus, self.limits, self.threads = corpus, tuple(limits), threads
         self._found = {one.number: one for one in found}
-        if any(limit.metric in deciding_metrics() for limit in limits):
+        asked = {limit.metric for limit in limits} | {limit.metric for limit in relative}
+        if asked & set(deciding_metrics()):
             self._measure(self.candidates)
+        if relative and self._champion is None:
+            logger.warning("there is no champion yet: limits relative to it are off")
+        elif champion := self._champion:
+            self.limits += tuple(limit.against(champion) for limit in relative)
+
+    @property
+    def _champion(self) -> Candidate | None:
+        return next((one for one in self.candidates if one.serves), None)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """All of them, by number, as they are known by now."""
         return tuple(self._found.values())
 
+    def require_candidates(self, dataset: str) -> None:
+        """Find out whether there is anything to choose from.
+
+        Raises:
+            UserError: nothing is registered for the data set.
+        """
+        if not self._found:
+            raise UserError(
+                f"nothing to choose from: {names.registered_model_name(self.corpus.name)} has no version; "
+                f"`distill` with dataset={dataset} registers one"
+            )
+
     def refuse(self, one: Candidate, reason: str) -> None:
         """Leave a candidate out of the running."""
         self._found[one.number] = replace(one, refusal=reason)
+
+    def best(self) -> Candidate | None:
+        """Of the best and its equals the cheapest, whatever the champion is; None where nothing holds the limits."""
+        equals = self._equals()
+        return equals[0] if len(equals) == 1 else cheapest(equals) if equals else None
 
     def outcome(self) -> Outcome:
         """Of the best and its equals the cheapest that may replace the champion; where none may, the cheapest of all.
@@ -125,7 +195,7 @@ class Contest:
         """
         equals = self._equals()
         if not equals:
-            return Outcome(None, False, "no version can be used and holds all limits")
+            return Outcome(None, False, NOTHING)
         verdicts = {one.number: self._against_champion(one) for one in equals}
         able = [one for one in equals if verdicts[one.number][0]] or equals
         winner = able[0] if len(able) == 1 else cheapest(able)
@@ -142,14 +212,14 @@ class Contest:
 
     def _against_champion(self, winner: Candidate) -> tuple[bool, str]:
         """Whether a candidate should serve in the champion's place, and why."""
-        champion = next((one for one in self.candidates if one.serves), None)
+        champion = self._champion
         if winner.serves:
             return False, "it is the champion already and nothing else is better, there is nothing to do"
         if champion is None:
-            return True, f"all limits hold and there was no champion; {self._standing(winner)}"
+            return True, f"all limits hold and there was no champion; {self.standing(winner)}"
         beyond = champion.beyond(self.limits)
         if beyond:
-            said = "; ".join(limit.said_of(champion.metrics[limit.metric]) for limit in beyond)
+            said = "; ".join(limit.said_of(champion.value(limit.metric)) for limit in beyond)
             return True, f"all limits hold, which champion version {champion.number} does not: {said}"
         if champion.refusal:
             raise UserError(
@@ -181,7 +251,8 @@ class Contest:
         corpus = self.corpus
         return paired_bootstrap(corpus.task, corpus.labels, corpus.gold(SPLIT), first.predicted, second.predicted)
 
-    def _standing(self, winner: Candidate) -> str:
+    def standing(self, winner: Candidate) -> str:
+        """How a winner stands among all versions."""
         assert winner.score is not None
         rank = (
             "the only version"

@@ -76,12 +76,8 @@ def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Dec
     corpus = config.corpus()
     run.tags({names.TASK: corpus.task})
     found = candidates(corpus, champion=before.number if before else None, threads=config.threads)
-    if not found:
-        raise UserError(
-            f"nothing to promote: {names.registered_model_name(corpus.name)} has no version; "
-            f"`distill` with dataset={config.dataset} registers one"
-        )
-    contest = Contest(corpus, found, config.limits, config.threads)
+    contest = Contest(corpus, found, config.limits, config.threads, config.relative_limits)
+    contest.require_candidates(config.dataset)
     outcome = contest.outcome()
     while outcome.winner and outcome.approved:
         try:
@@ -97,7 +93,7 @@ def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Dec
         champion=before,
         reason=outcome.reason,
         candidates=contest.candidates,
-        limits=config.limits,
+        limits=contest.limits,
         main_metric=corpus.main_metric,
     )
 

@@ -18,9 +18,11 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from entrypoints import cli
-from kdops.deploy.predictor import BundleInfo
-from kdops.errors import UserError
+from kdops.deploy.predictor import BundleInfo, read_info
+from kdops.errors import NothingFits, UserError
 from kdops.measure.turns import Measured, SideBySide
+from kdops.steps.pick import pick
+from kdops.steps.pick_config import PickConfig
 from kdops.steps.promote import candidates
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Decision
@@ -619,9 +621,63 @@ def test_who_loads_the_champion_gets_other_answers_after_a_promotion_and_the_old
 
 
 def test_nothing_registered_is_said(tracking_uri: str, dataset: str) -> None:
-    with pytest.raises(UserError, match="nothing to promote: kdops-reviews has no version; `distill`"):
+    with pytest.raises(UserError, match="nothing to choose from: kdops-reviews has no version; `distill`"):
         promote(PromoteConfig(dataset=dataset))
-    assert "nothing to promote" in run_of_promotion().data.tags[names.ERROR]
+    assert "nothing to choose from" in run_of_promotion().data.tags[names.ERROR]
+
+
+class TestLimitsOfTheChampion:
+    def test_one_that_is_slower_by_more_than_allowed_is_refused(
+        self, register: Callable[..., int], dataset: str
+    ) -> None:
+        crown(10, register, dataset, **{names.LATENCY_P95_MS: 2.0})
+        slower = register(0, COSTS | {names.LATENCY_P95_MS: 2.3})
+        refused = promote(PromoteConfig(dataset=dataset, max_latency_increase=0.1))
+        assert not refused.approved
+        assert "cost.latency_p95_ms 2.3, must be at most 2.2" in verdict(refused, slower)
+        assert promote(PromoteConfig(dataset=dataset, max_latency_increase=0.2)).promoted
+
+    def test_one_that_is_worse_by_more_than_allowed_is_refused_though_cheaper(
+        self, register: Callable[..., int], dataset: str
+    ) -> None:
+        crown(4, register, dataset)
+        worse = register(5, COSTS | {names.LATENCY_P95_MS: 0.5})
+        refused = promote(PromoteConfig(dataset=dataset, max_f1_drop=0.5))
+        assert not refused.promoted
+        assert "validation score" in verdict(refused, worse)
+        assert promote(PromoteConfig(dataset=dataset, max_f1_drop=5)).promoted
+
+    def test_without_a_champion_they_are_off(
+        self, register: Callable[..., int], dataset: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        register(0)
+        assert promote(PromoteConfig(dataset=dataset, max_latency_increase=0.1)).promoted
+        assert "there is no champion yet: limits relative to it are off" in caplog.text
+
+
+class TestPick:
+    def test_it_names_the_best_within_the_limits_and_moves_nothing(
+        self, register: Callable[..., int], dataset: str
+    ) -> None:
+        register(0, COSTS | {names.LATENCY_P95_MS: 9.0})
+        second = register(10, COSTS | {names.LATENCY_P95_MS: 0.5})
+        picked = pick(PickConfig(dataset=dataset, max_latency_p95_ms=1))
+        assert picked.version is not None
+        assert picked.version.number == second
+        assert picked.path is not None
+        assert read_info(picked.path).dataset
+        told = str(picked)
+        assert f"version {second}: of 2 versions the best, or its cheapest equal" in told
+        assert f"model: models:/kdops-reviews/{second}\npath: {picked.path}" in told
+        assert "9.000 NO" in told
+        assert number(CHAMPION) is None
+
+    def test_where_nothing_fits_it_says_so(self, register: Callable[..., int], dataset: str) -> None:
+        register(0)
+        picked = pick(PickConfig(dataset=dataset, max_storage_mb=1))
+        assert picked.version is None
+        with pytest.raises(NothingFits, match="no version can be used and holds all limits"):
+            picked.require_version()
 
 
 class TestParameters:
@@ -632,6 +688,8 @@ class TestParameters:
             PromoteConfig, dataset="default", min_f1_retained="0.9", max_ram_mb="none", dry_run="true"
         )
         assert config == PromoteConfig(min_f1_retained=0.9, dry_run=True)
+        for text in ("10%", "0.1"):
+            assert cli.settings(PromoteConfig, max_latency_increase=text).max_latency_increase == pytest.approx(0.1)
 
     @pytest.mark.parametrize(
         ("name", "value", "message"),
@@ -641,6 +699,7 @@ class TestParameters:
             ("max_ram_mb", "-1", "max_ram_mb=-1: Input should be greater than 0"),
             ("max_ram_mb", "nan", "max_ram_mb=nan: Input should be a finite number"),
             ("max_ram_mb", "much", "max_ram_mb=much: Input should be a valid number"),
+            ("max_latency_increase", "ten%", "max_latency_increase=ten%: give a share, as in 10% or 0.1"),
             ("dry_run", "maybe", "dry_run=maybe: Input should be a valid boolean"),
             ("dataset", "none", "dataset=None: Input should be a valid string"),
             ("max_rom_mb", "1", "unknown parameter 'max_rom_mb'; choose one of: dataset, "),
@@ -655,9 +714,9 @@ class TestParameters:
 
 class TestProgram:
     @staticmethod
-    def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, folder: Path, program: str = "entrypoints.promote") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "entrypoints.promote", *arguments],
+            [sys.executable, "-m", program, *arguments],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
@@ -672,6 +731,18 @@ class TestProgram:
         assert done.stdout.startswith("version  student")
         assert "version 1 promoted: all limits hold and there was no champion" in done.stdout
         assert number(CHAMPION) == 1
+
+    def test_nothing_within_the_limits_has_an_exit_code_of_its_own(
+        self, register: Callable[..., int], dataset: str, tmp_path: Path
+    ) -> None:
+        register(0)
+        done = self.run("--dataset", dataset, "--max-storage-mb", "1", folder=tmp_path)
+        assert done.returncode == 3
+        assert done.stderr.splitlines()[-1] == "error: no version can be used and holds all limits"
+        assert "nothing promoted" in done.stdout
+        done = self.run("--dataset", dataset, folder=tmp_path, program="entrypoints.pick")
+        assert done.returncode == 0, done.stderr
+        assert Path(done.stdout.splitlines()[-1].removeprefix("path: ")).is_dir()
 
     def test_mistakes_are_one_line_each_and_exit_with_2(self, tmp_path: Path) -> None:
         done = self.run("--min-f1-retained", "7", "--dry-run", "maybe", folder=tmp_path)
