@@ -128,7 +128,7 @@ def load_unlabeled(
         UserError: naming the line that cannot be read; when no text is left; when a file holds the test set, which is
             at least half of the different test texts, and at least 10: training on them would make its scores a lie.
     """
-    chosen = _default(corpus) if source in (None, "default") else source
+    chosen = default_source(corpus) if source in (None, "default") else source
     if chosen is None:
         return None
     augmented = chosen == "augmented"
@@ -144,7 +144,8 @@ def load_unlabeled(
     return Unlabeled(Dataset.from_file(str(target)), counts, texts.description, words, key)
 
 
-def _default(corpus: Corpus) -> str | None:
+def default_source(corpus: Corpus) -> str | None:
+    """What `default` stands for: `catalogue`, the path of the file beside the data, or nothing."""
     card = CATALOG.get(corpus.name)
     if card is not None and card.public:
         return "catalogue"

@@ -78,13 +78,14 @@ AUTO = "auto"
 """Stands for the recipe that suits the teacher; see `recipe_for`."""
 
 
-def recipe_for(*, pretrained: bool, tokens: bool = True) -> str:
+def recipe_for(*, pretrained: bool, tokens: bool = True, unlabeled: bool = False) -> str:
     """The recipe that is taken where nobody names one.
 
     Args:
         pretrained: whether there is a pre-trained encoder; general distillation needs its token states.
         tokens: whether the teacher has tokens and embeddings, as a file of probabilities has not.
+        unlabeled: whether unlabeled text is at hand.
     """
     if pretrained:
-        return "general-kd"
+        return "general-kd-unlabeled" if unlabeled else "general-kd"
     return "kd-unlabeled-teacher" if tokens else "kd"

@@ -35,6 +35,7 @@ def test_recipes_are_found_by_their_own_names() -> None:
 
 def test_the_recipe_that_is_taken_where_none_is_named_is_one_of_them() -> None:
     assert RECIPES[recipe_for(pretrained=True)].general
+    assert RECIPES[recipe_for(pretrained=True, unlabeled=True)].unlabeled
     assert not RECIPES[recipe_for(pretrained=False)].general
 
 

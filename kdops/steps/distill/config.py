@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from kdops.steps.student.budget import Budget, Search
 
 Precision = Literal["fp32", "int8", "auto"]
-_EPOCHS, _PATIENCE = 10, 3
-_LEAST_STEPS = 2_000
-"""A student needs a few thousand steps to take over what its teacher knows, however few texts there are."""
+_EPOCHS, _LEAST_EPOCHS, _PATIENCE = 10, 3, 3
+# A student needs thousands of steps to take over what its teacher knows, however few texts there are.
+_LEAST_STEPS, _MOST_STEPS = 2_000, 20_000
 _LIMITS = {"temperature": (0.1, 100.0), "gold_weight": (0.0, 1.0), "student_learning_rate": (1e-7, 1.0)}
 
 
@@ -30,7 +30,9 @@ class DistillConfig(GeneralConfig):
     """The parameters of `distill`."""
 
     recipe: Literal[AUTO, *RECIPES] = parameter(  # type: ignore[valid-type]
-        AUTO, "What the student learns from; auto: general-kd, or kd-unlabeled-teacher with a teacher from scratch."
+        AUTO,
+        "What the student learns from; auto: general-kd-unlabeled, general-kd where no unlabeled text is "
+        "at hand, kd-unlabeled-teacher with a teacher from scratch.",
     )
     embeddings: str | None = parameter(
         None, f"Where token embeddings start: {', '.join(EMBEDDINGS)} or a vector file; auto: as the recipe says."
@@ -56,8 +58,8 @@ class DistillConfig(GeneralConfig):
     trials: int = parameter(4, "Settings of the student to try, and as many of its baseline.", ge=1)
     epochs: int | None = parameter(
         None,
-        f"Train a trial for at most this many epochs, not the teacher; auto: {_EPOCHS}, on little data as many as make "
-        f"{_LEAST_STEPS:,} steps.",
+        f"Train a trial for at most this many epochs, not the teacher; auto: {_EPOCHS}, but at least {_LEAST_STEPS:,} "
+        f"steps, and at most {_MOST_STEPS:,} or {_LEAST_EPOCHS} epochs.",
         ge=1,
     )
     patience: int | None = parameter(
@@ -119,7 +121,7 @@ class DistillConfig(GeneralConfig):
         from kdops.steps.student.budget import Budget
         from kdops.tracking.places import study_storage
 
-        epochs = self.epochs or max(_EPOCHS, ceil(_LEAST_STEPS / ceil(rows / self.batch_size)))
+        epochs = self.epochs or _epochs(ceil(rows / self.batch_size))
         return Budget(
             student=self.student,
             init="teacher" if self.init == "teacher" else "random",
@@ -157,7 +159,13 @@ class DistillConfig(GeneralConfig):
         """The same with the recipe that suits the data's teacher, where none is named."""
         if self.recipe != AUTO:
             return self
-        recipe = recipe_for(pretrained=self.encoder(corpus) is not None, tokens=self.teacher_file(corpus) is None)
+        from kdops.data.unlabeled import default_source
+
+        recipe = recipe_for(
+            pretrained=self.encoder(corpus) is not None,
+            tokens=self.teacher_file(corpus) is None,
+            unlabeled=bool(self.unlabeled or default_source(corpus)),
+        )
         return self.model_copy(update={"recipe": recipe})
 
     def check_used(self, corpus: "Corpus") -> None:
@@ -215,3 +223,9 @@ class DistillConfig(GeneralConfig):
             seed=self.seed,
             force=self.force,
         )
+
+
+def _epochs(steps_per_epoch: int) -> int:
+    """The epochs of a trial where nobody names them."""
+    most = max(_LEAST_EPOCHS, _MOST_STEPS // steps_per_epoch)
+    return min(max(_EPOCHS, ceil(_LEAST_STEPS / steps_per_epoch)), most)
