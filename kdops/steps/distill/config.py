@@ -31,8 +31,8 @@ class DistillConfig(GeneralConfig):
 
     recipe: Literal[AUTO, *RECIPES] = parameter(  # type: ignore[valid-type]
         AUTO,
-        "What the student learns from; auto: general-kd-unlabeled, general-kd where no unlabeled text is "
-        "at hand, kd-unlabeled-teacher with a teacher from scratch.",
+        "What the student learns from; auto: general-kd, for words and where unlabeled text is given "
+        "general-kd-unlabeled, kd-unlabeled-teacher with a teacher from scratch.",
     )
     embeddings: str | None = parameter(
         None, f"Where token embeddings start: {', '.join(EMBEDDINGS)} or a vector file; auto: as the recipe says."
@@ -161,10 +161,11 @@ class DistillConfig(GeneralConfig):
             return self
         from kdops.data.unlabeled import default_source
 
+        # The texts of other data sets bring names that the labeled ones lack; of whole texts they teach little.
         recipe = recipe_for(
             pretrained=self.encoder(corpus) is not None,
             tokens=self.teacher_file(corpus) is None,
-            unlabeled=bool(self.unlabeled or default_source(corpus)),
+            unlabeled=bool(self.unlabeled or (default_source(corpus) if corpus.task.of_words else corpus.unlabeled)),
         )
         return self.model_copy(update={"recipe": recipe})
 

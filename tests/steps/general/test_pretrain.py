@@ -133,7 +133,10 @@ def test_choices_that_exclude_each_other(choice: dict[str, str], message: str, t
 
 def test_the_recipe_suits_the_teacher(taught: Taught, encoder: Path) -> None:
     corpus = load_corpus(str(taught.folder))
-    assert DistillConfig(teacher=str(encoder)).resolved(corpus).recipe == "general-kd"
+    assert corpus.unlabeled, "texts without labels lie beside these data"
+    asked = DistillConfig(teacher=str(encoder))
+    assert asked.resolved(corpus).recipe == "general-kd-unlabeled"
+    assert asked.resolved(replace(corpus, unlabeled=None)).recipe == "general-kd"
     assert DistillConfig(teacher="scratch").resolved(corpus).recipe == "kd-unlabeled-teacher"
     assert DistillConfig(teacher=str(encoder), recipe="kd").resolved(corpus).recipe == "kd"
     assert DistillConfig(teacher="scratch", recipe="kd").general_plan(corpus) is None
