@@ -33,7 +33,7 @@ _STUDY_SETTING = {"soft": "mse", "gold_weight": 0.0}
 _HINTON_SETTING = {"soft": "kl", "gold_weight": 0.5, "temperature": 2.0}
 _GOLD_SETTING = {"soft": "kl", "gold_weight": 1.0, "temperature": 2.0}
 # With unlabeled text few texts of a batch have a gold label, and the teacher knows those labels already.
-_LOGITS_SETTING = {"soft": "kl", "gold_weight": 0.0, "temperature": 1.0}
+_LOGITS_SETTING = {"soft": "kl", "gold_weight": 0.2, "temperature": 1.0}
 _HALF_SETTING = {"soft": "kl", "gold_weight": 0.5, "temperature": 1.0}
 
 Range = tuple[float, float]
@@ -50,7 +50,7 @@ def first_losses(recipe: Recipe) -> LossSettings:
     if not recipe.general:
         return (_STUDY_SETTING, _HINTON_SETTING)
     if recipe.unlabeled:
-        return (_LOGITS_SETTING, _LOGITS_SETTING | {"temperature": 2.0}, _STUDY_SETTING)
+        return (_LOGITS_SETTING, _HALF_SETTING, _STUDY_SETTING)
     return (_HALF_SETTING, _GOLD_SETTING, _HINTON_SETTING, _STUDY_SETTING)
 
 
