@@ -17,10 +17,9 @@ from kdops.models.kinds import KINDS
 from kdops.models.students import build_student
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher, TeacherModel
-from kdops.steps.setup import gold_classes
 from kdops.task import Task
 from kdops.training.batches import TrainingSet
-from kdops.training.scoring import LabeledTexts, labeled_texts
+from kdops.training.scoring import LabeledTexts, labeled_texts, training_labels
 from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
 
 _TRAINING_ROWS_PER_OTHER = 4
@@ -91,7 +90,7 @@ class Classroom:
     @cached_property
     def labels(self) -> np.ndarray:
         """The gold label of each training row, int64."""
-        return self.encoded.unit_labels(gold_classes(self.corpus, "train"))
+        return training_labels(self.corpus, self.encoded)
 
     @cached_property
     def validation(self) -> LabeledTexts:

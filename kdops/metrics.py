@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from kdops.data.schemes import marks_spans
 from kdops.shown import Interval
-from kdops.task import Task
+from kdops.task import Task, aspect_of, value_of
 
 Gold = Sequence[str] | Sequence[Sequence[str]]
 Counts = NDArray[np.int64]
@@ -63,8 +63,10 @@ def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dic
         predicted: the same shape as `gold`.
 
     Returns:
-        `f1_macro` and `accuracy` (over texts, or over words with plain tags), or where tags mark spans
-        `f1_entity_macro`, `f1_entity_micro` (over spans) and `accuracy` (over words).
+        `f1_macro` and `accuracy` (over texts, or over words with plain tags); where tags mark spans `f1_entity_macro`,
+        `f1_entity_micro` (over spans) and `accuracy` (over words); of several labels `f1_macro`, `f1_micro` and
+        `subset_accuracy` (texts with all labels right); of aspects `f1_macro` and `accuracy` over the values of all
+        aspects together, as IndoNLU scores them, and `f1_aspects`, the mean over the aspects of each one's macro F1.
 
     Raises:
         ValueError: when the shapes differ, there are no rows, or a name is not in `labels`.
@@ -240,6 +242,18 @@ def _flat_tags(labels: Sequence[str], gold: Gold, predicted: Gold) -> Flat:
     return _known(labels, list(chain.from_iterable(gold)), list(chain.from_iterable(predicted)))
 
 
+def _flat_sets(labels: Sequence[str], gold: Gold, predicted: Gold) -> Flat:
+    _check_rows(gold, predicted)
+    return _known(labels, list(chain.from_iterable(gold)), list(chain.from_iterable(predicted)))
+
+
+def _flat_values(labels: Sequence[str], gold: Gold, predicted: Gold) -> Flat:
+    flat = _flat_tags(labels, gold, predicted)
+    if any(aspect_of(one) != aspect_of(other) for one, other in zip(*flat, strict=True)):
+        raise ValueError("gold and predicted values are of different aspects, or in another order")
+    return list(map(value_of, flat[0])), list(map(value_of, flat[1]))
+
+
 def _check_rows(gold: Gold, predicted: Gold) -> None:
     if len(gold) != len(predicted) or not len(gold):
         raise ValueError(f"{len(gold)} gold rows, {len(predicted)} predicted rows; need as many, and at least one")
@@ -259,6 +273,30 @@ def _label_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, p
         "f1_macro": float(f1_score(flat_gold, flat_predicted, average="macro", zero_division=0)),
         "accuracy": float(accuracy_score(flat_gold, flat_predicted)),
     }
+
+
+def _set_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, f1_score
+    from sklearn.preprocessing import MultiLabelBinarizer
+
+    labels = sorted({*flat_gold, *flat_predicted})
+    if not labels:  # nothing is expected, and nothing said
+        return {"f1_macro": 0.0, "f1_micro": 0.0, "subset_accuracy": 1.0}
+    marks = [MultiLabelBinarizer(classes=labels).fit_transform(rows) for rows in (gold, predicted)]
+    return {
+        "f1_macro": float(f1_score(*marks, average="macro", zero_division=0)),
+        "f1_micro": float(f1_score(*marks, average="micro", zero_division=0)),
+        "subset_accuracy": float(accuracy_score(*marks)),
+    }
+
+
+def _aspect_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+    from sklearn.metrics import f1_score
+
+    columns = zip(zip(*gold, strict=True), zip(*predicted, strict=True), strict=True)
+    by_aspect = [f1_score(wanted, guessed, average="macro", zero_division=0) for wanted, guessed in columns]
+    pooled = _label_scores(flat_gold, flat_predicted, gold, predicted)
+    return {**pooled, "f1_aspects": float(np.mean(by_aspect))}
 
 
 def _span_scores(flat_gold: list[str], flat_predicted: list[str], gold: Gold, predicted: Gold) -> dict[str, float]:
@@ -289,6 +327,22 @@ def _label_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
     return counts
 
 
+def _set_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
+    """As `_label_counts`, of rows with any number of labels."""
+    index = {label: place for place, label in enumerate(labels)}
+    counts = np.zeros((len(gold), len(labels), 3), dtype=np.int64)
+    for row, (wanted, guessed) in enumerate(zip(map(set, gold), map(set, predicted), strict=True)):
+        for kind, names in enumerate((wanted & guessed, guessed, wanted)):
+            counts[row, [index[name] for name in names], kind] = 1
+    return counts
+
+
+def _value_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
+    """As `_label_counts`, of the values, over all aspects."""
+    values = [[[value_of(name) for name in row] for row in rows] for rows in (gold, predicted)]
+    return _label_counts(_values(labels), *values)
+
+
 def _span_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
     """(rows, entity types, 3): how many spans of each type are right, predicted, gold in each row."""
     from seqeval.metrics.sequence_labeling import get_entities
@@ -316,12 +370,19 @@ def _macro_f1(counts: NDArray[np.number]) -> NDArray[np.float64]:
     return cast(NDArray[np.float64], f1.sum(axis=-1) / np.maximum(occurring.sum(axis=-1), 1))
 
 
+def _values(labels: Sequence[str]) -> list[str]:
+    """The different values of all aspects."""
+    return list(dict.fromkeys(map(value_of, labels)))
+
+
 def _labels(labels: Sequence[str]) -> Sequence[str]:
     return labels
 
 
 _SCORERS: Mapping[Task, _Scorer] = {
     Task.TEXT: _Scorer("f1_macro", _flat_labels, _label_scores, _label_counts, _labels),
+    Task.MULTI_LABEL: _Scorer("f1_macro", _flat_sets, _set_scores, _set_counts, _labels),
+    Task.ASPECTS: _Scorer("f1_macro", _flat_values, _aspect_scores, _value_counts, _values),
     Task.TOKEN: _Scorer("f1_macro", _flat_tags, _label_scores, _label_counts, _labels),
 }
 _SPANS = _Scorer("f1_entity_macro", _flat_tags, _span_scores, _span_counts, _types)

@@ -1,13 +1,13 @@
 import random
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics import classification_report as span_report
-from sklearn.metrics import classification_report
+from sklearn.metrics import accuracy_score, classification_report, f1_score
 
 from kdops.metrics import (
     bootstrap_scores,
@@ -305,3 +305,62 @@ class TestManyComparisons:
         assert (drawn[:, 1] == drawn[:, 2]).all()
         pair = paired_bootstrap(Task.TEXT, LABELS, gold, gold, worse, samples=120)
         assert pair == compared(whole[0] - whole[1], drawn[:, 0] - drawn[:, 1])
+
+
+class TestSeveralAnswers:
+    """Several labels per text, and aspects; expected values by scikit-learn, by IndoNLU's rule for CASA and HoASA."""
+
+    LABELS = ("a", "b", "c")
+    GOLD: ClassVar = [["a"], ["a", "b"], [], ["c"], ["b"], ["a", "c"]]
+    SAID: ClassVar = [["a"], ["b"], ["c"], ["c"], ["b", "c"], ["a", "c"]]
+    VALUES = ("food:bad", "food:good", "food:none", "staff:good", "staff:none")
+    ASPECTS: ClassVar = [["food:bad", "staff:none"], ["food:good", "staff:good"], ["food:none", "staff:none"]]
+    ANSWERS: ClassVar = [["food:bad", "staff:good"], ["food:good", "staff:good"], ["food:bad", "staff:none"]]
+
+    def test_scores_of_several_labels(self) -> None:
+        marks = [[[int(label in row) for label in self.LABELS] for row in rows] for rows in (self.GOLD, self.SAID)]
+        assert score(Task.MULTI_LABEL, self.LABELS, self.GOLD, self.SAID) == pytest.approx(
+            {
+                "f1_macro": f1_score(*marks, average="macro"),
+                "f1_micro": f1_score(*marks, average="micro"),
+                "subset_accuracy": accuracy_score(*map(np.array, marks)),
+            }
+        )
+
+    def test_aspects_are_scored_over_all_answers_together_and_over_each_aspect(self) -> None:
+        values = [[name.partition(":")[2] for row in rows for name in row] for rows in (self.ASPECTS, self.ANSWERS)]
+        each = [
+            [[row[at] for row in rows] for rows in (self.ASPECTS, self.ANSWERS)] for at in range(len(self.ASPECTS[0]))
+        ]
+        assert score(Task.ASPECTS, self.VALUES, self.ASPECTS, self.ANSWERS) == pytest.approx(
+            {
+                "f1_macro": f1_score(*values, average="macro"),
+                "accuracy": accuracy_score(*values),
+                "f1_aspects": np.mean([f1_score(*one, average="macro", zero_division=0) for one in each]),
+            }
+        )
+
+    @pytest.mark.parametrize(
+        ("task", "labels", "gold", "said"),
+        [(Task.MULTI_LABEL, LABELS, GOLD, SAID), (Task.ASPECTS, VALUES, ASPECTS, ANSWERS)],
+    )
+    def test_the_bootstrap_has_the_same_main_metric(
+        self, task: Task, labels: tuple[str, ...], gold: list[list[str]], said: list[list[str]]
+    ) -> None:
+        whole, drawn = bootstrap_scores(task, labels, gold, [said, gold], samples=20)
+        assert whole[0] == pytest.approx(score(task, labels, gold, said)[main_metric(task, labels)])
+        assert whole[1] == 1
+        assert drawn.shape == (20, 2)
+
+    def test_scores_by_class(self) -> None:
+        scores = by_class(Task.MULTI_LABEL, self.LABELS, self.GOLD, self.SAID)
+        assert scores["b"] == pytest.approx({"f1": 1.0, "precision": 1.0, "recall": 1.0, "gold": 2})
+        assert scores["c"]["precision"] == pytest.approx(0.5)
+        assert by_class(Task.ASPECTS, self.VALUES, self.ASPECTS, self.ANSWERS)["none"]["gold"] == 3
+
+    def test_nothing_expected_and_nothing_said_is_no_score(self) -> None:
+        assert score(Task.MULTI_LABEL, self.LABELS, [[]], [[]])["f1_macro"] == 0
+
+    def test_answers_about_other_aspects_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="different aspects"):
+            score(Task.ASPECTS, self.VALUES, [["food:bad", "staff:none"]], [["staff:none", "food:bad"]])

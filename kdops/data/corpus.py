@@ -10,10 +10,11 @@ from typing import cast
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from datasets import List as ListOf
 
-from kdops.data.catalog import CATALOG, OUT_OF_SCOPE
+from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
 from kdops.data.catalog.public import read_card
 from kdops.data.checks import check_split, sorted_labels
+from kdops.data.inputs import Pair, sides
 from kdops.data.names import own_name
 from kdops.data.own import read_own
 from kdops.data.raw import AS_FOUND, SPLITS, DataOptions, Example, RawDataset
@@ -25,7 +26,7 @@ from kdops.errors import UserError
 from kdops.metrics import main_metric
 from kdops.task import Task
 
-Inputs = list[str] | list[list[str]]
+Inputs = list[str] | list[list[str]] | list[Pair]
 Gold = list[str] | list[list[str]]
 
 # Whatever else the user's seed draws, the test split of a public data set is the same for everybody.
@@ -40,7 +41,8 @@ class Corpus:
         name: safe in file names and in the registry.
         task: what its labels are for.
         labels: all labels in the order of the model's classes.
-        splits: train, validation and test, with the columns text and label, or tokens and tags.
+        splits: train, validation and test, with the columns text and label, labels or aspects, or tokens and tags; of
+            pairs also text_pair, or tokens_pair.
         fingerprint: 16 hexadecimal digits over task, labels and all rows.
         licence: under which the data may be used.
         citation: whom to name.
@@ -67,16 +69,28 @@ class Corpus:
         """The metric that models are selected and compared by."""
         return main_metric(self.task, self.labels)
 
+    @property
+    def pairs(self) -> bool:
+        """Whether its inputs are pairs."""
+        return self.task.pair_column in self.splits["train"].column_names
+
     def word_rule(self) -> WordRule:
-        """How the words of train were cut; for text classification the default, as nothing is cut there."""
-        return learn_word_rule(cast(list[list[str]], self.inputs("train"))) if self.task.of_words else WordRule()
+        """How the words of train were cut; for tasks of texts the default, as nothing is cut there."""
+        if not self.task.of_words:
+            return WordRule()
+        return learn_word_rule(side for text in self.inputs("train") for side in sides(text))
 
     def inputs(self, split: str) -> Inputs:
-        """The texts of a split, or for token tasks their words."""
-        return cast(Inputs, self.splits[split][self.task.input_column][:])
+        """The texts of a split, for token tasks their words, or pairs of either."""
+        rows = self.splits[split]
+        first = rows[self.task.input_column][:]
+        if not self.pairs:
+            return cast(Inputs, first)
+        both = zip(first, rows[self.task.pair_column][:], strict=True)
+        return [Pair(text=one, text_pair=other) for one, other in both]
 
     def gold(self, split: str) -> Gold:
-        """The label names of a split: one a text, or one a word."""
+        """The label names of a split: one a text, or a list: of a text's labels, one an aspect, or one a word."""
         column = self.splits[split][self.task.gold_column][:]
         return cast(Gold, [self._named(one) for one in column])
 
@@ -95,7 +109,7 @@ def load_corpus(name_or_path: str, options: DataOptions = AS_FOUND) -> Corpus:
         UserError: for an unknown name, or files that cannot be had or used, naming file and line.
     """
     card = CATALOG.get(name_or_path)
-    raw = _read_own(name_or_path, options) if card is None else _read_card(card, options)
+    raw = read_own(name_or_path, options) if card is None else _read_card(card, options)
     scheme = options.scheme if card is None else card.scheme
     spelled, respelled = usual_spelling(raw.rows) if card is None and scheme != "plain" else (raw.rows, ())
     rows, _ = to_iob2(spelled, scheme, raw.places)
@@ -150,21 +164,17 @@ def _check_options(card: DatasetCard, options: DataOptions) -> None:
             raise UserError(f"{field}={given} is for data of your own; kdops knows how dataset {card.name!r} is read")
 
 
-def _read_own(name_or_path: str, options: DataOptions) -> RawDataset:
-    reason = OUT_OF_SCOPE.get(name_or_path)
-    if reason is not None and not Path(name_or_path).exists():
-        raise UserError(f"dataset {name_or_path!r} is out of scope: {reason}")
-    return read_own(name_or_path, options)
-
-
 def _dataset(rows: Sequence[Example], task: Task, labels: Sequence[str]) -> Dataset:
     label = ClassLabel(names=list(labels))
-    texts, golds = (ListOf(Value("string")), ListOf(label)) if task.of_words else (Value("string"), label)
-    columns = task.input_column, task.gold_column
-    features = dict(zip(columns, (texts, golds), strict=True))
+    texts = ListOf(Value("string")) if task.of_words else Value("string")
+    golds = label if task is Task.TEXT else ListOf(label)
+    columns = (task.input_column, task.pair_column)[: len(sides(rows[0].input))]
+    features = {**dict.fromkeys(columns, texts), task.gold_column: golds}
     index = {name: place for place, name in enumerate(labels)}
     gold = [index[row.gold] if isinstance(row.gold, str) else [index[tag] for tag in row.gold] for row in rows]
-    return Dataset.from_dict({columns[0]: [row.input for row in rows], columns[1]: gold}, features=Features(features))
+    texts_of = dict(zip(columns, zip(*(sides(row.input) for row in rows), strict=True), strict=True))
+    table = {name: list(values) for name, values in texts_of.items()} | {task.gold_column: gold}
+    return Dataset.from_dict(table, features=Features(features))
 
 
 def _fingerprint(task: Task, labels: Sequence[str], rows: Mapping[str, Sequence[Example]]) -> str:

@@ -1,5 +1,6 @@
 """Texts as integers: encoded once, kept as flat arrays, sliced into batches later."""
 
+import itertools
 import json
 import re
 from array import array
@@ -11,10 +12,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
+from kdops.data.inputs import Side, Text, sides
 from kdops.task import Task
-
-Text = str | Sequence[str]
-"""One input: a text, or for token tasks its words."""
 
 _CHUNK_TEXTS = 2_048
 _CHUNK_TOKENS = 262_144
@@ -98,8 +97,8 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
 
     Args:
         tokenizer: any fast tokenizer; it is not changed.
-        texts: strings, or lists of words for token tasks.
-        task: decides what a unit is.
+        texts: strings, for token tasks lists of words, or pairs of either, which the tokenizer joins by its separator.
+        task: decides what a unit is; of pairs of words the second ones are units.
         max_length: most tokens a row.
     """
     return _encode(tokenizer, texts, max_length, pretokenized=task.of_words, per_word=task.of_words)
@@ -120,8 +119,9 @@ def _encode(
     ids = array(_id_type(max(tokenizer.get_vocab().values(), default=0)).char)
     positions, words, lengths, counts = (array("i") for _ in range(4))
     for chunk in _chunks(texts, _CHUNK_TEXTS):
-        for encoding in tokenizer.encode_batch(chunk, is_pretokenized=pretokenized):
-            row_positions, row_words = _units(encoding) if per_word else ([0], [0])
+        rows = [given[0] if len(given) == 1 else given for given in chunk]
+        for given, encoding in zip(chunk, tokenizer.encode_batch(rows, is_pretokenized=pretokenized), strict=True):
+            row_positions, row_words = _units(encoding, len(given) - 1) if per_word else ([0], [0])
             ids.extend(encoding.ids)
             positions.extend(row_positions)
             words.extend(row_words)
@@ -171,25 +171,27 @@ def _parts(step: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
     return parts
 
 
-def _units(encoding: Encoding) -> tuple[list[int], list[int]]:
+def _units(encoding: Encoding, side: int) -> tuple[list[int], list[int]]:
+    """The position of the first token of each word of a side, and which word that is."""
+    of_side = [one == side for one in encoding.sequence_ids] if side else itertools.repeat(True)
     positions: list[int] = []
     words: list[int] = []
     last: int | None = None
-    for position, word in enumerate(encoding.word_ids):
-        if word is not None and word != last:
+    for position, (word, wanted) in enumerate(zip(encoding.word_ids, of_side, strict=False)):
+        if word is not None and word != last and wanted:
             positions.append(position)
             words.append(word)
-        last = word
+        last = word if wanted else None
     return positions, words
 
 
-def _chunks(texts: Iterable[Text], size: int) -> Iterator[list[Text]]:
+def _chunks(texts: Iterable[Text], size: int) -> Iterator[list[tuple[Side, ...]]]:
     iterator = iter(texts)
-    while chunk := [clean(text) for text in islice(iterator, size)]:
+    while chunk := [tuple(map(clean, sides(text))) for text in islice(iterator, size)]:
         yield chunk
 
 
-def clean(text: Text) -> Text:
+def clean(text: Side) -> Side:
     """The text without lone surrogates, which no tokenizer takes."""
     # A lone surrogate has no UTF-8 form, which the tokenizer needs; the deployed predictor reads it in the same way.
     if isinstance(text, str):

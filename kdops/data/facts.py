@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kdops.data.corpus import Corpus
+from kdops.data.corpus import Corpus, Gold
+from kdops.data.inputs import Text, joined, sides
 from kdops.data.keys import content_key
 from kdops.data.schemes import marks_spans, orphans
 
@@ -53,7 +54,7 @@ def inspect(corpus: Corpus) -> DataFacts:
         duplicates_validation_test=_shared(keys["validation"], keys["test"]),
         duplicates_in_train=len(keys["train"]) - len(labelings),
         conflicting_in_train=sum(len(different) > 1 for different in labelings.values()),
-        repaired_tags={split: _repaired(rows, corpus.labels) for split, rows in gold.items()},
+        repaired_tags={split: _repaired(rows, corpus) for split, rows in gold.items()},
     )
 
 
@@ -72,15 +73,19 @@ def summary(corpus: Corpus) -> str:
         lines.append(f"columns: {corpus.columns}")
     shown = ", ".join(f"{name} {count}" for name, count in frequent)
     lines.append(f"labels: {len(corpus.labels)}, by train {corpus.task.unit}s: {shown}{left}")
-    first = corpus.splits["train"][:_ROWS_SHOWN][corpus.task.input_column]
+    first: Sequence[Text] = corpus.inputs("train")[:_ROWS_SHOWN]
     rows = zip(first, gold[:_ROWS_SHOWN], strict=True)
     return "\n".join([*lines, *(f"row {place}: {_shown(text, label)}" for place, (text, label) in enumerate(rows, 1))])
 
 
-def _shown(text: str | Sequence[str], gold: str | Sequence[str]) -> str:
-    if isinstance(text, str):
-        return f"{_cut(text)!r} is {gold!r}"
-    return _cut(" ".join(word if tag == "O" else f"{word} [{tag}]" for word, tag in zip(text, gold, strict=True)))
+def _shown(text: Text, gold: str | Sequence[str]) -> str:
+    *before, last = sides(text)
+    if before:
+        return f"{_cut(joined(before[0]))!r} and {_shown(last, gold)}"
+    if isinstance(last, str):
+        said = repr(gold) if isinstance(gold, str) else ", ".join(gold) or "none"
+        return f"{_cut(last)!r} is {said}"
+    return _cut(" ".join(word if tag == "O" else f"{word} [{tag}]" for word, tag in zip(last, gold, strict=True)))
 
 
 def _cut(text: str) -> str:
@@ -92,5 +97,5 @@ def _shared(known: Sequence[str], asked: Sequence[str]) -> int:
     return sum(key in seen for key in asked)
 
 
-def _repaired(rows: Sequence[str] | Sequence[Sequence[str]], labels: Sequence[str]) -> int:
-    return sum(orphans(row) for row in rows if not isinstance(row, str)) if marks_spans(labels) else 0
+def _repaired(rows: Gold, corpus: Corpus) -> int:
+    return sum(map(orphans, rows)) if corpus.task.of_words and marks_spans(corpus.labels) else 0

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from datasets.arrow_writer import ArrowWriter
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard, RemoteFile
 from kdops.data.corpus import Corpus, load_corpus
+from kdops.data.inputs import Side, Text, joined, sides
 from kdops.data.keys import content_key
 from kdops.data.pool import TextSource, file_source
-from kdops.data.word_spans import joined
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.task import Task
@@ -90,7 +90,7 @@ def general_texts(corpus: Corpus, named: Sequence[str]) -> GeneralTexts:
     sources = [_public_source(cards)] if cards else []
     sources += [file_source(_existing(name), Task.TEXT) for name in names if name != CATALOGUE]
     if not public:
-        sources.insert(0, TextSource(corpus.name, corpus.fingerprint, lambda: iter(corpus.inputs("train"))))
+        sources.insert(0, TextSource(corpus.name, corpus.fingerprint, lambda: _sides(corpus.inputs("train"))))
     # Of public data sets the catalogue's own splits are held out, whichever of them asks.
     held_out = "catalogue" if public else corpus.fingerprint
     key = fingerprint([source.key for source in sources], held_out)
@@ -115,16 +115,17 @@ def _public_source(cards: Sequence[DatasetCard]) -> TextSource:
     files = [file.sha256 for card in cards for file in card.files.values() if isinstance(file, RemoteFile)]
     names = ", ".join(card.name for card in cards)
 
-    def read() -> Iterator[str | list[str]]:
+    def read() -> Iterator[Side]:
         for card in cards:
-            yield from load_corpus(card.name).inputs("train")
+            yield from _sides(load_corpus(card.name).inputs("train"))
 
     return TextSource(f"{CATALOGUE} ({names})", fingerprint(files), read)
 
 
 def _write(folder: Path, sources: Sequence[TextSource], cards: Sequence[DatasetCard], corpus: Corpus | None) -> None:
     holding = [*(load_corpus(card.name) for card in cards), *([corpus] if corpus else [])]
-    held_out = {_digest(text) for one in holding for split in ("validation", "test") for text in one.inputs(split)}
+    unseen = (one.inputs(split) for one in holding for split in ("validation", "test"))
+    held_out = {_digest(side) for texts in unseen for side in _sides(texts)}
     seen: set[bytes] = set()
     read = repeated = secret = 0
     features = Features({"text": Value("string")})
@@ -149,5 +150,10 @@ def _write(folder: Path, sources: Sequence[TextSource], cards: Sequence[DatasetC
     save_result(folder, GeneralTextCounts(read, repeated, secret, len(seen)))
 
 
-def _digest(text: str | Sequence[str]) -> bytes:
+def _sides(texts: Iterable[Text]) -> Iterator[Side]:
+    """The texts of pairs one by one, as they are read for their words alone."""
+    return (side for text in texts for side in sides(text))
+
+
+def _digest(text: Text) -> bytes:
     return hashlib.blake2b(content_key(text).encode("utf-8", "surrogatepass"), digest_size=16).digest()

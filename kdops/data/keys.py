@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
+from kdops.data.inputs import Text, joined
 from kdops.data.words import words_of_text
 
 _NO_LETTERS = re.compile(r"[\W_]+")
@@ -11,12 +11,12 @@ _NO_LETTERS = re.compile(r"[\W_]+")
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 
 
-def text_key(text: str | Sequence[str]) -> str:
+def text_key(text: Text) -> str:
     """Return a key that is equal for inputs which differ only in case and spacing."""
     return " ".join(words_of_text(_folded(text)))
 
 
-def content_key(text: str | Sequence[str]) -> str:
+def content_key(text: Text) -> str:
     """Return a key that is equal for inputs with the same letters and digits, so that leaks between splits are found.
 
     Neither marks nor spacing hide a text, since they often come from how it was cut into words or cleaned. A text that
@@ -25,8 +25,8 @@ def content_key(text: str | Sequence[str]) -> str:
     return _NO_LETTERS.sub(_letter_marks, _folded(text)) or text_key(text)
 
 
-def _folded(text: str | Sequence[str]) -> str:
-    return (text if isinstance(text, str) else " ".join(text)).casefold()
+def _folded(text: Text) -> str:
+    return joined(text).casefold()
 
 
 def _letter_marks(found: re.Match[str]) -> str:

@@ -16,7 +16,7 @@ from kdops.data.readers.files import (
     split_files,
     unlabeled_file,
 )
-from kdops.data.readers.labels import check_labels, tidy_labels
+from kdops.data.readers.labels import split_labels, tidy_labels
 from kdops.errors import UserError
 
 
@@ -41,8 +41,8 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         if not part.rows:
             raise UserError(f"{places[split]}: no rows")
         check_words(part.rows, places[split])
-    rows, tidied = tidy_labels({split: part.rows for split, part in read.items()}, places)
-    check_labels(rows, places)
+    rows, parted = split_labels({name: part.rows for name, part in read.items()}, options.task, places)
+    rows, tidied = tidy_labels(rows, places)
     return RawDataset(
         name=own_name(name_or_path, options.name),
         rows=rows,
@@ -52,7 +52,7 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         citation=name_or_path,
         default_teacher=MULTILINGUAL,
         unlabeled=unlabeled_file(path) if path.is_dir() else None,
-        notes=tuple(note for part in read.values() for note in part.notes) + tidied,
+        notes=tuple(note for part in read.values() for note in part.notes) + parted + tidied,
         columns=read["train"].columns,
     )
 

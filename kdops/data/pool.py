@@ -9,15 +9,13 @@ from typing import Any
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
 from kdops.data.catalog.public import read_card
+from kdops.data.inputs import Pair, Side, Text
 from kdops.data.readers.examples import text_of, visible, words_of
 from kdops.data.readers.lines import parse_json, stream_lines
 from kdops.data.words import WordRule
 from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint
 from kdops.task import Task
-
-Text = str | list[str]
-"""One input: a text, or for token tasks its words."""
 
 _JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 _SUFFIXES = (*_JSON_SUFFIXES, ".txt")
@@ -38,8 +36,10 @@ class TextSource:
     read: Callable[[], Iterator[Text]]
 
 
-def file_source(path: Path, task: Task, rule: WordRule | None = None) -> TextSource:
+def file_source(path: Path, task: Task, rule: WordRule | None = None, *, pairs: bool = False) -> TextSource:
     """The texts of a JSONL file whose rows have a `text`, or `tokens`; or of a .txt file, one a line.
+
+    For pairs the rows of a JSONL file have a `text_pair`, or `tokens_pair`, too.
 
     For token tasks a text is cut into words; for the others words are joined by spaces.
 
@@ -47,6 +47,7 @@ def file_source(path: Path, task: Task, rule: WordRule | None = None) -> TextSou
         path: the file.
         task: whether texts or words are wanted.
         rule: how texts are cut into words; None: as `WordRule` does by default.
+        pairs: whether pairs are wanted.
 
     Raises:
         UserError: if there is no such file; later, while reading, naming the line that cannot be read.
@@ -59,18 +60,21 @@ def file_source(path: Path, task: Task, rule: WordRule | None = None) -> TextSou
         raise UserError(f"{path}: unlabeled text is read from files that end in {', '.join(_SUFFIXES)}")
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
-    return TextSource(str(path), f"{content}{path.suffix.lower()}", lambda: _read_file(path, task, rule or WordRule()))
+    return TextSource(
+        str(path), f"{content}{path.suffix.lower()}", lambda: _read_file(path, task, rule or WordRule(), pairs=pairs)
+    )
 
 
-def catalogue_source(task: Task) -> TextSource:
-    """The texts of all splits of all public data sets of the catalogue for the same task.
+def catalogue_source(task: Task, *, pairs: bool = False) -> TextSource:
+    """The texts of all splits of all public data sets of the catalogue, for tasks of words or for those of texts.
 
     The study's pool of unlabeled text (arXiv:2201.00558, section 3).
 
     Raises:
         UserError: if the files of one of them cannot be had.
     """
-    cards = [card for card in CATALOG.values() if card.public and card.task is task]
+    public = (card for card in CATALOG.values() if card.public)
+    cards = [card for card in public if (card.task.of_words, card.pairs) == (task.of_words, pairs)]
     texts = [text for card in cards for text in _read_public(card)]
     names = ", ".join(card.name for card in cards)
     return TextSource(f"catalogue ({names})", content_fingerprint(texts), lambda: iter(texts))
@@ -86,22 +90,25 @@ def _read_public(card: DatasetCard) -> Iterator[Text]:
             yield row.input
 
 
-def _read_file(path: Path, task: Task, rule: WordRule) -> Iterator[Text]:
+def _read_file(path: Path, task: Task, rule: WordRule, *, pairs: bool) -> Iterator[Text]:
     is_json = path.suffix.lower() in _JSON_SUFFIXES
     for line, text in stream_lines(path):
         row = parse_json(text, path, line) if is_json else {"text": text.strip()}
-        yield _input(row, task, rule, path, line)
+        first = _side(row, task, rule, path, line)
+        second = _side(row, task, rule, path, line, "_pair") if pairs else None
+        yield first if second is None else Pair(text=first, text_pair=second)
 
 
-def _input(row: dict[str, Any], task: Task, rule: WordRule, path: Path, line: int) -> Text:
-    if "tokens" in row:
-        words = [_encodable(word) for word in words_of(row, "tokens", path, line) if visible(word)]
+def _side(row: dict[str, Any], task: Task, rule: WordRule, path: Path, line: int, suffix: str = "") -> Side:
+    tokens, column = f"tokens{suffix}", f"text{suffix}"
+    if tokens in row:
+        words = [_encodable(word) for word in words_of(row, tokens, path, line) if visible(word)]
         return words if task.of_words else " ".join(words)
-    if "text" in row:
-        text = _encodable(text_of(row, path, line))
+    if column in row:
+        text = _encodable(text_of(row, path, line, column))
         text = text if visible(text) else ""
         return rule.cut(text) if task.of_words else text
-    raise UserError(f"{path}:{line}: no column 'text' or 'tokens' (found: {', '.join(map(repr, row)) or 'none'})")
+    raise UserError(f"{path}:{line}: no column {column!r} or {tokens!r} (found: {', '.join(map(repr, row)) or 'none'})")
 
 
 def _encodable(text: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kdops.data.inputs import Text, sides
 from kdops.task import Task
 
 Scheme = Literal["auto", "iob1", "iob2", "iobes", "plain"]
@@ -16,23 +17,29 @@ class Example:
     """One labeled row of a file.
 
     Attributes:
-        input: the text, or the words of a token task.
-        gold: its label, or one tag per word.
+        input: the text, the words of a token task, or a pair of either.
+        gold: its label; any number of labels; one per aspect, such as `price:negative`; or one tag per word.
         line: where the row begins in its file, from 1; of a Parquet file or a hub data set, the row's number.
+        aspects: whether the labels of a text are one per aspect.
     """
 
-    input: str | list[str]
+    input: Text
     gold: str | list[str]
     line: int
+    aspects: bool = False
 
     @property
     def task(self) -> Task:
         """The task that this row is for."""
-        return Task.TEXT if isinstance(self.input, str) else Task.TOKEN
+        if not isinstance(sides(self.input)[-1], str):
+            return Task.TOKEN
+        if isinstance(self.gold, str):
+            return Task.TEXT
+        return Task.ASPECTS if self.aspects else Task.MULTI_LABEL
 
     @property
     def names(self) -> Sequence[str]:
-        """Its label, or its tags."""
+        """Its label, its labels, or its tags."""
         return [self.gold] if isinstance(self.gold, str) else self.gold
 
 
@@ -43,8 +50,8 @@ class DataOptions:
     Attributes:
         name: what it is called in tags and in the registry; None: the name of its folder or file, made safe.
         text_column: of a text, or of the words: a column's name, or its number from 1 where columns have no names;
-            None: found.
-        label_column: of the label, or of the tags: likewise.
+            two with a comma between them for pairs; None: found.
+        label_column: of the label, or of the tags: likewise; several with commas between them for several labels.
         scheme: how tags mark spans; auto: found from the tags of train.
         task: what the labels are for; None: found.
         separator: the character between the columns of a table, or its name: comma, semicolon, tab, pipe, space;

@@ -49,7 +49,7 @@ def to_iob2(
         UserError: for a tag outside the scheme, naming file and line.
     """
     if scheme == "auto":
-        scheme = _detect([row.gold for row in rows["train"] if not isinstance(row.gold, str)])
+        scheme = _detect([row.names for row in rows["train"] if row.task.of_words])
         if scheme == "plain":
             _refuse_nearly_marked(rows["train"], places["train"])
     if scheme == "plain":
@@ -59,13 +59,13 @@ def to_iob2(
     brought: dict[str, list[Example]] = {split: [] for split in rows}
     for split, those in rows.items():
         for row in those:
-            if isinstance(row.gold, str):
+            if not row.task.of_words:
                 brought[split].append(row)
                 continue
-            for tag in row.gold:
+            for tag in row.names:
                 if not pattern.fullmatch(tag):
                     raise UserError(f"{places[split]}:{row.line}: tag {tag!r} is not {described}")
-            brought[split].append(row if scheme == "iob2" else replace(row, gold=_begun(row.gold, scheme)))
+            brought[split].append(row if scheme == "iob2" else replace(row, gold=_begun(row.names, scheme)))
     return brought, scheme
 
 
@@ -107,12 +107,12 @@ def _detect(sentences: Sequence[Sequence[str]]) -> Scheme:
 
 
 def _refuse_nearly_marked(train: Sequence[Example], place: Path) -> None:
-    different = {tag for row in train if not isinstance(row.gold, str) for tag in row.gold}
+    different = {tag for row in train if row.task.of_words for tag in row.names}
     refused = {tag for tag in different if _NEARLY_MARKED.fullmatch(tag)} | (
         {"B", "I"} if {"B", "I"} <= different else set()
     )
     for row in train:
-        for tag in () if isinstance(row.gold, str) else row.gold:
+        for tag in row.names if row.task.of_words else ():
             if tag in refused:
                 raise UserError(
                     f"{place}:{row.line}: tag {tag!r} looks like part of a span, but is not {_TAGS['iob2'][1]}; "
@@ -121,6 +121,6 @@ def _refuse_nearly_marked(train: Sequence[Example], place: Path) -> None:
 
 
 def _refuse_spans(train: Sequence[Example], place: Path) -> None:
-    different = {tag for row in train if not isinstance(row.gold, str) for tag in row.gold}
+    different = {tag for row in train if row.task.of_words for tag in row.names}
     if different and marks_spans(different):
         raise UserError(f"{place}: tags that are all O, B-TYPE or I-TYPE mark spans; scheme=plain is not for them")

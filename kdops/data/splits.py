@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kdops.data.inputs import Text, joined
 from kdops.data.keys import content_key, text_key
 from kdops.data.raw import SPLITS, Example
 from kdops.errors import UserError
@@ -88,7 +89,7 @@ def drop_leaks(
     return {**rows, "train": kept}, (f"dropped from train: {dropped} rows whose texts stand in validation or test",)
 
 
-def near_identical(texts: Sequence[str | Sequence[str]]) -> NDArray[np.int32]:
+def near_identical(texts: Sequence[Text]) -> NDArray[np.int32]:
     """Number the groups of texts that are nearly the same.
 
     Two texts are when the Jaccard similarity of their word sets is at least 0.8, and so are texts that a chain of such
@@ -149,8 +150,8 @@ def _matrix(rows: Sequence[Sequence[int]], columns: int) -> "csr_array":
     return csr_array((np.ones(len(indices), dtype=np.int32), indices, starts), shape=(len(rows), columns))
 
 
-def _words(text: str | Sequence[str]) -> frozenset[str]:
-    folded = (text if isinstance(text, str) else " ".join(text)).casefold()
+def _words(text: Text) -> frozenset[str]:
+    folded = joined(text).casefold()
     words = _WORD.findall(_PLACEHOLDER.sub(" ", folded))
     # placeholders alone are compared as words; marks and digits alone are like nothing but themselves
     return frozenset(words or _WORD.findall(folded) or [content_key(text)])
@@ -184,7 +185,8 @@ def _strata(train: Sequence[Example]) -> Iterable[list[list[int]]]:
     strata: dict[str, list[list[int]]] = {}
     for rows in groups.values():
         names = {name for row in rows for name in train[row].names}
-        strata.setdefault(min(names, key=lambda name: (counts[name], name)), []).append(rows)
+        # A text may have no label at all.
+        strata.setdefault(min(names, key=lambda name: (counts[name], name), default=""), []).append(rows)
     return strata.values()
 
 

@@ -28,14 +28,14 @@ def usual_spelling(rows: Mapping[str, Sequence[Example]]) -> tuple[dict[str, lis
     Returns:
         The rows, and a sentence on what was rewritten, if anything was.
     """
-    different = {tag for those in rows.values() for row in those if not isinstance(row.gold, str) for tag in row.gold}
+    different = {tag for those in rows.values() for row in those if row.task.of_words for tag in row.names}
     table = _typed(different) or _untyped(different)
     changed = {tag: new for tag, new in (table or {}).items() if tag != new and tag in different}
     if not changed:
         return {split: list(those) for split, those in rows.items()}, ()
     rewritten = {
         split: [
-            row if isinstance(row.gold, str) else replace(row, gold=[changed.get(tag, tag) for tag in row.gold])
+            replace(row, gold=[changed.get(tag, tag) for tag in row.names]) if row.task.of_words else row
             for row in those
         ]
         for split, those in rows.items()

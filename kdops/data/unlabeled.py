@@ -6,9 +6,10 @@ import logging
 import math
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from datasets import Dataset, Features, Value
@@ -17,6 +18,7 @@ from datasets.arrow_writer import ArrowWriter
 
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus
+from kdops.data.inputs import Pair, Side, Text, sides
 from kdops.data.keys import content_key, text_key
 from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.errors import UserError
@@ -64,7 +66,7 @@ class Unlabeled:
     """Texts without labels to train on.
 
     Attributes:
-        texts: one column, `text`, or `tokens` for token tasks; in the order of their source.
+        texts: one column, `text`, or `tokens` for token tasks; of pairs two; in the order of their source.
         counts: what was left out, and why.
         source: where they come from.
         words: the least and the most words a text that the length filter let pass; None without a filter.
@@ -86,11 +88,11 @@ class Unlabeled:
         counts = {f"unlabeled.{name}": float(count) for name, count in asdict(self.counts).items()}
         return counts | dict(zip(("unlabeled.words_least", "unlabeled.words_most"), self.words or (), strict=False))
 
-    def inputs(self) -> Iterator[str | list[str]]:
-        """The texts, or their words, one after the other: never all of them in memory."""
+    def inputs(self) -> Iterator[Text]:
+        """The texts, their words, or pairs of either, one after the other: never all of them in memory."""
         for rows in self.texts.iter(_ROWS_AT_ONCE):
-            (column,) = rows.values()
-            yield from column
+            for text in zip(*rows.values(), strict=True):
+                yield text[0] if len(text) == 1 else Pair(text=text[0], text_pair=text[1])
 
 
 def load_unlabeled(
@@ -154,14 +156,16 @@ def default_source(corpus: Corpus) -> str | None:
 
 def _open(corpus: Corpus, source: str, seed: int, mask_token: str | None) -> TextSource:
     if source == "catalogue":
-        return catalogue_source(corpus.task)
+        return catalogue_source(corpus.task, pairs=corpus.pairs)
     if source == "augmented":
+        if corpus.pairs:
+            raise UserError("unlabeled=augmented is for texts, not for pairs; give a file of pairs")
         return _augmented(corpus, seed, mask_token)
     path = Path(source).expanduser()
     if not path.exists():
         kinds = ".jsonl, .ndjson or .txt"
         raise UserError(f"{path}: no such file; unlabeled is one of {', '.join(SOURCES)}, or a {kinds} file")
-    return file_source(path, corpus.task, corpus.word_rule())
+    return file_source(path, corpus.task, corpus.word_rule(), pairs=corpus.pairs)
 
 
 def _augmented(corpus: Corpus, seed: int, mask_token: str | None) -> TextSource:
@@ -170,7 +174,7 @@ def _augmented(corpus: Corpus, seed: int, mask_token: str | None) -> TextSource:
     key = fingerprint(_VERSION, corpus.fingerprint, _COPIES, seed, mask_token)
     path = home() / "unlabeled" / f"augmented-{key}.jsonl"
     if not path.is_file():
-        inputs = corpus.inputs("train")
+        inputs = cast(list[str] | list[list[str]], corpus.inputs("train"))
         neighbours = nearest_words(inputs, seed=seed)
         write_augmented(
             inputs, corpus.task, path, mask_token=mask_token, neighbours=neighbours, copies=_COPIES, seed=seed
@@ -203,13 +207,13 @@ def _write(
         raise UserError(f"{source.description}: no text is left of {counts.read}: {reasons}")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    name = corpus.task.input_column
+    names = (corpus.task.input_column, *([corpus.task.pair_column] if corpus.pairs else []))
     column = ListOf(Value("string")) if corpus.task.of_words else Value("string")
     try:
-        with ArrowWriter(path=str(part), features=Features({name: column})) as writer:
+        with ArrowWriter(path=str(part), features=Features(dict.fromkeys(names, column))) as writer:
             for text, kept in zip(source.read(), keep, strict=True):
                 if kept:
-                    writer.write({name: text})
+                    writer.write(dict(zip(names, sides(text), strict=True)))
             writer.finalize()
         # the counts first: where the texts are, their counts are
         facts.write_text(json.dumps(asdict(counts)), encoding="utf-8")
@@ -218,7 +222,7 @@ def _write(
         part.unlink(missing_ok=True)
 
 
-def _measure(texts: Iterable[str | Sequence[str]], seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _measure(texts: Iterable[Text], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The keyed hash of each text, bytes (texts,), and its number of words, int32 (texts,)."""
     # 20 bytes a text in flat arrays: all that grows with a source
     digests, lengths = bytearray(), array("i")
@@ -227,8 +231,13 @@ def _measure(texts: Iterable[str | Sequence[str]], seed: int) -> tuple[np.ndarra
         content = content_key(text).encode("utf-8", "surrogatepass")
         digests += hashlib.blake2b(content, digest_size=16, key=salt).digest()
         words = text_key(text)
-        lengths.append(0 if not words else words.count(" ") + 1 if isinstance(text, str) else len(text))
+        lengths.append(sum(map(_length, sides(text))) if words else 0)
     return np.frombuffer(bytes(digests), dtype="S16"), np.array(lengths, dtype=np.int32)
+
+
+def _length(side: Side) -> int:
+    """Words of a text."""
+    return text_key(side).count(" ") + 1 if isinstance(side, str) else len(side)
 
 
 def _length_range(corpus: Corpus) -> tuple[int, int]:

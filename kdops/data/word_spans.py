@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from kdops.data.encoding import Text, clean
+from kdops.data.encoding import clean
+from kdops.data.inputs import Text, joined
 
 _UNKNOWN = "[UNK]"
-
-
-def joined(text: Text) -> str:
-    """A text as one string: words are joined by blanks."""
-    return text if isinstance(text, str) else " ".join(text)
 
 
 def word_cutter(tokenizer: Tokenizer) -> Tokenizer:

@@ -90,5 +90,7 @@ def _tokenizer(vocabulary: dict[str, int], normalizer: Normalizer) -> Tokenizer:
     tokenizer.decoder = decoders.WordPiece(prefix=_CONTINUES)
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     ends = [(token, vocabulary[token]) for token in (FIRST, LAST)]
-    tokenizer.post_processor = TemplateProcessing(single=f"{FIRST} $A {LAST}", special_tokens=ends)
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"{FIRST} $A {LAST}", pair=f"{FIRST} $A {LAST} $B {LAST}", special_tokens=ends
+    )
     return tokenizer

@@ -6,7 +6,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,10 +128,7 @@ def _describe(folder: Path, info: BundleInfo) -> None:
     """Write what the bundle says about itself, with the sums of the files that are there, and its digest."""
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INFO_FILE}
     info = replace(info, files=files, format_version=FORMAT_VERSION)
-    told = asdict(info)
-    if info.word_pattern == BundleInfo.word_pattern:
-        del told["word_pattern"]  # its digest is of what the file has
-    content = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    content = json.dumps(info.told, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / INFO_FILE).write_text(content + "\n", encoding="utf-8")
 
 

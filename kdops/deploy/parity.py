@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from kdops.deploy.answers import said
 from kdops.deploy.gate import Parity
 from kdops.deploy.onnx import evaluating
-from kdops.deploy.predictor import EncodedText, FloatArray, Inputs, Predictor, TextPrediction, TokenPrediction
+from kdops.deploy.predictor import EncodedText, FloatArray, Inputs, Predictor
 from kdops.metrics import Gold, main_metric, score
 from kdops.task import Task
 
@@ -82,9 +83,9 @@ def _compare(
         raise ValueError("parity needs at least one text")
     task, labels = Task(predictor.info.task), predictor.info.labels
     differences = [float(np.abs(one - other).max(initial=0)) for one, other in zip(expected, actual, strict=True)]
-    predictions = [predictor.decode(encoded, logits) for logits in (expected, actual)]
-    agreeing = [one == other for one, other in zip(*map(_flat_labels, predictions), strict=True)]
-    before, now = (score(task, labels, gold, _labels(given))[main_metric(task, labels)] for given in predictions)
+    answers = [said(predictor.decode(encoded, logits)) for logits in (expected, actual)]
+    agreeing = [same for one, other in zip(*answers, strict=True) for same in _agreeing(task, labels, one, other)]
+    before, now = (score(task, labels, gold, given)[main_metric(task, labels)] for given in answers)
     return Parity(
         texts=len(encoded),
         max_logit_difference=float(np.max(differences, initial=0)),
@@ -114,10 +115,10 @@ def _torch_logits(
     return logits
 
 
-def _labels(predictions: Sequence[TextPrediction | TokenPrediction]) -> list[str] | list[list[str]]:
-    tags = [list(one.tags) for one in predictions if isinstance(one, TokenPrediction)]
-    return tags or [one.label for one in predictions if isinstance(one, TextPrediction)]
-
-
-def _flat_labels(predictions: Sequence[TextPrediction | TokenPrediction]) -> list[str]:
-    return [label for one in predictions for label in (one.tags if isinstance(one, TokenPrediction) else (one.label,))]
+def _agreeing(task: Task, labels: Sequence[str], one: str | Sequence[str], other: str | Sequence[str]) -> list[bool]:
+    """Whether two answers are the same: on each label that a text may have, on each aspect, on each word."""
+    if isinstance(one, str):
+        return [one == other]
+    if task is Task.MULTI_LABEL:
+        return [(label in one) == (label in other) for label in labels]
+    return [mine == theirs for mine, theirs in zip(one, other, strict=True)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 import onnxruntime
@@ -23,14 +23,16 @@ from tokenizers import Tokenizer
 FORMAT_VERSION = 2
 INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.json"
 _OF_WORDS = ("token-classification",)  # the tasks with an answer for each word
+_MARKED = ("multi-label-classification",)  # and those whose labels have a threshold each
 _clean = partial(re.compile(r"[\ud800-\udfff]").sub, "\ufffd")  # lone surrogates have no UTF-8 form; offsets stay
 _READ_FIRST = 50  # characters, or words, for each piece that the model reads; more of them only when these are too few
 MAX_TEXTS, MAX_CHARACTERS = 10_000, 5_000_000  # of one request, where a server answers; these take it some seconds
 _BATCH_PIECES = 1024  # through the graph together, padding included: it bounds memory and costs no speed
 
 FloatArray = NDArray[np.float32]
-Inputs = Sequence[str] | Sequence[Sequence[str]]
-Predictions = list["TextPrediction"] | list["TokenPrediction"]
+Inputs = Sequence[str] | Sequence[Sequence[str]] | Sequence[Mapping[str, Any]] | Sequence[Sequence[Sequence[str]]]
+Prediction = Union["TextPrediction", "LabelsPrediction", "AspectsPrediction", "TokenPrediction"]
+Predictions = list[Prediction]
 
 
 class BundleError(ValueError):
@@ -59,14 +61,23 @@ class BundleInfo:
     main_metric_value: float  # on the validation split
     fingerprint: str
     word_pattern: str = r"\w+|[^\w\s]"  # matches one word of a text after the other; older files do not have it
+    thresholds: tuple[float, ...] = ()  # probability from which on each label is told; older files do not have it
+    pairs: bool = False  # whether it reads pairs of texts; likewise
     format_version: int = FORMAT_VERSION
     files: Mapping[str, str] = field(default_factory=dict)  # sha256 in hex of the other files, by name
     digest: str = field(init=False)  # sha256 in hex of all of this, and so of what all files hold
 
     def __post_init__(self) -> None:
-        told = {name: value for name, value in vars(self).items() if value != BundleInfo.word_pattern}
-        content = json.dumps(told, sort_keys=True, allow_nan=False).encode()  # of all but the digest
+        content = json.dumps(self.told, sort_keys=True, allow_nan=False).encode()  # of all but the digest
         object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What its file holds: of what older files do not have only what says something."""
+        return {name: value for name, value in vars(self).items() if name not in _NEWER or value != _NEWER[name]}
+
+
+_NEWER: Mapping[str, Any] = {name: getattr(BundleInfo, name) for name in ("word_pattern", "thresholds", "pairs")}
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,24 @@ class TextPrediction:
     label: str
     probabilities: dict[str, float]  # of each label, in the bundle's order
     truncated: bool  # the text was longer than the model reads
+
+
+@dataclass(frozen=True)
+class LabelsPrediction:
+    """Any number of labels of one text."""
+
+    labels: tuple[str, ...]  # those whose probability reaches the bundle's threshold, in the bundle's order
+    probabilities: dict[str, float]  # of each label by itself, in the bundle's order
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class AspectsPrediction:
+    """The most probable value of each aspect of one text."""
+
+    aspects: dict[str, str]
+    probabilities: dict[str, dict[str, float]]  # of each value of each aspect
+    truncated: bool
 
 
 @dataclass(frozen=True)
@@ -111,13 +140,29 @@ class EncodedText(NamedTuple):
 
 def check_size(inputs: Sequence[Any]) -> int:
     """Count the characters of texts and words; TooLarge if these are more, or more texts, than one request may have."""
-    are_words = [isinstance(given, list | tuple) or getattr(given, "ndim", 0) == 1 for given in inputs]
-    words = (word for given, many in zip(inputs, are_words, strict=True) for word in (given if many else [given]))
-    characters = sum(len(word) for word in words if isinstance(word, str))
+    characters = sum(map(_characters, inputs))
     if len(inputs) > MAX_TEXTS or characters > MAX_CHARACTERS:
         told = f"a request may have {MAX_TEXTS} texts and {MAX_CHARACTERS} characters at most"
         raise TooLarge(f"{len(inputs)} texts of {characters} characters: {told}")
     return characters
+
+
+def _characters(given: Any, depth: int = 2) -> int:
+    """Characters of a text, of all words of a list, or of both sides of a pair, which may be lists."""
+    if isinstance(given, str):
+        return len(given)
+    parts = list(given.values()) if isinstance(given, Mapping) else given
+    many = isinstance(parts, list | tuple) or getattr(parts, "ndim", 0) == 1
+    return sum(_characters(part, depth - 1) for part in parts) if many and depth else 0
+
+
+class _Side(NamedTuple):
+    """One text of an input: `whole` is what the tokenizer gets, the others are as in `EncodedText`."""
+
+    whole: str | list[str]
+    text: str
+    words: tuple[str, ...]
+    offsets: tuple[tuple[int, int], ...]
 
 
 def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
@@ -126,12 +171,15 @@ def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
         given = json.loads(_path(Path(folder), INFO_FILE).read_bytes())
         if given["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format {given['format_version']!r:.50}, but this predictor reads {FORMAT_VERSION}")
-        digest, _ = given.pop("digest", None), given.setdefault("word_pattern", BundleInfo.word_pattern)
-        info = BundleInfo(**{**given, "labels": tuple(given["labels"]), "files": dict(given["files"])})
-        checked = [one for one in fields(info) if one.init and one.type in (str, int, float)]
+        digest, given = given.pop("digest", None), {**_NEWER, **given}
+        lists = {name: tuple(given[name]) for name in ("labels", "thresholds")}
+        info = BundleInfo(**{**given, **lists, "files": dict(given["files"])})
+        checked = [one for one in fields(info) if one.init and one.type in (str, int, float, bool)]
         wrong = [one.name for one in checked if type(given[one.name]) is not one.type]
         wrong += ["digest"] if digest != info.digest else []
         texts = {*map(type, (*info.labels, *info.files, *info.files.values()))}
+        marked = len(info.labels) if info.task in _MARKED else 0  # labels with a threshold
+        wrong += [] if [*map(type, info.thresholds)] == marked * [float] else ["thresholds"]
         if wrong or texts != {str} or info.task not in _ANSWERS or min(info.pad_id, info.max_length - 1) < 0:
             raise ValueError(f"wrong {', '.join(wrong) or 'labels, files, pad_id or max_length'} for {info.task!r:.50}")
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -168,7 +216,9 @@ class Predictor:
             tokenizer.no_padding()
             tokenizer.enable_truncation(info.max_length)
             predictor = cls(info, tokenizer, session)  # tried with any text, which a damaged tokenizer may fail at,
-            predictor.encode(["a"])  # and with the highest piece, to find too short a table
+            predictor.encode(
+                [("a", "a")] if info.pairs else ["a"]
+            )  # and with the highest piece, to find too short a table
             shape = predictor._forward([[max(info.pad_id, tokenizer.get_vocab_size() - 1)]]).shape
             if shape != ((1, 1) if predictor._of_words else (1,)) + (len({*info.labels}),):
                 raise BundleError(f"logits {shape} do not fit {info.task} with labels {', '.join(info.labels)}")
@@ -180,6 +230,8 @@ class Predictor:
 
     def predict(self, inputs: Inputs, batch_size: int = 32) -> Predictions:
         """Predict labels of texts, or for a token task also of lists of words, in their order; TypeError for others.
+
+        A bundle for pairs takes two of these each: `{"text": ..., "text_pair": ...}`, or both in a list.
 
         At most `batch_size` of them go through the graph together, which changes speed and memory, not results.
         """
@@ -210,6 +262,33 @@ class Predictor:
         return [answer(self.info, text, values) for text, values in zip(encoded, logits, strict=True)]
 
     def _encode(self, index: int, given: object) -> EncodedText:
+        sides = [self._side(index, side) for side in self._sides(index, given)]
+        limit = _READ_FIRST * self.info.max_length
+        while True:
+            read = [_beginning(side.whole, limit) for side in sides]
+            encoding = self._tokenizer.encode(read[0], (*read[1:], None)[0], is_pretokenized=self._of_words)
+            if encoding.overflowing or limit >= max(len(side.whole) for side in sides):
+                break
+            limit *= 8
+        first: dict[int, int] = {}
+        last = sides[-1]  # the words that get tags are its words
+        for position, word in enumerate(encoding.word_ids if last.words else ()):
+            if word is not None and (len(sides) == 1 or encoding.token_to_sequence(position) == 1):
+                first.setdefault(word, position)
+        ids, cut = encoding.ids or [self.info.pad_id], bool(encoding.overflowing)
+        return EncodedText(ids, cut, last.text, last.words, last.offsets, first)
+
+    def _sides(self, index: int, given: object) -> Sequence[object]:
+        """The input itself, or both texts of a pair: `{"text": ..., "text_pair": ...}`, or the two in a list."""
+        if not self.info.pairs:
+            return (given,)
+        if isinstance(given, Mapping) and given.keys() == {"text", "text_pair"}:
+            return (given["text"], given["text_pair"])
+        if isinstance(given, str | Mapping) or not isinstance(given, Iterable) or len(pair := [*given]) != 2:
+            raise TypeError(f"input {index}: pairs of a text and a text_pair are wanted, not {given!r:.50}")
+        return pair
+
+    def _side(self, index: int, given: object) -> "_Side":
         if isinstance(given, str):
             text, matches = given, [*self._words.finditer(given)] if self._of_words else []
             words, offsets = tuple(match.group() for match in matches), tuple(match.span() for match in matches)
@@ -222,18 +301,7 @@ class Predictor:
             text, ends = " ".join(words), accumulate(len(word) + 1 for word in words)
             offsets = tuple((end - 1 - len(word), end - 1) for word, end in zip(words, ends, strict=True))
         whole: Any = [_clean(word) for word in words] if self._of_words else f"{_clean(text)} "
-        limit = _READ_FIRST * self.info.max_length
-        while True:
-            read = whole[:limit] if self._of_words else whole[: limit + 1].rpartition(" ")[0]  # no word is cut in two
-            encoding = self._tokenizer.encode(read, is_pretokenized=self._of_words)
-            if encoding.overflowing or limit >= len(whole):
-                break
-            limit *= 8
-        first: dict[int, int] = {}
-        for position, word in enumerate(encoding.word_ids if words else ()):
-            if word is not None:
-                first.setdefault(word, position)
-        return EncodedText(encoding.ids or [self.info.pad_id], bool(encoding.overflowing), text, words, offsets, first)
+        return _Side(whole, text, words, offsets)
 
     def _forward(self, batch: Sequence[list[int]]) -> FloatArray:
         length, pad = max(map(len, batch)), self.info.pad_id
@@ -243,12 +311,35 @@ class Predictor:
 
 
 def _label(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TextPrediction:
+    probabilities = _softmax(info.labels, values)
+    return TextPrediction(max(probabilities, key=probabilities.__getitem__), probabilities, encoded.truncated)
+
+
+def _labels(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> LabelsPrediction:
+    chances = [0.5 + 0.5 * math.tanh(0.5 * score) for score in values.tolist()]  # the logistic function, no overflow
+    triples = zip(info.labels, chances, info.thresholds, strict=True)
+    told = tuple(label for label, chance, threshold in triples if chance >= threshold)
+    return LabelsPrediction(told, dict(zip(info.labels, chances, strict=True)), encoded.truncated)
+
+
+def _aspects(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> AspectsPrediction:
+    places: dict[str, list[int]] = {}
+    for place, label in enumerate(info.labels):
+        places.setdefault(label.partition(":")[0], []).append(place)
+    chances = {
+        aspect: _softmax([info.labels[place].partition(":")[2] for place in those], values[those])
+        for aspect, those in places.items()
+    }
+    best = {aspect: max(those, key=those.__getitem__) for aspect, those in chances.items()}
+    return AspectsPrediction(best, chances, encoded.truncated)
+
+
+def _softmax(names: Sequence[str], values: FloatArray) -> dict[str, float]:
     scores = values.tolist()  # a handful of numbers: numpy would take three times as long
     highest = max(scores)
     powers = [math.exp(score - highest) for score in scores]
     total = sum(powers)
-    probabilities = {label: power / total for label, power in zip(info.labels, powers, strict=True)}
-    return TextPrediction(info.labels[scores.index(highest)], probabilities, encoded.truncated)
+    return {name: power / total for name, power in zip(names, powers, strict=True)}
 
 
 def _tags(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TokenPrediction:
@@ -258,7 +349,17 @@ def _tags(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TokenPr
     return TokenPrediction(encoded.words, (*tags,), _spans(tags, encoded.offsets, encoded.text), encoded.truncated)
 
 
-_ANSWERS = {"text-classification": _label, "token-classification": _tags}  # what is made of logits, by task
+_ANSWERS = {  # what is made of logits, by task
+    "text-classification": _label,
+    "multi-label-classification": _labels,
+    "aspect-classification": _aspects,
+    "token-classification": _tags,
+}
+
+
+def _beginning(whole: str | list[str], limit: int) -> str | list[str]:
+    """So many words, or at most so many characters and no word cut in two."""
+    return whole[: limit + 1].rpartition(" ")[0] if isinstance(whole, str) else whole[:limit]
 
 
 def _path(folder: Path, name: str) -> Path:
@@ -282,12 +383,14 @@ def _spans(tags: Sequence[str], offsets: Sequence[tuple[int, int]], text: str) -
     return tuple(Span(type_, text[start:end], start, end) for type_, start, end in found)
 
 
-def _inputs(lines: Iterable[bytes], task: str, wrong: list[str]) -> Iterator[Any]:
+def _inputs(lines: Iterable[bytes], info: BundleInfo, wrong: list[str]) -> Iterator[Any]:
     """What the lines hold, up to one that cannot be read; what is wrong with that is put into `wrong`."""
     for number, line in enumerate(lines, start=1):
         try:
             given: Any = line.rstrip(b"\r\n").decode("utf-8")
-            if task in _OF_WORDS and re.match(r'\[\s*"', given):
+            if info.pairs:
+                given = json.loads(given)
+            elif info.task in _OF_WORDS and re.match(r'\[\s*"', given):
                 " ".join(given := json.loads(given))  # nothing but texts can be joined
         except (ValueError, TypeError, RecursionError) as error:
             return wrong.append(f"error: line {number}: {error}")
@@ -298,7 +401,9 @@ def main() -> None:
     """Predict line by line, as a command."""
     parser = argparse.ArgumentParser(description="Read a text a line, write a prediction a line, as JSON.")
     parser.add_argument("bundle", help="folder of the bundle")
-    parser.add_argument("file", nargs="?", default=0, help="UTF-8; for a token task a line may be a JSON list of words")
+    parser.add_argument(
+        "file", nargs="?", default=0, help="UTF-8; a line may be a JSON list of words (token tasks), or is a JSON pair"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of a prediction (default: 1)")
     parser.add_argument("--batch-size", type=int, default=32, help="lines that are answered together (default: 32)")
     given, wrong = parser.parse_args(), list[str]()
@@ -309,12 +414,12 @@ def main() -> None:
     try:
         predictor = Predictor.load(given.bundle, threads=given.threads)
         with open(given.file, "rb") as file:  # noqa: PTH123 - a path, or 0 for standard input
-            inputs = _inputs(file, predictor.info.task, wrong)
+            inputs = _inputs(file, predictor.info, wrong)
             while batch := list(islice(inputs, given.batch_size)):
                 answers = predictor.predict(batch, given.batch_size)
                 sys.stdout.writelines(json.dumps(answer, default=vars) + "\n" for answer in answers)
                 sys.stdout.flush()
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         wrong.append(f"error: {error}")
     sys.exit(*wrong[:1])
 

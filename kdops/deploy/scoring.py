@@ -1,18 +1,17 @@
 """The scores of a bundle, in the form that is deployed."""
 
 from pathlib import Path
-from typing import cast
 
 from kdops.data.corpus import Corpus
-from kdops.deploy.predictor import Inputs, Predictor, TextPrediction
+from kdops.deploy.answers import said
+from kdops.deploy.predictor import Inputs, Predictor
 from kdops.metrics import Gold
 from kdops.training.values import ModelScores
 
 
 def predicted_labels(predictor: Predictor, inputs: Inputs) -> Gold:
-    """What a bundle predicts: a label for each text, or a list of tags."""
-    predictions = predictor.predict(inputs)
-    return cast(Gold, [one.label if isinstance(one, TextPrediction) else list(one.tags) for one in predictions])
+    """What a bundle predicts for some inputs; see `said`."""
+    return said(predictor.predict(inputs))
 
 
 def bundle_scores(corpus: Corpus, bundle: Path) -> ModelScores:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from kdops.deploy.predictor import Predictor
 from kdops.measure.probes import rss_mb
@@ -99,14 +100,16 @@ def _seconds(
     return taken
 
 
-def _text_of(predictor: Predictor, inputs: Sequence[str] | Sequence[Sequence[str]], length: int) -> str | Sequence[str]:
-    """Words of real texts, one after the other, as many as stay within a number of tokens."""
-    all_words = [word for text in inputs for word in (text.split() if isinstance(text, str) else text)] or ["a"]
-    joined = isinstance(inputs[0], str)
+def _text_of(predictor: Predictor, inputs: Sequence[Any], length: int) -> Any:
+    """Words of real texts, one after the other, as many as stay within a number of tokens; of a pair half in each."""
+    sides = list(inputs[0].values()) if isinstance(inputs[0], dict) else [inputs[0]]
+    all_words = [word for text in inputs for word in _words(text)] or ["a"]
 
-    def of(words: int) -> str | Sequence[str]:
+    def of(words: int) -> Any:
         chosen = list(itertools.islice(itertools.cycle(all_words), words))
-        return " ".join(chosen) if joined else chosen
+        parts = [chosen[place :: len(sides)] for place in range(len(sides))]
+        read = [" ".join(part) if isinstance(side, str) else part for side, part in zip(sides, parts, strict=True)]
+        return read[0] if len(read) == 1 else read
 
     fewest, most = 0, length + 1
     while most - fewest > 1:
@@ -114,6 +117,12 @@ def _text_of(predictor: Predictor, inputs: Sequence[str] | Sequence[Sequence[str
         encoded = predictor.encode([of(middle)])[0]
         fewest, most = (fewest, middle) if encoded.truncated or len(encoded.ids) > length else (middle, most)
     return of(fewest)
+
+
+def _words(text: Any) -> Sequence[str]:
+    if isinstance(text, dict):
+        return [word for side in text.values() for word in _words(side)]
+    return text.split() if isinstance(text, str) else text
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Bag(Student):
         self.embedding = nn.Embedding(vocabulary_size, width)
         self.window = nn.Parameter(torch.randn(3, width) * 0.5)
         self.bias = nn.Parameter(torch.zeros(width))
-        if task is Task.TEXT:
+        if not task.of_words:
             self.weigher = nn.Linear(width, 1)
         self.hidden = nn.Linear(width, hidden_size)
         self.classifier = nn.Linear(hidden_size, classes)
@@ -54,7 +54,7 @@ class Bag(Student):
             (batch, classes), or (batch, length, classes) for token classification.
         """
         states = self.dropout(self.states(input_ids, attention_mask))
-        if self.task is Task.TEXT:
+        if not self.task.of_words:
             weights = self.weigher(states).sigmoid() * attention_mask.unsqueeze(-1)
             states = (states * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1e-6)
         logits: Tensor = self.classifier(self.dropout(self.activation(self.hidden(states))))

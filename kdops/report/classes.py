@@ -44,7 +44,7 @@ def classes(results: Results) -> Iterator[Chart]:
         )
     ]
     labels: list[str] = told["labels"]  # type: ignore[assignment]
-    if not Task(best["task"]).of_words and len(labels) <= _MOST_LABELS:
+    if best["task"] == Task.TEXT and len(labels) <= _MOST_LABELS:
         panels.append(Matrix("Confusion matrix (texts)", labels, told["confusion"]))  # type: ignore[arg-type]
     yield Chart(
         name="classes",
@@ -58,7 +58,7 @@ def confused(results: Results) -> Iterator[Table]:
     """The classes that one data set's best student confuses most, where they are too many for a confusion matrix."""
     best = best_student(results)
     told = read_classes(best["run_id"])
-    if told is None or Task(best["task"]).of_words:
+    if told is None or best["task"] != Task.TEXT:
         return
     labels: list[str] = told["labels"]  # type: ignore[assignment]
     pairs = most_confused(told["confusion"], labels)  # type: ignore[arg-type]

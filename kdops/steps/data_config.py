@@ -28,12 +28,13 @@ class DataConfig(StepConfig):
         None, "Column of the text or the words: a name, or a number from 1; auto: found by its name.", setting=False
     )
     label_column: str | None = parameter(
-        None, "Column of the label or the tags: a name, or a number from 1; auto: found by its name.", setting=False
+        None,
+        "Column of the label or the tags: a name, or a number from 1; first,second,... where a text has several; auto: "
+        "found by its name.",
+        setting=False,
     )
     scheme: Scheme = parameter("auto", "How tags mark spans; auto: read off the tags.", setting=False)
-    task: Task | None = parameter(
-        None, "text-classification or token-classification; auto: read off the columns.", setting=False
-    )
+    task: Task | None = parameter(None, f"{', '.join(Task)}; auto: read off the columns.", setting=False)
     separator: str | None = parameter(
         None,
         "What separates the columns of a .csv or .tsv file, tab for tabs; auto: found in its lines.",

@@ -61,9 +61,11 @@ class Recording(runs.Run):
         if not scores.test_labels:
             return
         asked = (corpus.task, corpus.labels, corpus.gold("test"), scores.test_labels)
-        counts = confusion(*asked)
-        self.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
-        told = {"labels": list(corpus.labels), "confusion": counts.tolist(), "classes": by_class(*asked)}
+        told: dict[str, object] = {"labels": list(corpus.labels), "classes": by_class(*asked)}
+        if not corpus.task.several:  # else no label stands in place of another
+            counts = confusion(*asked)
+            self.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
+            told["confusion"] = counts.tolist()
         self.text(json.dumps(told, ensure_ascii=False), names.BY_CLASS)
         rows = zip(corpus.gold("test"), scores.test_labels, strict=True)
         lines = (json.dumps({"gold": gold, "predicted": said}, ensure_ascii=False) for gold, said in rows)

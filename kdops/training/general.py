@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from kdops.data.encoding import Encoded, Text, encode_words
-from kdops.data.word_spans import joined
+from kdops.data.encoding import Encoded, encode_words
+from kdops.data.inputs import Text, joined
 from kdops.models.student import Student
 from kdops.models.students import build_student
 from kdops.task import Task

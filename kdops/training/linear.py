@@ -2,16 +2,20 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, product
-from typing import cast
+from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MultiLabelBinarizer
 
 from kdops.data.corpus import Corpus
+from kdops.data.inputs import joined, words_tagged
 from kdops.metrics import Gold, score
 from kdops.task import Task
 from kdops.training.values import LinearBaseline, ModelScores
@@ -20,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 TITLES = {
     Task.TEXT: "TF-IDF and logistic regression",
+    Task.MULTI_LABEL: "TF-IDF and a logistic regression per label",
+    Task.ASPECTS: "TF-IDF and a logistic regression per aspect",
     Task.TOKEN: "logistic regression on words and their neighbours",
 }
 """What the linear baseline of a task is."""
@@ -34,11 +40,12 @@ _LONGEST_AFFIX = 3
 def linear_baseline(corpus: Corpus) -> LinearBaseline:
     """Train a linear model on the gold labels; its settings are chosen by the main metric on validation data.
 
-    Texts are bags of their words and pairs of words, weighted by TF-IDF. A word is itself, its affixes, how
-    it is written, and the words beside it; each is tagged by itself, so that nothing is known of the tags around it.
+    Texts are bags of their words and pairs of words, weighted by TF-IDF; two texts that are read together are one. A
+    word is itself, its affixes, how it is written, and the words beside it; each is tagged by itself, so that nothing
+    is known of the tags around it.
     """
     started = time.monotonic()
-    models = (_text_models if corpus.task is Task.TEXT else _word_models)(corpus)
+    models = (_word_models if corpus.task.of_words else _text_models)(corpus)
 
     def validation_score(model: Pipeline) -> float:
         predicted = _predicted(model, corpus, "validation")
@@ -53,12 +60,17 @@ def linear_baseline(corpus: Corpus) -> LinearBaseline:
 
 
 def _text_models(corpus: Corpus) -> Iterator[Pipeline]:
-    """Models of texts, from string to label."""
+    """Models of texts, from string to label, to 0 and 1 for each label, or to a value of each aspect."""
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
-    counted = words.fit_transform(corpus.inputs("train"))
+    counted = words.fit_transform(_texts(corpus, "train"))
+    gold: Any = corpus.gold("train")
+    if corpus.task is Task.MULTI_LABEL:
+        gold = MultiLabelBinarizer(classes=corpus.labels).fit_transform(gold)
+    elif corpus.task is Task.ASPECTS:
+        gold = np.array(gold)
     for strength, weights in product(_STRENGTHS, (None, "balanced")):
         model = LogisticRegression(C=strength, class_weight=weights, tol=_TOLERANCE, max_iter=1000)
-        yield make_pipeline(words, model.fit(counted, corpus.gold("train")))
+        yield make_pipeline(words, _SEVERAL.get(corpus.task, _alone)(model).fit(counted, gold))
 
 
 def _word_models(corpus: Corpus) -> Iterator[Pipeline]:
@@ -72,16 +84,22 @@ def _word_models(corpus: Corpus) -> Iterator[Pipeline]:
 
 
 def _predicted(model: Pipeline, corpus: Corpus, split: str) -> Gold:
-    if corpus.task is Task.TEXT:
-        return [str(label) for label in model.predict(corpus.inputs(split))]
-    tags = iter(model.predict(_words(corpus, split)))
-    return [[str(next(tags)) for _ in sentence] for sentence in corpus.inputs(split)]
+    if corpus.task.of_words:
+        tags = iter(model.predict(_words(corpus, split)))
+        return [[str(next(tags)) for _ in words_tagged(text)] for text in corpus.inputs(split)]
+    said = model.predict(_texts(corpus, split))
+    if corpus.task is Task.MULTI_LABEL:
+        return [[corpus.labels[label] for label in np.flatnonzero(row)] for row in said]
+    return [[str(value) for value in row] for row in said] if corpus.task.several else [str(label) for label in said]
+
+
+def _texts(corpus: Corpus, split: str) -> list[str]:
+    return [joined(text) for text in corpus.inputs(split)]
 
 
 def _words(corpus: Corpus, split: str) -> list[list[str]]:
     """The features of each word of a split, one sentence after the other."""
-    sentences = cast(Sequence[Sequence[str]], corpus.inputs(split))
-    return [features for sentence in sentences for features in _features(sentence)]
+    return [features for text in corpus.inputs(split) for features in _features(words_tagged(text))]
 
 
 def _features(sentence: Sequence[str]) -> Iterator[list[str]]:
@@ -94,6 +112,17 @@ def _features(sentence: Sequence[str]) -> Iterator[list[str]]:
         affixes += [f"-{own[-size:]}" for size in range(1, _LONGEST_AFFIX + 1)]
         written = [f"title={word.istitle()}", f"upper={word.isupper()}", f"digit={any(map(str.isdigit, word))}"]
         yield [*around, *pairs, *affixes, *written]
+
+
+def _alone(model: LogisticRegression) -> LogisticRegression:
+    return model
+
+
+_SEVERAL: Mapping[Task, Callable[[LogisticRegression], Any]] = {
+    Task.MULTI_LABEL: OneVsRestClassifier,
+    Task.ASPECTS: MultiOutputClassifier,
+}
+"""How a model of one label answers several questions."""
 
 
 def _as_it_is(features: list[str]) -> list[str]:

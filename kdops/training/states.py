@@ -19,8 +19,9 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from kdops.data.encoding import Text, clean
-from kdops.data.word_spans import joined, word_spans
+from kdops.data.encoding import clean
+from kdops.data.inputs import Text, joined
+from kdops.data.word_spans import word_spans
 from kdops.models.encoder import Encoder
 from kdops.progress import Bar
 from kdops.training.batches import by_length

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdops.data.encoding import Encoded, Text
+from kdops.data.encoding import Encoded
+from kdops.data.inputs import Text, sides
 from kdops.progress import Bar
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.devices import fast_products
@@ -112,11 +113,11 @@ class StoredLogits:
 
 
 def text_keys(texts: Iterable[Text]) -> np.ndarray:
-    """The key of each text: 16 bytes of BLAKE2b over the text, or over its words; bytes (texts,)."""
+    """The key of each text: 16 bytes of BLAKE2b over the text, or over its words, of both sides; bytes (texts,)."""
     digests = bytearray()
     for text in texts:
-        joined = text if isinstance(text, str) else "\x1f".join(text)
-        digests += hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+        whole = "\x1e".join(side if isinstance(side, str) else "\x1f".join(side) for side in sides(text))
+        digests += hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
     return np.frombuffer(bytes(digests), dtype=f"S{KEY_BYTES}")
 
 

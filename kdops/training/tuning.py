@@ -12,7 +12,7 @@ from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from kdops.process import identity, is_dead
-from kdops.training.losses import SOFT_LOSSES, DistillationObjective, GoldObjective, Objective, SoftLoss
+from kdops.training.losses import SOFT_LOSSES, DistillationObjective, GoldObjective, SoftLoss
 from kdops.training.recipes import Recipe
 from kdops.training.storage import open_storage, storage_answers
 from kdops.training.workers import WorkerDied, Workers
@@ -60,12 +60,13 @@ class Candidate:
 
     learning_rate: float
     dropout: float
-    objective: Objective
+    objective: GoldObjective | DistillationObjective
 
     @property
     def parameters(self) -> dict[str, object]:
         """Everything that was chosen, by name."""
-        return {"learning_rate": self.learning_rate, "dropout": self.dropout, **vars(self.objective)}
+        chosen = {name: value for name, value in vars(self.objective).items() if name != "heads"}
+        return {"learning_rate": self.learning_rate, "dropout": self.dropout, **chosen}
 
 
 @dataclass(frozen=True)

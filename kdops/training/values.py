@@ -10,6 +10,9 @@ from kdops.models.kinds import KINDS
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
 
+Thresholds = tuple[float, ...]
+"""The probability from which on each label is predicted; empty where labels exclude each other."""
+
 
 @dataclass(frozen=True)
 class LoopConfig:

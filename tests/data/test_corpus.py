@@ -6,7 +6,6 @@ import pytest
 from datasets import ClassLabel, DatasetDict
 
 from kdops.data import load_dataset
-from kdops.data.catalog import OUT_OF_SCOPE
 from kdops.data.corpus import load_corpus
 from kdops.data.raw import DataOptions
 from kdops.errors import UserError
@@ -105,12 +104,6 @@ def test_unknown_name_lists_the_choices_and_says_what_else_works() -> None:
         UserError, match=r"unknown dataset 'smasa'.*sample, sample-tags, smsa, .*idner-news, or give a folder or file"
     ):
         load_corpus("smasa")
-
-
-@pytest.mark.parametrize("name", OUT_OF_SCOPE)
-def test_data_sets_of_other_tasks_are_out_of_scope(name: str) -> None:
-    with pytest.raises(UserError, match=rf"^dataset '{name}' is out of scope: .*(several aspects|pairs)"):
-        load_corpus(name)
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,14 @@ def ragged_difference(
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_bert_is_exact_at_every_length_and_mask(tmp_path: Path, task: Task, attention: str) -> None:
     model = Bert(task, attention)
     export(model, tmp_path / "bert.onnx", task)
     assert worst_difference(model, tmp_path / "bert.onnx") < 1e-5
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_bilstm_is_exact_at_every_length_and_mask(
     tmp_path: Path, student: Callable[..., nn.Module], task: Task
 ) -> None:
@@ -87,7 +87,7 @@ def test_bilstm_is_exact_at_every_length_and_mask(
     assert worst_difference(student(task), tmp_path / "student.onnx") < 1e-5
 
 
-@pytest.fixture(scope="module", params=list(itertools.product(STUDENTS, Task)), ids="-".join)
+@pytest.fixture(scope="module", params=list(itertools.product(STUDENTS, (Task.TEXT, Task.TOKEN))), ids="-".join)
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[nn.Module, onnxruntime.InferenceSession]:
@@ -113,7 +113,7 @@ def test_every_student_is_exact_on_ragged_batches(
     assert ragged_difference(*exported, rows, length, seed) < 1e-5
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_a_residual_around_attention_is_exported_as_it_is(tmp_path: Path, task: Task) -> None:
     torch.manual_seed(0)
     model = build_student("bilstm", 50, 3, task, residual=True)
@@ -202,7 +202,7 @@ def test_the_longest_length_is_checked_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["bilstm", "cnn", "bert-tiny"])
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_the_graph_is_optimised_and_says_the_same(
     tmp_path: Path, task: Task, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def inputs_of(task: Task, texts: list[str]) -> list[str] | list[list[str]]:
     return texts if task is Task.TEXT else [text.split() for text in texts]
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_a_bundle_is_on_par_with_its_model(
     predictors: dict[Task, Predictor], student: Callable[..., nn.Module], texts: list[str], task: Task
 ) -> None:
@@ -37,7 +37,7 @@ def test_a_bundle_is_on_par_with_its_model(
     assert (parity.label_agreement, parity.metric_difference) == (1, 0)
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_a_bundle_is_not_on_par_with_another_model(
     predictors: dict[Task, Predictor], student: Callable[..., nn.Module], texts: list[str], task: Task
 ) -> None:
@@ -49,7 +49,7 @@ def test_a_bundle_is_not_on_par_with_another_model(
     assert parity.reason.startswith("logits differ by up to")
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_parity_notices_logits_that_depend_on_padding(
     tmp_path: Path,
     tokenizer: Tokenizer,
@@ -93,7 +93,7 @@ def test_int8_may_differ_a_little() -> None:
     }
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_the_gate_of_int8_holds_for_itself_and_not_for_another(
     tmp_path: Path,
     tokenizer: Tokenizer,

@@ -87,14 +87,6 @@ class TestChoices:
             "or give a folder or file of your own, or the id of a hub data set"
         ]
 
-    @pytest.mark.parametrize(
-        "program", [entrypoints.distill.main, entrypoints.train_teacher.main, entrypoints.promote.main]
-    )
-    def test_a_dataset_out_of_scope(self, program: Typer, fail: Fail) -> None:
-        assert fail(program, dataset="wrete") == [
-            "error: dataset 'wrete' is out of scope: its inputs are pairs of texts"
-        ]
-
     def test_a_public_dataset_is_read_as_it_is(self, fail: Fail) -> None:
         assert fail(dataset="smsa", text_column="text") == [
             "error: text_column=text is for data of your own; kdops knows how dataset 'smsa' is read"
@@ -202,14 +194,13 @@ class TestFiles:
             (
                 "train",
                 b'{"premise": "enak", "hypothesis": "buruk", "label": "no"}\n',
-                ":1: columns 'premise' and 'hypothesis' are pairs of texts, which are not supported; "
-                "for one of them give text_column",
+                ": every label of train is 'no'; are its real labels masked?",
             ),
             (
                 "train",
-                b'{"text": "enak", "food": 1, "price": 0}\n',
-                ":1: columns 'food', 'price' hold 0 and 1: several labels a text are not supported; "
-                "for one of them give label_column",
+                b'{"text": "enak", "food": 1, "price": 0}\n{"text": "basi", "food": 2, "price": 0}\n',
+                ":2: column 'food' holds 2 where the others hold 0 and 1; name the columns of labels with "
+                "label_column=first,second,...",
             ),
             (
                 "train",
@@ -441,13 +432,12 @@ class TestPlaces:
 
 class TestExam:
     def test_all_wrong_names_are_listed_at_once(self, fail: Fail) -> None:
-        lines = fail(entrypoints.exam.main, datasets="smss,sample,wrete", students="cnn2,all", recipes="kdx")
-        assert [line.partition(";")[0] for line in lines[-4:-1]] == [
+        lines = fail(entrypoints.exam.main, datasets="smss,sample", students="cnn2,all", recipes="kdx")
+        assert [line.partition(";")[0] for line in lines[-3:]] == [
             "error: unknown students 'cnn2', 'all'",
             "error: unknown recipe 'kdx'",
             "error: unknown dataset 'smss': it is not on this machine and HF_HUB_OFFLINE is set",
         ]
-        assert lines[-1] == "error: dataset 'wrete' is out of scope: its inputs are pairs of texts"
         assert _runs() == []
 
     @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def padded(rows: list[list[int]], extra: int = 0, pad_id: int = 0) -> tuple[Tens
 
 
 @pytest.mark.parametrize("residual", [False, True])
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(rows=rows_strategy, extra=st.integers(0, 9), pad_id=st.integers(0, PIECES - 1))
 def test_logits_do_not_depend_on_neighbours_or_padding(
@@ -60,7 +60,7 @@ def packed_reference(model: BiLSTM, ids: Tensor, mask: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("residual", [False, True])
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(rows=rows_strategy, seed=st.integers(0, 5))
 def test_equals_a_packed_bidirectional_lstm_with_plain_attention(

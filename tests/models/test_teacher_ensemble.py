@@ -18,7 +18,7 @@ from kdops.task import Task
 LABELS = {Task.TEXT: ("negative", "neutral", "positive"), Task.TOKEN: ("O", "B-LOC", "I-LOC")}
 
 
-@pytest.fixture(params=list(Task))
+@pytest.fixture(params=[Task.TEXT, Task.TOKEN])
 def task(request: pytest.FixtureRequest) -> Task:
     given: Task = request.param
     return given

@@ -86,7 +86,7 @@ class TestWeights:
 
 class TestHead:
     @pytest.mark.parametrize("name", ["BERT", "RoBERTa", "DistilBERT", "ELECTRA", "GPT-2", "ModernBERT"])
-    @pytest.mark.parametrize("task", list(Task))
+    @pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
     def test_its_rows_go_by_label_name(
         self, name: str, task: Task, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:

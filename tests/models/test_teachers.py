@@ -40,7 +40,7 @@ except UserError as error:
 """
 
 
-@pytest.fixture(scope="module", params=list(Task))
+@pytest.fixture(scope="module", params=[Task.TEXT, Task.TOKEN])
 def task(request: pytest.FixtureRequest) -> Task:
     given: Task = request.param
     return given

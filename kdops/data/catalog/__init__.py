@@ -10,7 +10,7 @@ from kdops.data.raw import SPLITS, Example
 from kdops.data.readers.jsonfiles import read_jsonl
 from kdops.task import Task
 
-__all__ = ["CATALOG", "INDOBERT", "OUT_OF_SCOPE", "SCRATCH", "SPLITS", "DatasetCard", "RemoteFile"]
+__all__ = ["CATALOG", "INDOBERT", "SCRATCH", "SPLITS", "DatasetCard", "RemoteFile"]
 
 _SAMPLE_FOLDER = Path(__file__).parents[1] / "sample"
 
@@ -40,9 +40,3 @@ _SAMPLES = (
     _sample("sample-tags", Task.TOKEN, "tags", iob2("PERSON", "PLACE", "ORGANISATION")),
 )
 CATALOG: Mapping[str, DatasetCard] = {card.name: card for card in (*_SAMPLES, *TEXT_CARDS, *TOKEN_CARDS)}
-OUT_OF_SCOPE: Mapping[str, str] = {
-    "casa": "each text has a label for each of several aspects",
-    "hoasa": "each text has a label for each of several aspects",
-    "wrete": "its inputs are pairs of texts",
-    "facqa": "its inputs are pairs of a question and a passage",
-}

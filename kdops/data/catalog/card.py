@@ -1,11 +1,12 @@
 """What is known of a data set before any of its files is read."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from kdops.data.raw import Example, Scheme
-from kdops.task import Task
+from kdops.task import ASPECT_MARK, Task
 
 INDOBERT = "indobenchmark/indobert-base-p1"
 MULTILINGUAL = "intfloat/multilingual-e5-small"
@@ -71,6 +72,7 @@ class DatasetCard:
         parts: of a split whose file holds more than the split, which of the file's rows are its own.
         cleaning: the repair of its texts, if they need one.
         notes: its known faults and what is done about them, in plain sentences.
+        pairs: whether its inputs are pairs.
     """
 
     name: str
@@ -87,6 +89,7 @@ class DatasetCard:
     parts: Mapping[str, slice] = field(default_factory=dict)
     cleaning: Cleaning | None = None
     notes: tuple[str, ...] = ()
+    pairs: bool = False
 
     @property
     def public(self) -> bool:
@@ -102,6 +105,15 @@ class DatasetCard:
 def iob2(*types: str) -> tuple[str, ...]:
     """The tags of a span task: O, then B- and I- of each type."""
     return ("O", *(f"{position}-{name}" for name in types for position in "BI"))
+
+
+def aspects(
+    names: Iterable[str], values: Sequence[str], more: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """The labels of aspects: each value of each, and of some of them one more."""
+    return tuple(
+        sorted(f"{name}{ASPECT_MARK}{value}" for name in names for value in (*values, more.get(name, "")) if value)
+    )
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kdops.data.raw import DataOptions, Example
 from kdops.data.readers.conll import read_conll
 from kdops.data.readers.examples import checked
 from kdops.data.readers.lines import read_lines
+from kdops.data.readers.tables import read_csv as read_own_csv
 from kdops.errors import UserError
 
 _LINE_BREAK = re.compile(r"\\[nr]")
@@ -38,6 +40,34 @@ def read_text_tsv(path: Path) -> Iterator[Example]:
 def read_word_lines(path: Path, *, label_column: str | None = None) -> Sequence[Example]:
     """Sentences of files with one word a line, as `kdops.data.readers.conll.read_conll` reads them."""
     return read_conll(path, DataOptions(label_column=label_column)).rows
+
+
+def read_table(path: Path, *, text: str, label: str) -> Sequence[Example]:
+    """Rows of a CSV file with a header, as one of the user's with these columns is read."""
+    return read_own_csv(path, DataOptions(text_column=text, label_column=label, separator=",")).rows
+
+
+def with_type(name: str, rows: Iterable[Example]) -> Iterator[Example]:
+    """Rows whose tags are B, I and O alone, with the type of their spans."""
+    for row in rows:
+        yield replace(row, gold=[tag if tag == "O" else f"{tag}-{name}" for tag in row.names])
+
+
+def read_marks(path: Path, *, text: str, encoding: str) -> Iterator[Example]:
+    """Rows of a CSV file with a text and columns of 0 and 1 for its labels.
+
+    Raises:
+        UserError: naming the line with another value.
+    """
+    with path.open(encoding=encoding, newline="") as file:
+        rows = csv.DictReader(file, strict=True)
+        line = 2
+        for row in rows:
+            marks = {name: value for name, value in row.items() if name != text}
+            if wrong := [name for name, value in marks.items() if value not in ("0", "1")]:
+                raise UserError(f"{path}:{line}: column {wrong[0]!r} holds {marks[wrong[0]]!r}, not 0 or 1")
+            yield Example(row[text], [name for name, value in marks.items() if value == "1"], line)
+            line = rows.line_num + 1
 
 
 def read_csv(

@@ -3,7 +3,7 @@
 from functools import partial
 
 from kdops.data.catalog.card import INDONLU, INDONLU_CITATION, DatasetCard, Repository, iob2
-from kdops.data.catalog.formats import read_word_lines
+from kdops.data.catalog.formats import read_table, read_word_lines, with_type
 from kdops.task import Task
 
 _TERMA = Repository("jordhy97/final_project", "54e480ded15b5a599029b8b0e5dd6815f2dcea8e")
@@ -11,6 +11,15 @@ _INDOLEM = Repository("indolem/indolem", "777fdc680cfa85243f08e60045e3d34ca49756
 _IDNER = Repository("khairunnisaor/idner-news-2k", "625ff40f85b03c615c036ef11bc23cb70c79987a")
 _POS_TAGS = "CC CD DT FW IN JJ MD NEG NN NND NNP OD PR PRP RB RP SC SYM UH VB WH X Z"
 _POSP_TAGS = "$$$ ADJ ADK ADV ART CCN CSN INT KUA NEG NNO NNP NUM PAR PPO PRI PRK PRN PRR SYM UNS VBE VBI VBL VBP VBT"
+_BAPOS_TAGS = {
+    "B": "CC CD DT FW IN JJ MD NEG NN NND NNP OD PR PRP RB RP SC SYM UH VB WH X Z",
+    "I": "CC CD IN JJ NN NND NNP OD PR PRP RB SC SYM UH VB WH X Z",
+}
+_IDN_CORPUS = (
+    "Dinakaramani, Rashel, Luthfi and Manurung (2014), Designing an Indonesian Part of Speech Tagset and Manually "
+    "Tagged Indonesian Corpus, IALP 2014; Kurniawan and Aji (2018), Toward a Standardized and More Accurate Indonesian "
+    "Part-of-Speech Tagging, IALP 2018"
+)
 _HOESEN = (
     "Hoesen and Purwarianti (2018), Investigating Bi-LSTM and CRF with POS Tag Embedding for Indonesian Named Entity "
     f"Tagger, IALP 2018; {INDONLU_CITATION}"
@@ -62,9 +71,7 @@ TOKEN_CARDS = (
         labels=tuple(_POS_TAGS.split()),
         rows=(7222, 802, 2006),
         licence="CC-BY-NC-SA-4.0",
-        citation="Dinakaramani, Rashel, Luthfi and Manurung (2014), Designing an Indonesian Part of Speech Tagset and "
-        "Manually Tagged Indonesian Corpus, IALP 2014; Kurniawan and Aji (2018), Toward a Standardized and More "
-        "Accurate Indonesian Part-of-Speech Tagging, IALP 2018; Koto et al. (2020), IndoLEM and IndoBERT, COLING 2020",
+        citation=f"{_IDN_CORPUS}; Koto et al. (2020), IndoLEM and IndoBERT, COLING 2020",
         notes=("the first of five published folds",),
     ),
     DatasetCard(
@@ -124,6 +131,71 @@ TOKEN_CARDS = (
             "the sentences are those of nerp",
             "every tag is a B- tag, so every word is a span of its own",
         ),
+    ),
+    DatasetCard(
+        name="bapos",
+        task=Task.TOKEN,
+        files=INDONLU.splits(
+            "dataset/bapos_pos-idn/{}_preprocess.txt",
+            train=("train", "260f0808b494335c77b5475348e016d7b64fdea1fbd07b45a232b84bc3c300b4", 2450176),
+            validation=("valid", "599eebd10e01eaa452625939ff022c527abebedac4a91e84cddfa57abccc3a12", 300182),
+            test=("test", "8a010362c128437669fdb95bc5627b5e24aaf8472baa4ba7689bf6cb66283405", 309758),
+        ),
+        parser=read_word_lines,
+        labels=tuple(sorted(f"{place}-{tag}" for place in "BI" for tag in _BAPOS_TAGS[place].split())),
+        rows=(8000, 1000, 1029),
+        licence="Apache-2.0 in IndoNLU; CC-BY-NC-SA-4.0 upstream",
+        citation=f"{_IDN_CORPUS}; {INDONLU_CITATION}",
+        scheme="iob2",
+        notes=(
+            "parts of speech as spans: a word of several parts is one span",
+            "the tag I-IN stands twice in validation and once in test, never in train: nothing can learn it",
+            "50 rows of train repeat others",
+            "the sentences are those of pos, split otherwise",
+        ),
+    ),
+    DatasetCard(
+        name="keps",
+        task=Task.TOKEN,
+        files=INDONLU.splits(
+            "dataset/keps_keyword-extraction-prosa/{}_preprocess.txt",
+            train=("train", "c863e6e4d4a16f1026aca198dd35ca018115e061c3352ee9268cd7b6b0f9f298", 82084),
+            validation=("valid", "e3a3d38c9aaab0981b480a6d6ff6579e4453995b64e67744b7260a79f6fc38f3", 20291),
+            test=("test", "e3b8de6ae8dca0442cb6ab7666f1f5aa504765f9e09896948c9d4e19ba2c49a5", 31667),
+        ),
+        parser=lambda path: with_type("KEYWORD", read_word_lines(path)),
+        labels=iob2("KEYWORD"),
+        rows=(800, 200, 247),
+        licence="Apache-2.0 in IndoNLU",
+        citation="Mahfuzh, Soleman and Purwarianti (2019), Improving Joint Layer RNN based Keyphrase Extraction by "
+        f"Using Syntactical Features, ICAICTA 2019; {INDONLU_CITATION}",
+        scheme="iob2",
+        notes=(
+            "the tags B and I of the files are read as B-KEYWORD and I-KEYWORD",
+            "2 texts of validation stand in the published train split too",
+        ),
+    ),
+    DatasetCard(
+        name="facqa",
+        task=Task.TOKEN,
+        files=INDONLU.splits(
+            "dataset/facqa_qa-factoid-itb/{}_preprocess.csv",
+            train=("train", "cc738d6ec42cfb76eb36899616361c5d789ff8408afc94fbc2cdd102e7ce00cc", 2073762),
+            validation=("valid", "ad0fa5056b141b4898f6de37f68416fe4e01c58e1e960a97e45b3b6b7cdfb5fd", 258917),
+            test=("test", "30fe94736b1cc5532b7c60842d7bb06787e90623ea33943ac9150f32c3f4b6ca", 259289),
+        ),
+        parser=lambda path: with_type("ANSWER", read_table(path, text="question,passage", label="seq_label")),
+        labels=iob2("ANSWER"),
+        rows=(2495, 311, 311),
+        licence="Apache-2.0 in IndoNLU",
+        citation="Purwarianti, Tsuchiya and Nakagawa (2007), A Machine Learning Approach for Indonesian Question "
+        f"Answering System, Artificial Intelligence and Applications 2007; {INDONLU_CITATION}",
+        scheme="iob2",
+        notes=(
+            "a question and a passage, whose words are tagged; the tags B and I are read as B-ANSWER and I-ANSWER",
+            "1 pair of validation stands in the published train split too, and 2 of train repeat others",
+        ),
+        pairs=True,
     ),
     DatasetCard(
         name="idner-news",

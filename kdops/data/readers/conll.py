@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kdops.data.inputs import words_tagged
 from kdops.data.raw import AS_FOUND, DataOptions, Example, FileRows
 from kdops.data.readers.examples import checked
 from kdops.data.readers.lines import read_lines
@@ -95,10 +96,11 @@ def _without_headings(lines: Sequence[tuple[int, str]]) -> tuple[list[tuple[int,
 
 def _without_language(rows: list[Example]) -> tuple[list[Example], str]:
     """The sentences without the language that WikiANN's files put before every word, and that language."""
-    found = _LANGUAGE.match(rows[0].input[0]) if rows else None
-    if found is None or not all(word.startswith(found[0]) for row in rows for word in row.input):
+    found = _LANGUAGE.match(words_tagged(rows[0].input)[0]) if rows else None
+    if found is None or not all(word.startswith(found[0]) for row in rows for word in words_tagged(row.input)):
         return rows, ""
-    return [replace(row, input=[word.removeprefix(found[0]) for word in row.input]) for row in rows], found[0]
+    plain = [[word.removeprefix(found[0]) for word in words_tagged(row.input)] for row in rows]
+    return [replace(row, input=words) for row, words in zip(rows, plain, strict=True)], found[0]
 
 
 def _cells(content: str, separator: str) -> list[str]:

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from kdops.data.raw import FileRows
+from kdops.data.raw import Example, FileRows
 from kdops.data.readers.examples import checked
 from kdops.errors import UserError
 
 _MARK = "__label__"
-_LINE = re.compile(rf"\s*{_MARK}(\S+)\s*,?\s*(.*)", re.DOTALL)
+_LINE = re.compile(rf"\s*((?:{_MARK}\S+\s*,?\s*)+)(.*)", re.DOTALL)
 
 
 def is_fasttext(lines: Sequence[str]) -> bool:
@@ -18,18 +19,19 @@ def is_fasttext(lines: Sequence[str]) -> bool:
 
 
 def read_fasttext(lines: Sequence[tuple[int, str]], path: Path) -> FileRows:
-    """Texts and their labels.
+    """Texts and their labels: one each, or where any line has several a list each.
 
     Raises:
-        UserError: naming the line with several labels, or without a text.
+        UserError: naming the line without a label or a text.
     """
-    rows = []
+    rows: list[Example] = []
     for line, content in lines:
         found = _LINE.fullmatch(content)
         if found is None:
             raise UserError(f"{path}:{line}: expected {_MARK}NAME and a text, found {content!r:.50}")
-        label, text = found.groups()
-        if text.startswith(_MARK):
-            raise UserError(f"{path}:{line}: several labels a text are not supported")
-        rows.append(checked(text, label.rstrip(","), path, line))
+        marks, text = found.groups()
+        labels = [mark.removeprefix(_MARK).rstrip(",") for mark in marks.split() if mark != ","]
+        rows.append(checked(text, list(dict.fromkeys(labels)), path, line))
+    if all(len(row.gold) == 1 for row in rows):
+        rows = [replace(row, gold=row.names[0]) for row in rows]
     return FileRows(rows, columns=f"label after {_MARK}, text after it")

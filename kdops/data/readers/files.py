@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from kdops.data.inputs import sides
 from kdops.data.raw import DataOptions, Example, FileRows
 from kdops.data.readers.brat import is_brat, read_brat
 from kdops.data.readers.conll import read_conll
@@ -93,7 +94,7 @@ def check_words(rows: Sequence[Example], place: Path) -> None:
         UserError: naming the line.
     """
     for row in rows:
-        for word in row.input if isinstance(row.input, list) else ():
+        for word in [word for side in sides(row.input) if not isinstance(side, str) for word in side]:
             if not visible(word):
                 raise UserError(f"{place}:{row.line}: an empty token ({word!a} has no character that is seen)")
 
@@ -198,6 +199,9 @@ def _reader(path: Path) -> Reader:
 
 
 def _check_task(rows: Sequence[Example], path: Path, task: Task | None) -> None:
-    wrong = next((row for row in rows if task is not None and row.task is not task), None)
+    # Whether a cell holds one label or several is found out once all are known.
+    several = (Task.TEXT, Task.MULTI_LABEL)
+    fitting = several if task in several else (task,)
+    wrong = next((row for row in rows if task is not None and row.task not in fitting), None)
     if wrong is not None:
         raise UserError(f"{path}:{wrong.line}: task={task}, but this row is {wrong.task.row}")

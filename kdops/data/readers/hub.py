@@ -96,13 +96,12 @@ def _examples(data: Dataset, place: Path, options: DataOptions) -> FileRows:
         return FileRows([])
     classes = {name: names for name, feature in data.features.items() if (names := _class_names(feature))}
     # the other columns may be large
-    columns = find_columns(data[0], options.text_column, options.label_column, f"{place}:1")
-    rows = zip(data[columns.text][:], data[columns.label][:], strict=True)
-    named = (
-        (row, with_names({columns.text: text, columns.label: label}, classes))
-        for row, (text, label) in enumerate(rows, 1)
-    )
-    return examples_of(named, place, replace(options, text_column=columns.text, label_column=columns.label))
+    columns = find_columns(data[0], options.text_column, options.label_column, f"{place}:1", options.task)
+    names = (*columns.texts, *columns.labels)
+    rows = zip(*(data[name][:] for name in names), strict=True)
+    named = ((row, with_names(dict(zip(names, values, strict=True)), classes)) for row, values in enumerate(rows, 1))
+    texts, labels = ",".join(columns.texts), ",".join(columns.labels)
+    return examples_of(named, place, replace(options, text_column=texts, label_column=labels))
 
 
 def _class_names(feature: Any) -> Sequence[str] | None:

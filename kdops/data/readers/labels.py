@@ -1,5 +1,6 @@
-"""Labels as they are meant: without invisible differences, and one name per text."""
+"""Labels as they are meant: without invisible differences, and apart where a text has several."""
 
+import ast
 import re
 import unicodedata
 from collections import Counter
@@ -9,11 +10,13 @@ from pathlib import Path
 
 from kdops.data.raw import Example
 from kdops.errors import UserError
+from kdops.task import Task
 
 Rows = Mapping[str, Sequence[Example]]
 
 _LIST = re.compile(r"\[.*\]|\{.*\}", re.DOTALL)
 _SEPARATORS = "|,;+/&"
+_MARKS = "|;,"
 _BLANKS = re.compile(r"\s+")
 
 
@@ -55,34 +58,84 @@ def _differ_by_case(names: set[str]) -> tuple[str, ...]:
     return (f"classes that differ by upper and lower case only: {', '.join(several)}",) if several else ()
 
 
-def check_labels(rows: Rows, places: Mapping[str, Path]) -> None:
-    """Stop at texts whose label is several labels; as one class, each mixture of them would be learnt on its own.
+def split_labels(
+    rows: Rows, task: Task | None, places: Mapping[str, Path]
+) -> tuple[dict[str, list[Example]], tuple[str, ...]]:
+    """Texts with lists of labels in all splits, if they have several in any.
 
-    That is a list as text, or names between marks such as | or commas, each of which is the label of another text. A
-    name may hold such marks otherwise.
+    Several in one cell are names between marks such as | or commas, each of which is the label of another text, or a
+    list as text. A name may hold such marks otherwise. With `task` as multi-label the first mark of `|;,` that any
+    label has stands between labels.
 
     Args:
         rows: by split.
+        task: what the labels are for; None: found.
         places: where the rows of each split come from, for messages.
 
+    Returns:
+        The rows, and a sentence on what was done, if anything was.
+
     Raises:
-        UserError: naming file and line.
+        UserError: for several labels where `task` says that there is one.
     """
-    names = {row.gold.strip() for those in rows.values() for row in those if isinstance(row.gold, str)}
-    several = {name for name in names if _LIST.fullmatch(name) or _is_mixture(name, names)}
-    if not several:
-        return
+    every = [row for those in rows.values() for row in those]
+    if any(row.task.of_words or row.task is Task.ASPECTS for row in every):
+        return {split: list(those) for split, those in rows.items()}, ()
+    names = {name.strip() for row in every for name in row.names}
+    mark = _mark(names, wanted=task is Task.MULTI_LABEL)
+    lists = any(map(_LIST.fullmatch, names))
+    if not (mark or lists or task is Task.MULTI_LABEL or any(row.task is Task.MULTI_LABEL for row in every)):
+        return {split: list(those) for split, those in rows.items()}, ()
+    if task is Task.TEXT:
+        _refuse_several(rows, mark, places)
+    split_rows = {split: [_split(row, mark, places[split]) for row in those] for split, those in rows.items()}
+    if task is None and all(len(row.names) == 1 for those in split_rows.values() for row in those):
+        return {split: [replace(row, gold=row.names[0]) for row in those] for split, those in split_rows.items()}, ()
+    count = sum(len(row.names) != 1 for those in split_rows.values() for row in those)
+    empty = sum(not row.names for those in split_rows.values() for row in those)
+    between = f", which {mark!r} stands between" if mark else ""
+    none = f", {empty} of them none" if empty else ""
+    return split_rows, (f"texts have any number of labels{between}: {count} do not have just one{none}",)
+
+
+def _mark(names: set[str], *, wanted: bool) -> str:
+    """What stands between the labels of a text; empty: nothing."""
+    if wanted:
+        return next((mark for mark in _MARKS if any(mark in name for name in names)), "")
+    return next((mark for mark in _SEPARATORS if any(_is_mixture(name, names, mark) for name in names)), "")
+
+
+def _split(row: Example, mark: str, place: Path) -> Example:
+    found: list[str] = []
+    for name in row.names:
+        found += _parts(name, mark)
+    if not all(part.strip() for part in found):
+        raise UserError(f"{place}:{row.line}: an empty label in {' '.join(row.names)!r}")
+    return replace(row, gold=list(dict.fromkeys(part.strip() for part in found)))
+
+
+def _parts(name: str, mark: str) -> list[str]:
+    if _LIST.fullmatch(name.strip()):
+        try:
+            listed = ast.literal_eval(name.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return name.strip()[1:-1].split(mark or ",")
+        return [str(one) for one in listed]
+    return name.split(mark) if mark else [name]
+
+
+def _refuse_several(rows: Rows, mark: str, places: Mapping[str, Path]) -> None:
     for split, those in rows.items():
         for row in those:
-            if isinstance(row.gold, str) and row.gold.strip() in several:
+            if len(row.names) != 1 or len(_parts(row.names[0], mark)) != 1:
                 raise UserError(
-                    f"{places[split]}:{row.line}: label {row.gold!r} reads as several labels, and several labels a "
-                    "text are not supported; give each text one name"
+                    f"{places[split]}:{row.line}: label {' '.join(row.names)!r} reads as several labels, and "
+                    f"task={Task.TEXT} is for one name per text; task={Task.MULTI_LABEL} is for several"
                 )
 
 
-def _is_mixture(name: str, names: set[str]) -> bool:
-    return any(mark in name and {part.strip() for part in name.split(mark)} <= names for mark in _SEPARATORS)
+def _is_mixture(name: str, names: set[str], mark: str) -> bool:
+    return mark in name and {part.strip() for part in name.split(mark)} <= names
 
 
 def _tidied(name: str) -> str:
@@ -100,7 +153,7 @@ def _is_unseen(character: str) -> bool:
 
 def _renamed(row: Example, names: Mapping[str, str]) -> Example:
     if isinstance(row.gold, str):
-        return replace(row, gold=names[row.gold]) if row.gold in names else row
+        return replace(row, gold=names.get(row.gold, row.gold))
     return replace(row, gold=[names.get(tag, tag) for tag in row.gold]) if names.keys() & {*row.gold} else row
 
 

@@ -134,7 +134,8 @@ def _rows(lines: Lines, path: Path, options: DataOptions, between: str) -> Itera
     if not lines:
         return
     line, first = lines[0]
-    chosen = [column for column in (options.text_column, options.label_column) if column is not None]
+    given = [column for column in (options.text_column, options.label_column) if column is not None]
+    chosen = [one.strip() for column in given for one in column.split(",")]
     names = [name.strip() for name in first]
     header = True
     if any(column.isdecimal() and column not in names for column in chosen):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kdops.data.inputs import joined, sides
 from kdops.data.raw import Example
 from kdops.errors import UserError
 from kdops.task import Task
@@ -34,11 +35,11 @@ def split_tag_strings(rows: Sequence[Example], path: Path, task: Task | None) ->
             "add one called sentence_id, or write the words one a line with an empty line after each sentence"
         )
     tagged = task.of_words if task else _all_tags(rows)
-    if not rows or not tagged or any(row.task.of_words for row in rows):
+    if not rows or not tagged or any(row.task.of_words or len(sides(row.input)) > 1 for row in rows):
         return list(rows), ()
     cut: list[Example] = []
     for row in rows:
-        words, tags = str(row.input).split(), str(row.gold).split()
+        words, tags = joined(row.input).split(), str(row.gold).split()
         if len(words) != len(tags):
             raise UserError(
                 f"{path}:{row.line}: label {row.gold!r:.60} reads as {len(tags)} tags, but its text has {len(words)} "
@@ -64,7 +65,7 @@ def _all_tags(rows: Sequence[Example]) -> bool:
 def _one_word_a_row(rows: Sequence[Example]) -> bool:
     spans = False
     for row in rows:
-        if isinstance(row.gold, list) or not _TAG.fullmatch(row.gold) or " " in row.gold or " " in row.input:
+        if isinstance(row.gold, list) or not _TAG.fullmatch(row.gold) or " " in row.gold or " " in joined(row.input):
             return False
         spans |= row.gold.startswith("B-")
     return spans and len(rows) > 1

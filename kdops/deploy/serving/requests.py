@@ -12,7 +12,7 @@ MAX_BYTES = 32 * 2**20
 """Of a body: room for as many characters as a request may have, six bytes each, as JSON may write them."""
 
 _FORMS = ("inputs", "instances", "dataframe_records", "dataframe_split")
-_COLUMN = "text"
+_COLUMN, _SECOND = "text", "text_pair"
 _BAD, _INVALID, _TOO_LARGE = "BAD_REQUEST", "INVALID_PARAMETER_VALUE", "REQUEST_LIMIT_EXCEEDED"
 
 
@@ -114,7 +114,11 @@ def _records(value: object) -> list[Any]:
         raise invalid("records must be a list of objects with a text each")
     if value:
         _check_name(next(iter(value[0])))
-    return [record.get(_COLUMN) for record in value]
+    return [_pair(record) if _SECOND in record else record.get(_COLUMN) for record in value]
+
+
+def _pair(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record.get(name) for name in (_COLUMN, _SECOND)}
 
 
 def _column(value: object) -> list[Any]:
@@ -125,6 +129,8 @@ def _column(value: object) -> list[Any]:
         if not isinstance(columns, list) or any(len(row) != len(columns) for row in rows):
             raise invalid("each row of data must have a value for each of columns")
         _check_name(columns[0] if columns else None)
+        if _SECOND in columns:
+            return [_pair(dict(zip(columns, row, strict=True))) for row in rows]
     return [row[0] for row in rows]
 
 

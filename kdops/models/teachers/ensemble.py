@@ -24,6 +24,7 @@ class EnsembleModel(TeacherModel):
         super().__init__(members[0].encoder, members[0].pad_id)
         self.others = nn.ModuleList(members[1:])
         self.float32_only = any(member.float32_only for member in members)
+        self.separator_id = members[0].separator_id
         self.train(members[0].training)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, TokenizersBackend
 from kdops.errors import UserError
 from kdops.models.teachers.ensemble import mean_teacher
 from kdops.models.teachers.model import Teacher, TeacherModel, embedding_table
+from kdops.models.teachers.pairs import separator_of_types
 from kdops.models.teachers.sources import member_sources, pinned_source
 from kdops.models.teachers.tokenizers import load_processing
 from kdops.models.teachers.weights import load_encoder
@@ -28,6 +29,7 @@ def load_teacher(
     as_is: bool = False,
     label_names: Mapping[str, str] = _NO_NAMES,
     brought: bool = True,
+    pairs: bool = False,
 ) -> Teacher:
     """A teacher from a folder or a hub id, in evaluation mode, its logits in the order of the labels.
 
@@ -42,6 +44,7 @@ def load_teacher(
         as_is: whether it is to be used without training, so that it must have a head for these labels.
         label_names: what labels of the model are called in the data, where the names differ: `{"LABEL_0": "negative"}`.
         brought: whether the user brings it, who is told whether its head is kept; else kdops saved it.
+        pairs: whether it is to read pairs.
 
     Raises:
         UserError: if it cannot be had, cannot be loaded whole, or `as_is` and it was trained for other labels.
@@ -49,15 +52,18 @@ def load_teacher(
     members = member_sources(source)
     if len(members) > 1:
         return mean_teacher(
-            [load_teacher(one, task, labels, as_is=as_is, label_names=label_names, brought=brought) for one in members]
+            [
+                load_teacher(one, task, labels, as_is=as_is, label_names=label_names, brought=brought, pairs=pairs)
+                for one in members
+            ]
         )
     pinned = pinned_source(source)
     processing = load_processing(pinned, task)
     encoder = load_encoder(pinned, task, labels, as_is=as_is, label_names=label_names, brought=brought)
-    return assembled(encoder, processing, source)
+    return assembled(encoder, processing, source, pairs=pairs)
 
 
-def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: str) -> Teacher:
+def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: str, *, pairs: bool = False) -> Teacher:
     """A teacher from its parts, in evaluation mode.
 
     Raises:
@@ -77,6 +83,7 @@ def assembled(encoder: PreTrainedModel, processing: TokenizersBackend, source: s
         # Its sparse attention is for texts of thousands of tokens, draws at random, and cannot be exported.
         encoder.base_model.set_attention_type("original_full")  # type: ignore[operator]
     model = TeacherModel(encoder, pad_id).eval()
+    model.separator_id = separator_of_types(encoder, processing, source) if pairs else None
     try:
         _read(model)
     except Exception as error:  # whatever the code of a kind of encoder raises for a row that it cannot read

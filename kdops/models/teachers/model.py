@@ -18,6 +18,7 @@ class TeacherModel(nn.Module):
     Attributes:
         encoder: the Hugging Face model, its head included.
         float32_only: whether it cannot multiply in bfloat16; see `kdops.training.devices.fast_products`.
+        separator_id: the token after which the second text of a pair has the next type id; None: it is told no types.
     """
 
     def __init__(self, encoder: PreTrainedModel, pad_id: int = 0) -> None:
@@ -25,13 +26,22 @@ class TeacherModel(nn.Module):
         self.encoder = encoder
         self.pad_id = pad_id
         self.float32_only = False
+        self.separator_id: int | None = None
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits, (batch, classes) or (batch, length, classes), of a padded batch, both arguments (batch, length)."""
         # GPT-2 and its like find the end of a text by the padding token and not by the mask.
         input_ids = input_ids.masked_fill(attention_mask == 0, self.pad_id)
-        logits: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True).logits
+        types = {} if self.separator_id is None else {"token_type_ids": self._types(input_ids)}
+        read = self.encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **types)
+        logits: Tensor = read.logits
         return logits
+
+    def _types(self, input_ids: Tensor) -> Tensor:
+        """How many separators stand before each token: 0 in the first text and 1 in the second."""
+        separators = input_ids.eq(self.separator_id or 0).to(input_ids.dtype)
+        before: Tensor = separators.cumsum(dim=1) - separators
+        return before.clamp_max(1)
 
     @property
     def encoders(self) -> tuple[PreTrainedModel, ...]:

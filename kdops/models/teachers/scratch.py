@@ -19,7 +19,7 @@ _TOKENS = 2_000
 _EMBEDDING_STD = 0.1
 
 
-def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str]) -> Teacher:
+def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str], *, pairs: bool = False) -> Teacher:
     """A small BERT made from nothing but the given texts, for sample data and tests.
 
     2 layers of 128, about 1M parameters. Its WordPiece vocabulary and its first embeddings come from the texts; no
@@ -30,7 +30,9 @@ def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str]) -> 
     wordpiece.train_from_iterator(texts, vocab_size=_TOKENS, min_frequency=2, show_progress=False)
     tokenizer = Tokenizer.from_str(wordpiece.to_str())
     specials = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
-    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=specials
+    )
     processing = TokenizersBackend(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         unk_token="[UNK]",
@@ -51,7 +53,7 @@ def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str]) -> 
         label2id={label: index for index, label in names.items()},
     )
     encoder = family(task).from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    teacher = assembled(encoder, processing, SCRATCH)
+    teacher = assembled(encoder, processing, SCRATCH, pairs=pairs)
     vectors = cooccurrence_vectors(encode(tokenizer, texts, Task.TEXT, 512), config.vocab_size, config.hidden_size)
     teacher.model.embedding_table.data.copy_(_EMBEDDING_STD * vectors)
     return teacher

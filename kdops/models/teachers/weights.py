@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
@@ -66,7 +66,8 @@ def load_encoder(
     own = _own(config)
     rows = matching_rows(own, labels, label_names)
     if as_is:
-        if config.problem_type in ("multi_label_classification", "regression"):
+        known = (None, _problem_type(task))
+        if config.problem_type not in known and config.problem_type in ("multi_label_classification", "regression"):
             kind = config.problem_type.replace("_", " ")
             raise UserError(f"teacher {pinned.name!r} cannot be used as it is: it was trained for {kind}")
         if rows is None:
@@ -76,6 +77,7 @@ def load_encoder(
     loaded = _load(pinned, task, settings)
     model = loaded.model
     _name_labels(model.config, names)
+    model.config.problem_type = _problem_type(task)
     found = output_layer(model, len(labels))
     if found is None:
         raise UserError(f"teacher {pinned.name!r} is a {model.config.model_type} whose head kdops does not know")
@@ -151,6 +153,11 @@ def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any], s
         name: f"{tuple(theirs)} in the file, not {tuple(ours)}" for name, theirs, ours in report["mismatched_keys"]
     }
     return _Loaded(model, frozenset(report["missing_keys"]), sizes, frozenset(report["unexpected_keys"]))
+
+
+def _problem_type(task: Task) -> Literal["multi_label_classification"] | None:
+    """What transformers calls a task whose labels do not exclude each other."""
+    return "multi_label_classification" if task is Task.MULTI_LABEL else None
 
 
 def _name_labels(config: PretrainedConfig, names: Mapping[int, str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdops import shown
+from kdops.data.inputs import Text
 from kdops.deploy.bundle import FP32, INT8
 from kdops.deploy.gate import Parity
 from kdops.measure.costs import Cost, Room, costs
@@ -205,7 +206,7 @@ class Distilled:
         version: the registered version; None where nothing is recorded.
         challenger: the version that is the challenger.
         reused: whether all of it was there already.
-        example: a validation text, or its words.
+        example: a validation text, its words, or a pair.
     """
 
     dataset: str
@@ -215,7 +216,7 @@ class Distilled:
     version: int | None
     challenger: int | None
     reused: bool
-    example: str | tuple[str, ...]
+    example: Text
 
     @property
     def bundle(self) -> Path:

@@ -238,5 +238,5 @@ def _distilled(
         version=version,
         challenger=job.recorder.challenger(name),
         reused=reused,
-        example=example if isinstance(example, str) else tuple(example),
+        example=example,
     )

@@ -4,6 +4,8 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import replace
 
+from kdops.data.inputs import Pair, Text
+from kdops.deploy.predictor import read_info
 from kdops.errors import UserError
 from kdops.steps.next_steps import next_steps
 from kdops.steps.promote.candidates import candidates, deciding_metrics
@@ -67,7 +69,9 @@ def _usage(serves: Version, corpus_name: str) -> tuple[str, ...]:
         bundle = registered.download_bundle(serves.uri)
     except UserError:
         return ()  # a champion that cannot be loaded, of which the verdict tells
-    lines = next_steps(bundle, registered.EXAMPLE, f"models:/{serves.model}@{names.CHAMPION}")
+    text = registered.EXAMPLE
+    example: Text = Pair(text=text, text_pair=text) if read_info(bundle).pairs else text
+    lines = next_steps(bundle, example, f"models:/{serves.model}@{names.CHAMPION}")
     students = {corpus_name: [serves.run_id]} if serves.run_id else {}
     return ("", *lines, f"look at the runs: {how_to_look(students)}")
 

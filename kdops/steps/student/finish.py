@@ -4,11 +4,11 @@ import logging
 from collections import Counter
 from itertools import chain
 from pathlib import Path
-from typing import cast
 
 from optuna.trial import FrozenTrial
 
 from kdops.data.corpus import Corpus
+from kdops.data.inputs import words_tagged
 from kdops.data.words import cutting_warnings, share_cut_differently
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import check_parity
@@ -22,6 +22,7 @@ from kdops.steps.student.keys import study_fingerprint
 from kdops.steps.student.result import BUNDLE, StudentFacts
 from kdops.steps.student.tuning import tuned_student
 from kdops.tracking.recorder import Recorder
+from kdops.training.values import Thresholds
 from kdops.workspace import STUDIES, Piece
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def finish_student(
             residual=budget.residual,
         )
         student, best = tuned_student(init, budget, name, study, recorder, run_id)
-    info = _info(inputs, budget, best, name)
+    info = _info(inputs, budget, best, name, inputs.validation.thresholds(inputs.validation.logits(student)))
     bundle = write_bundle(folder / BUNDLE, model=student, tokenizer=inputs.vocabulary.tokenizer, info=info)
     corpus = inputs.corpus
     _warn_of_nothing_learned(corpus, budget.student, best)
@@ -84,13 +85,9 @@ def finish_student(
 
 
 def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) -> None:
-    """Say so if the student is no better than the commonest label for everything."""
-    gold = corpus.gold("validation")
-    of_words = corpus.task.of_words
-    labels = chain.from_iterable(corpus.gold("train")) if of_words else corpus.gold("train")
-    commonest = Counter(labels).most_common(1)[0][0]
-    constant = [[commonest] * len(row) if of_words else commonest for row in gold]
-    least = score(corpus.task, corpus.labels, gold, cast(Gold, constant))[corpus.main_metric]
+    """Say so if the student is no better than the commonest answer for everything."""
+    commonest, constant = _commonest(corpus)
+    least = score(corpus.task, corpus.labels, corpus.gold("validation"), constant)[corpus.main_metric]
     assert best.value is not None
     if best.value <= least:
         logger.warning(
@@ -103,17 +100,31 @@ def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) ->
         )
 
 
+def _commonest(corpus: Corpus) -> tuple[str, Gold]:
+    """The commonest answer of train, and the same as the answer to all of validation."""
+    answers, asked = corpus.gold("train"), corpus.gold("validation")
+    if corpus.task.of_words:
+        tag = Counter(chain.from_iterable(answers)).most_common(1)[0][0]
+        return tag, [[tag] * len(row) for row in asked]
+    found = Counter(one if isinstance(one, str) else tuple(one) for one in answers).most_common(1)[0][0]
+    if isinstance(found, str):
+        return found, [found] * len(asked)
+    return ", ".join(found) or "none", [list(found)] * len(asked)
+
+
 def _words_cut_differently(corpus: Corpus) -> float | None:
     """The share of validation sentences that the bundle cuts otherwise when it gets them as plain text; it is said."""
     if not corpus.task.of_words:
         return None
-    sentences, rule = cast(list[list[str]], corpus.inputs("validation")), corpus.word_rule()
+    sentences, rule = [words_tagged(text) for text in corpus.inputs("validation")], corpus.word_rule()
     for warning in cutting_warnings(sentences, rule):
         logger.warning("%s", warning)
     return share_cut_differently(sentences, rule)
 
 
-def _info(inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: str) -> BundleInfo:
+def _info(
+    inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: str, thresholds: Thresholds
+) -> BundleInfo:
     corpus = inputs.corpus
     assert best.value is not None
     return BundleInfo(
@@ -131,4 +142,6 @@ def _info(inputs: StudentInputs, budget: Budget, best: FrozenTrial, study_name: 
         main_metric_value=best.value,
         fingerprint=study_name.rpartition("-")[2],
         word_pattern=corpus.word_rule().pattern,
+        thresholds=thresholds,
+        pairs=corpus.pairs,
     )

@@ -8,20 +8,19 @@ from itertools import chain
 import numpy as np
 
 from kdops.data.corpus import Corpus
-from kdops.data.encoding import Encoded, Text, encode
+from kdops.data.encoding import Encoded, encode
+from kdops.data.inputs import Text
 from kdops.data.unlabeled import Unlabeled
 from kdops.data.vocabulary import Vocabulary, trim
 from kdops.steps.general.make import general_student, vocabulary_of
 from kdops.steps.general.plan import GeneralPlan
-from kdops.steps.setup import gold_classes
 from kdops.steps.student.keys import inputs_fingerprint
 from kdops.steps.teacher.result import GIVEN, TrainedTeacher
 from kdops.training.batches import TrainingSet
 from kdops.training.general import GeneralStudent
 from kdops.training.logit_sources.probabilities import given_logits
-from kdops.training.losses import NO_LABEL
 from kdops.training.recipes import Recipe
-from kdops.training.scoring import LabeledTexts, labeled_texts
+from kdops.training.scoring import LabeledTexts, labeled_texts, training_labels
 from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
 from kdops.workspace import TEACHER_LOGITS, Piece
 
@@ -80,9 +79,6 @@ def student_inputs(
     more = unlabeled if recipe.unlabeled else None
     known = unlabeled if recipe.knows_unlabeled else None
     vocabulary, encoded = _encoded(corpus, teacher, more, known, max_length, plan)
-    labeled = encoded.unit_labels(gold_classes(corpus, "train"))
-    labels = np.full(len(encoded.unit_positions), NO_LABEL, dtype=np.int64)
-    labels[: len(labeled)] = labeled
     logits = _logits(corpus, teacher, more, max_length).for_units(encoded) if recipe.distills else None
     if logits and logits.missing_units and not teacher.is_file:
         logger.warning(
@@ -96,7 +92,7 @@ def student_inputs(
         recipe=recipe,
         vocabulary=vocabulary,
         max_length=max_length,
-        training=TrainingSet(encoded, labels, logits),
+        training=TrainingSet(encoded, training_labels(corpus, encoded), logits),
         validation=labeled_texts(corpus, "validation", vocabulary.tokenizer, vocabulary.pad_id, max_length),
         teacher=teacher,
         general=general_student(plan) if plan and recipe.general else None,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
@@ -11,11 +11,13 @@ from safetensors.torch import load_model, save_model
 
 from kdops.models.student import Student
 from kdops.models.students import build_student
+from kdops.task import head_sizes
 from kdops.tracking import names
 from kdops.tracking.names import Role, Status
 from kdops.tracking.recorder import Recorder, Recording
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import fit
+from kdops.training.losses import Heads
 from kdops.training.scoring import LabeledTexts
 from kdops.training.storage import storage_answers
 from kdops.training.tuning import Candidate, open_trial
@@ -147,6 +149,7 @@ def _train(
     record: Recording, spec: TrialSpec, candidate: Candidate, weights: Path, trial: optuna.Trial | None, *, quiet: bool
 ) -> Fit:
     student = spec.new_student(candidate.dropout)
+    heads = Heads(head_sizes(spec.validation.task, spec.validation.labels))
 
     def on_epoch(epoch: Epoch) -> None:
         record.epoch(epoch)
@@ -161,7 +164,7 @@ def _train(
     result = fit(
         student,
         spec.training,
-        candidate.objective,
+        replace(candidate.objective, heads=heads),
         spec.validation.scores,
         LoopConfig(
             epochs=spec.epochs,

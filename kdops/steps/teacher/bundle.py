@@ -69,7 +69,7 @@ def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> Teache
 
             if not recorder.fetch(run_id, ARTIFACT, folder / ARTIFACT):
                 raise UserError(f"run {run_id} keeps no teacher")
-            return load_teacher(str(folder / ARTIFACT), facts.task, facts.labels, brought=False)
+            return load_teacher(str(folder / ARTIFACT), facts.task, facts.labels, brought=False, pairs=facts.pairs)
 
         return _bundle(facts, load, corpus)
 
@@ -119,6 +119,8 @@ def _write(folder: Path, facts: TeacherFacts, teacher: "Teacher", corpus: Corpus
         main_metric_value=facts.scores.validation[corpus.main_metric],
         fingerprint=facts.weights,
         word_pattern=corpus.word_rule().pattern,
+        thresholds=facts.thresholds,
+        pairs=corpus.pairs,
     )
     write_bundle(folder / _BUNDLE, model=teacher.model, tokenizer=teacher.tokenizer, info=info)
     inputs, gold = corpus.inputs("validation"), corpus.gold("validation")

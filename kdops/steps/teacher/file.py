@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kdops.data.corpus import Corpus, Gold
-from kdops.data.encoding import Text
+from kdops.data.inputs import Text
 from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
 from kdops.models.teachers.heads import check_names
@@ -95,7 +95,7 @@ def _fill(corpus: Corpus, config: TeacherConfig, store: Path) -> None:
         return
     found = f"teacher {source} lacks {sum(absent)} of {len(texts)} training texts"
     if config.teacher_missing == "refuse":
-        example = shown(next(compress(texts, absent)))
+        example = shown(next(compress(list[Text](texts), absent)))
         raise UserError(f"{found}, {example} for one; teacher_missing=gold trains on their gold labels")
     logger.warning("%s: these have their gold labels", found)
     gold = compress(map(np.atleast_1d, gold_classes(corpus, "train")), absent)

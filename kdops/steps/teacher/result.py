@@ -11,7 +11,7 @@ from kdops import shown
 from kdops.models.teachers.sources import SCRATCH, member_sources, teacher_identity
 from kdops.task import Task
 from kdops.tracking.recorder import score_metrics
-from kdops.training.values import Fit, ModelScores
+from kdops.training.values import Fit, ModelScores, Thresholds
 from kdops.workspace import load_result
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class TeacherFacts:
         scores: of the validation and the test split.
         fit: how training went.
         texts: different texts of the file of probabilities that it is; None: it is an encoder.
+        thresholds: the probability from which on it predicts each label; empty where labels exclude each other.
+        pairs: whether it reads pairs.
     """
 
     source: str
@@ -66,6 +68,8 @@ class TeacherFacts:
     scores: ModelScores
     fit: Fit
     texts: int | None = None
+    thresholds: Thresholds = ()
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class TrainedTeacher:
         """Its weights and its tokenizer, on the CPU."""
         from kdops.models.teachers.loading import load_teacher
 
-        return load_teacher(str(self.folder / MODEL), self.facts.task, self.facts.labels, brought=False)
+        facts = self.facts
+        return load_teacher(str(self.folder / MODEL), facts.task, facts.labels, brought=False, pairs=facts.pairs)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

@@ -92,6 +92,13 @@ def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
     files = [source for source in sources if file_of(source)]
     if files and (len(sources) > 1 or config.teacher_seeds > 1):
         raise UserError(f"teacher {files[0]!r} is a file of probabilities, which teaches alone and once")
+    if files and (corpus.task.several or corpus.pairs):
+        what = "pairs" if corpus.pairs else corpus.task
+        raise UserError(
+            f"teacher {files[0]!r} is a file of probabilities, which does not teach {what}; give an encoder"
+        )
+    if corpus.task.several and (len(sources) > 1 or config.teacher_seeds > 1):
+        raise UserError(f"{corpus.task} has one teacher: the mean of several is for one label per text or word")
     if config.teacher_missing != "refuse" and not files:
         raise UserError(f"teacher_missing={config.teacher_missing} is for a teacher that is a file of probabilities")
     if SCRATCH in sources and (len(sources) > 1 or config.teacher_seeds > 1 or config.teacher_mode == "as_is"):

@@ -10,6 +10,7 @@ import torch
 
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
+from kdops.data.inputs import joined, sides
 from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.teacher_export import check_exports
 from kdops.models.teachers.ensemble import mean_teacher
@@ -17,16 +18,16 @@ from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher
 from kdops.models.teachers.scratch import scratch_teacher
 from kdops.models.teachers.sources import SCRATCH, teacher_identity
-from kdops.steps.setup import gold_classes
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TrainedTeacher
+from kdops.task import head_sizes
 from kdops.tracking.recorder import Recording
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import fit
-from kdops.training.losses import GoldObjective
-from kdops.training.scoring import labeled_texts
+from kdops.training.losses import GoldObjective, Heads
+from kdops.training.scoring import labeled_texts, training_labels
 from kdops.training.teacher_checks import check_length, check_teacher_reads
-from kdops.training.values import Epoch, Fit, LoopConfig, ModelScores
+from kdops.training.values import Epoch, Fit, LoopConfig, ModelScores, Thresholds
 from kdops.workspace import Piece, save_result
 
 logger = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def make_teacher(
     result = fit(
         teacher.model,
         training,
-        GoldObjective(),
+        _objective(corpus),
         labeled_texts(corpus, "validation", teacher.tokenizer, teacher.pad_id, config.max_length).scores,
         loop,
         main_metric=corpus.main_metric,
@@ -138,7 +139,7 @@ def make_ensemble(corpus: Corpus, members: Sequence[TrainedTeacher], folder: Pat
 def _keep(corpus: Corpus, teacher: Teacher, source: str, max_length: int, result: Fit | None, folder: Path) -> None:
     """Score a finished teacher, and write it and what is known of it."""
     teacher.save(folder / MODEL)
-    scores = _scores(corpus, teacher, max_length)
+    thresholds, scores = _scores(corpus, teacher, max_length)
     facts = TeacherFacts(
         source=source,
         weights=teacher_identity(str(folder / MODEL)),
@@ -146,6 +147,8 @@ def _keep(corpus: Corpus, teacher: Teacher, source: str, max_length: int, result
         labels=corpus.labels,
         max_length=max_length,
         pad_id=teacher.pad_id,
+        thresholds=thresholds,
+        pairs=corpus.pairs,
         scores=scores,
         fit=result or Fit(scores.validation[corpus.main_metric], 0, ()),
     )
@@ -157,11 +160,11 @@ def help_training(order: Order) -> None:
     """Train along with the main process, on this one's share of each batch; nothing is scored or written here."""
     logging.getLogger("kdops").setLevel(logging.WARNING)
     corpus = order.config.corpus()
-    teacher = load_teacher(order.source, corpus.task, corpus.labels, brought=False)
+    teacher = load_teacher(order.source, corpus.task, corpus.labels, brought=False, pairs=corpus.pairs)
     fit(
         teacher.model,
         _training_set(corpus, teacher, order.config.max_length),
-        GoldObjective(),
+        _objective(corpus),
         lambda model: {},
         order.loop,
         main_metric=corpus.main_metric,
@@ -173,9 +176,13 @@ def help_training(order: Order) -> None:
     )
 
 
+def _objective(corpus: Corpus) -> GoldObjective:
+    return GoldObjective(Heads(head_sizes(corpus.task, corpus.labels)))
+
+
 def _training_set(corpus: Corpus, teacher: Teacher, max_length: int) -> TrainingSet:
     training = encode(teacher.tokenizer, corpus.inputs("train"), corpus.task, max_length)
-    return TrainingSet(training, training.unit_labels(gold_classes(corpus, "train")))
+    return TrainingSet(training, training_labels(corpus, training))
 
 
 def _untrained(
@@ -185,20 +192,24 @@ def _untrained(
     source = config.source(corpus)
     if source != SCRATCH:
         as_is = config.teacher_mode == "as_is"
-        return load_teacher(source, corpus.task, corpus.labels, as_is=as_is, label_names=config.labels_of_teacher)
+        names = config.labels_of_teacher
+        return load_teacher(source, corpus.task, corpus.labels, as_is=as_is, label_names=names, pairs=corpus.pairs)
     if resumes:
         # A WordPiece vocabulary does not come out the same in another process, and a checkpoint fits its own only.
-        return load_teacher(str(start), corpus.task, corpus.labels, brought=False)
+        return load_teacher(str(start), corpus.task, corpus.labels, brought=False, pairs=corpus.pairs)
     inputs = [*corpus.inputs("train"), *(unlabeled.inputs() if unlabeled else [])]
-    texts = [text if isinstance(text, str) else " ".join(text) for text in inputs]
-    teacher = scratch_teacher(texts, corpus.task, corpus.labels)
+    texts = [joined(side) for text in inputs for side in sides(text)]
+    teacher = scratch_teacher(texts, corpus.task, corpus.labels, pairs=corpus.pairs)
     teacher.save(start)
     return teacher
 
 
-def _scores(corpus: Corpus, teacher: Teacher, max_length: int) -> ModelScores:
+def _scores(corpus: Corpus, teacher: Teacher, max_length: int) -> tuple[Thresholds, ModelScores]:
     validation, test = (
-        labeled_texts(corpus, split, teacher.tokenizer, teacher.pad_id, max_length).predictions(teacher.model)
-        for split in ("validation", "test")
+        labeled_texts(corpus, split, teacher.tokenizer, teacher.pad_id, max_length) for split in ("validation", "test")
     )
-    return ModelScores.of(corpus, validation, test)
+    logits = validation.logits(teacher.model)
+    thresholds = validation.thresholds(logits)
+    return thresholds, ModelScores.of(
+        corpus, validation.named(logits, thresholds), test.named(test.logits(teacher.model), thresholds)
+    )

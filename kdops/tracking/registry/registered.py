@@ -173,13 +173,14 @@ def _add(bundle: Path, model: str, tags: dict[str, str]) -> Version:
 
     from kdops.deploy import predictor
 
+    told = predictor.read_info(bundle)
     info = mlflow.pyfunc.log_model(
         name=_MODEL,
         python_model=str(Path(__file__).with_name("served_model.py")),
         artifacts={_BUNDLE: str(bundle), _PREDICTOR: predictor.__file__},
         pip_requirements=[f"{package}=={metadata.version(package)}" for package in _SERVING_PACKAGES],
-        signature=signature_of(Task(predictor.read_info(bundle).task)),
-        input_example=pd.DataFrame({"text": [EXAMPLE]}),
+        signature=signature_of(Task(told.task), pairs=told.pairs),
+        input_example=pd.DataFrame(_example(pairs=told.pairs)),
     )
     return _version(mlflow.register_model(info.model_uri, model, tags=tags))
 
@@ -267,11 +268,18 @@ def try_out(version: Version) -> None:
         UserError: It does not load, or does not answer.
     """
     import mlflow
+    import pandas as pd
 
     try:
-        mlflow.pyfunc.load_model(version.uri).predict([EXAMPLE])
+        model = mlflow.pyfunc.load_model(version.uri)
+        pairs = model.unwrap_python_model().predictor.info.pairs
+        model.predict(pd.DataFrame(_example(pairs=True)) if pairs else [EXAMPLE])
     except Exception as error:  # it runs the model's own code
         raise UserError(f"version {version.number} does not serve: {store.one_line(error)}") from error
+
+
+def _example(*, pairs: bool) -> dict[str, list[str]]:
+    return {"text": [EXAMPLE], **({"text_pair": [EXAMPLE]} if pairs else {})}
 
 
 def download_bundle(model_uri: str) -> Path:

@@ -32,10 +32,12 @@ class ServedModel(PythonModel):
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[Any]:
         """Predict texts, or for token tasks lists of words too: a list or an array of them, or a table's column `text`.
 
+        Of a model for pairs the columns `text` and `text_pair`, or a list of pairs.
+
         Raises:
             MlflowException: The request is not texts, or too large for one; the server answers 400 and says so.
         """
-        texts = _texts(model_input)
+        texts = _texts(model_input, pairs=self.predictor.info.pairs)
         if not texts:
             raise MlflowException.invalid_parameter_value("there is no text in the request")
         try:
@@ -46,8 +48,12 @@ class ServedModel(PythonModel):
         return [_row(prediction) for prediction in predictions]
 
 
-def _texts(model_input: Any) -> list[Any]:
+def _texts(model_input: Any, *, pairs: bool) -> list[Any]:
     """The rows of what MLflow makes of a request."""
+    if isinstance(model_input, pd.DataFrame) and pairs and "text" in model_input:
+        if "text_pair" not in model_input:
+            raise MlflowException.invalid_parameter_value("this model takes pairs: there is no column 'text_pair'")
+        return list(model_input[["text", "text_pair"]].to_dict("records"))
     if isinstance(model_input, pd.DataFrame):
         # By the model's signature MLflow may pass on the first column only, so a wrong one must not go unnoticed.
         column = model_input.columns[0]

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from mlflow.types.schema import ColSpec, TensorSpec
 
 
-def signature_of(task: Task) -> "ModelSignature":
-    """The signature of a task's models."""
+def signature_of(task: Task, *, pairs: bool = False) -> "ModelSignature":
+    """The signature of a task's models, which may read pairs."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
 
     outputs = Schema([*_answers()[task], ColSpec(DataType.boolean, "truncated")])
-    if task.of_words:
-        # Of a list of words in a column without a name MLflow passes on the first word only; without a schema all.
+    if task.of_words or pairs:
+        # Of a list, or of two columns, for one without a name MLflow passes on the first part; without a schema all.
         return ModelSignature(outputs=outputs)
     # The input has no name: MLflow then takes plain lists of texts, and tables too. And no type: for a string MLflow
     # would make a text of whatever comes, of null the text None; the predictor refuses what is no text. By type hints
@@ -35,5 +35,10 @@ def _answers() -> "dict[Task, list[ColSpec | TensorSpec]]":
     span += [Property("start", DataType.long), Property("end", DataType.long)]
     return {
         Task.TEXT: [ColSpec(DataType.string, "label"), ColSpec(Map(DataType.double), "probabilities")],
+        Task.MULTI_LABEL: [ColSpec(strings, "labels"), ColSpec(Map(DataType.double), "probabilities")],
+        Task.ASPECTS: [
+            ColSpec(Map(DataType.string), "aspects"),
+            ColSpec(Map(Map(DataType.double)), "probabilities"),
+        ],
         Task.TOKEN: [ColSpec(strings, "words"), ColSpec(strings, "tags"), ColSpec(Array(Object(span)), "spans")],
     }

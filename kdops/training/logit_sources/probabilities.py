@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 from scipy.special import log_softmax
 
-from kdops.data.encoding import Text
+from kdops.data.inputs import Text, joined
 from kdops.data.readers.lines import parse_json, stream_lines
 from kdops.errors import UserError, unknown
 from kdops.models.teachers.heads import plain_label
@@ -133,7 +133,7 @@ def given_logits(folder: Path, texts: Iterable[Text], classes: int) -> StoredLog
 
 def shown(text: Text) -> str:
     """A text for messages, cut where it is long."""
-    whole = text if isinstance(text, str) else " ".join(text)
+    whole = joined(text)
     return repr(whole if len(whole) <= _SHOWN else f"{whole[: _SHOWN - 3]}...")
 
 
@@ -157,7 +157,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         yield line, parse_json(content, path, line)
 
 
-def _text(row: Mapping[str, Any], task: Task, place: str) -> Text:
+def _text(row: Mapping[str, Any], task: Task, place: str) -> str | list[str]:
     text, tokens = row.get("text"), row.get("tokens")
     if not task.of_words and isinstance(text, str):
         return text

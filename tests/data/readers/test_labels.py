@@ -1,4 +1,4 @@
-"""Labels that differ only where nobody sees it are one class; several labels in one are an error."""
+"""Labels that differ only where nobody sees it are one class; several labels in one cell are told apart."""
 
 import unicodedata
 from pathlib import Path
@@ -7,8 +7,9 @@ import pytest
 
 from kdops.data.corpus import load_corpus
 from kdops.data.raw import Example
-from kdops.data.readers.labels import check_labels, tidy_labels
+from kdops.data.readers.labels import split_labels, tidy_labels
 from kdops.errors import UserError
+from kdops.task import Task
 
 PLACES = {"train": Path("train.csv"), "test": Path("test.csv")}
 NFD = unicodedata.normalize("NFD", "café")
@@ -69,16 +70,35 @@ def test_labels_that_look_alike_are_an_error_that_names_both(one: str, other: st
 
 
 @pytest.mark.parametrize("mark", ["|", ",", ";", "+", "/", "&", ", ", " / "])
-def test_several_labels_in_one_are_an_error(mark: str) -> None:
-    mixed = f"joy{mark}anger"
+def test_several_labels_in_one_cell_are_told_apart_in_all_splits(mark: str) -> None:
+    given = {"train": texts("joy", "anger", f"joy{mark}anger"), "test": texts("joy")}
+    rows, notes = split_labels(given, None, PLACES)
+    assert [row.gold for row in rows["train"]] == [["joy"], ["anger"], ["joy", "anger"]]
+    assert [row.gold for row in rows["test"]] == [["joy"]]
+    assert rows["test"][0].task is Task.MULTI_LABEL
+    assert notes == (f"texts have any number of labels, which {mark.strip()!r} stands between: 1 do not have just one",)
+
+
+def test_several_labels_in_one_cell_are_an_error_where_one_is_asked_for() -> None:
     with pytest.raises(UserError) as caught:
-        check_labels({"train": texts("joy", "anger", mixed)}, PLACES)
-    assert str(caught.value).startswith(f"train.csv:4: label {mixed!r} reads as several labels")
+        split_labels({"train": texts("joy", "anger", "joy|anger")}, Task.TEXT, PLACES)
+    assert str(caught.value) == (
+        "train.csv:4: label 'joy|anger' reads as several labels, and task=text-classification is for one name per "
+        "text; task=multi-label-classification is for several"
+    )
+
+
+def test_the_task_alone_makes_a_mark_stand_between_labels() -> None:
+    rows, _ = split_labels({"train": texts("joy|anger", "fear")}, Task.MULTI_LABEL, PLACES)
+    assert [row.gold for row in rows["train"]] == [["joy", "anger"], ["fear"]]
+    with pytest.raises(UserError, match=r"train\.csv:3: an empty label in 'fear\|'"):
+        split_labels({"train": texts("joy", "fear|")}, Task.MULTI_LABEL, PLACES)
 
 
 @pytest.mark.parametrize("label", ["C++", "yes/no", "R&D", "food;drinks"])
 def test_names_may_hold_such_marks(label: str) -> None:
-    check_labels({"train": texts("C", "yes", "food", label)}, PLACES)
+    rows = {"train": texts("C", "yes", "food", label)}
+    assert split_labels(rows, None, PLACES) == (rows, ())
 
 
 def test_a_file_with_untidy_labels_has_as_many_classes_as_a_person_sees(tmp_path: Path) -> None:

@@ -229,8 +229,10 @@ class TestOtherFiles:
             ("enak sekali", "pos"),
             ("buruk benar", "neg"),
         ]
-        with pytest.raises(UserError, match=r":1: several labels a text are not supported"):
-            read(tmp_path / "data.txt", "__label__pos __label__neg enak\n")
+        assert read(tmp_path / "data.txt", "__label__pos __label__neg enak\n__label__neg basi\n") == [
+            ("enak", ["pos", "neg"]),
+            ("basi", ["neg"]),
+        ]
         with pytest.raises(UserError, match=r":2: the text is empty"):
             read(tmp_path / "data.txt", "__label__pos enak\n__label__neg\n")
 

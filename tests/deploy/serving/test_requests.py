@@ -93,3 +93,17 @@ def test_other_content_is_not(kind: str) -> None:
     with pytest.raises(Refusal) as refused:
         check_content_type(kind)
     assert refused.value.status == 415
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": [{"text": "a", "text_pair": "b"}]},
+        {"dataframe_records": [{"text": "a", "text_pair": "b", "id": 1}]},
+        {"dataframe_split": {"columns": ["text", "text_pair"], "data": [["a", "b"]]}},
+    ],
+)
+def test_pairs(body: dict[str, object]) -> None:
+    question = read(json.dumps(body).encode())
+    assert question.inputs == [{"text": "a", "text_pair": "b"}]
+    assert question.characters == 2

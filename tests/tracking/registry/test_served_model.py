@@ -69,7 +69,7 @@ def ask(uri: str, folder: Path) -> tuple[list[list[dict[str, object]]], list[lis
     return answers, called
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_text_is_answered_without_kdops(
     task: Task, connected: str, make_bundle: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,7 +168,7 @@ def test_lists_of_words_are_answered_over_http_and_in_python(
     assert post(app, {"dataframe_records": [{"text": ["bagus"] * 1_000_001}]})[0] == 400
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_whatever_holds_texts_is_taken_and_the_example_works_when_pasted(
     task: Task, connected: str, make_bundle: Callable[..., Path]
 ) -> None:
@@ -199,7 +199,7 @@ def test_whatever_holds_texts_is_taken_and_the_example_works_when_pasted(
     assert described == first[0].keys()
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_a_bad_request_is_refused_without_a_traceback(
     task: Task, connected: str, make_bundle: Callable[..., Path]
 ) -> None:
@@ -227,7 +227,7 @@ def test_a_wrong_number_of_threads_is_named(
         ServedModel().load_context(context)
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
 def test_no_artifact_of_a_version_is_a_pickle(task: Task, connected: str, make_bundle: Callable[..., Path]) -> None:
     with runs.tracked(Role.STUDENT, "bilstm") as run:
         registered.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
