@@ -30,7 +30,7 @@ def test_its_int8_form_is_smaller_and_scored_whatever_it_lost(taught: Taught) ->
 
 
 def test_a_bundle_that_differs_is_not_kept(taught: Taught, monkeypatch: pytest.MonkeyPatch, kdops_home: Path) -> None:
-    monkeypatch.setattr(step, "check_parity", lambda *args: Parity(6, 0.5, 1.0, 0.5, 0.0))
+    monkeypatch.setattr("kdops.deploy.parity.check_parity", lambda *args: Parity(6, 0.5, 1.0, 0.5, 0.0))
     for _ in range(2):
         with pytest.raises(RuntimeError, match="does not match the teacher: logits differ"):
             step.teacher_bundle(taught.teacher, taught.corpus)
