@@ -11,7 +11,6 @@ from kdops.data.raw import DataOptions, Example
 from kdops.data.readers.conll import read_conll
 from kdops.data.readers.examples import checked
 from kdops.data.readers.lines import read_lines
-from kdops.data.readers.tables import read_csv as read_own_csv
 from kdops.errors import UserError
 
 _LINE_BREAK = re.compile(r"\\[nr]")
@@ -44,6 +43,8 @@ def read_word_lines(path: Path, *, label_column: str | None = None) -> Sequence[
 
 def read_table(path: Path, *, text: str, label: str) -> Sequence[Example]:
     """Rows of a CSV file with a header, as one of the user's with these columns is read."""
+    from kdops.data.readers.tables import read_csv as read_own_csv  # here, because it is slow to import
+
     return read_own_csv(path, DataOptions(text_column=text, label_column=label, separator=",")).rows
 
 
