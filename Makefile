@@ -22,7 +22,7 @@ help: ## List the targets
 install: $(VENV)/.installed ## Make .venv with the package, its training extra and the tools for tests and benchmarks
 
 # Two stamps: what the demo needs, and everything. Each is younger than what it is made from, so that it is made once.
-$(VENV)/.trains: pyproject.toml constraints.txt
+$(VENV)/.trains: pyproject.toml setup.py constraints.txt
 	@test -n "$(PYTHON)" || { echo "kdops needs one of Python $(SUPPORTED) on the PATH, or make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@if [ -n "$(TORCH_INDEX)" ]; then \

@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     elif missing := [package for package in _EXTRAS[extra] if importlib.util.find_spec(package) is None]:
         _refuse(f"{', '.join(missing)} is not installed: pip install 'kdops[{extra}]'")
     else:
-        importlib.import_module(f"entrypoints.{module}").main(args=rest, prog_name=f"kdops {name}")
+        importlib.import_module(f"{__package__}.{module}").main(args=rest, prog_name=f"kdops {name}")
 
 
 def _refuse(message: str) -> None:

@@ -1,8 +1,9 @@
 """Entry point `distill`: finds or trains a teacher, and distills it into a student."""
 
-from entrypoints import cli
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.parameters import options
+
+from . import cli
 
 
 def distill(**given: str) -> None:

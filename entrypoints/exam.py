@@ -1,10 +1,11 @@
 """Entry point `exam`: the grid of data sets, students, recipes and seeds."""
 
-from entrypoints import cli
 from kdops.errors import Failed
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.config import GRID, ExamConfig
 from kdops.steps.parameters import options
+
+from . import cli
 
 _OF_THE_GRID = options(ExamConfig)
 _OF_EACH_CELL = options(DistillConfig, leave_out=GRID)

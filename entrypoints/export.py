@@ -1,8 +1,9 @@
 """Entry point `export`: a finished student or teacher to ONNX again, fp32 and int8, each past its gate."""
 
-from entrypoints import cli
 from kdops.steps.export_config import ExportConfig
 from kdops.steps.parameters import options
+
+from . import cli
 
 
 def export(**given: str) -> None:

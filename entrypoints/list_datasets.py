@@ -1,9 +1,10 @@
 """Entry point `list_datasets`: prints the catalogue."""
 
-from entrypoints import cli
 from kdops.steps.list_datasets import ListConfig
 from kdops.steps.list_datasets import list_datasets as run_list_datasets
 from kdops.steps.parameters import options
+
+from . import cli
 
 
 def list_datasets(**given: str) -> None:

@@ -1,10 +1,11 @@
 """Entry point `main`: distills with its defaults, then lets `promote` decide whether the new student serves."""
 
-from entrypoints import cli
 from kdops.steps.data_config import DataConfig
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.parameters import options
 from kdops.steps.promote.config import PromoteConfig
+
+from . import cli
 
 
 def distill_and_promote(**given: str) -> None:

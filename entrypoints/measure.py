@@ -1,8 +1,9 @@
 """Entry point `measure`: what any bundles cost on this machine, side by side."""
 
-from entrypoints import cli
 from kdops.steps.measure_config import MeasureConfig
 from kdops.steps.parameters import options
+
+from . import cli
 
 
 def measure(**given: str) -> None:

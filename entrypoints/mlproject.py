@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 import typer.main
 
-from entrypoints.console import COMMANDS
+from .console import COMMANDS
 
 MLPROJECT = Path(__file__).parents[1] / "MLproject"
 _HEAD = """\
@@ -24,7 +24,7 @@ _WIDTH = 112
 
 def text() -> str:
     """The whole file."""
-    programs = {name: importlib.import_module(f"entrypoints.{name}").main for name in COMMANDS}
+    programs = {name: importlib.import_module(f"{__package__}.{name}").main for name in COMMANDS}
     return _HEAD + "\n".join(entry_point(name, program) for name, program in programs.items())
 
 

@@ -1,8 +1,9 @@
 """Entry point `pick`: the best registered version within the limits, and where it lies."""
 
-from entrypoints import cli
 from kdops.steps.parameters import options
 from kdops.steps.pick_config import PickConfig
+
+from . import cli
 
 
 def pick(**given: str) -> None:

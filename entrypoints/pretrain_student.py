@@ -1,8 +1,9 @@
 """Entry point `pretrain_student`: a general student ahead of time."""
 
-from entrypoints import cli
 from kdops.steps.general.config import PretrainConfig
 from kdops.steps.parameters import options
+
+from . import cli
 
 
 def pretrain_student(**given: str) -> None:

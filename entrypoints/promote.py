@@ -1,8 +1,9 @@
 """Entry point `promote`: moves the alias `champion` to the best version within the limits, or back."""
 
-from entrypoints import cli
 from kdops.steps.parameters import options
 from kdops.steps.promote.config import PromoteConfig
+
+from . import cli
 
 
 def promote(**given: str) -> None:

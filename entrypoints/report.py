@@ -1,8 +1,9 @@
 """Entry point `report`: tables and figures over finished runs."""
 
-from entrypoints import cli
 from kdops.steps.parameters import options
 from kdops.steps.report_config import ReportConfig
+
+from . import cli
 
 
 def report(**given: str) -> None:

@@ -1,8 +1,9 @@
 """Entry point `train_teacher`: fine-tunes an encoder."""
 
-from entrypoints import cli
 from kdops.steps.parameters import options
 from kdops.steps.teacher.config import TeacherConfig
+
+from . import cli
 
 
 def train_teacher(**given: str) -> None:

@@ -59,7 +59,7 @@ class Installed:
 
 def sources(folder: Path) -> Path:
     """A copy of what is built, so that building leaves nothing in the checkout."""
-    for name in ("pyproject.toml", "LICENSE", "README.md", "MLproject", "conda.yaml", "constraints.txt"):
+    for name in ("pyproject.toml", "setup.py", "LICENSE", "README.md", "MLproject", "conda.yaml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     for name in ("kdops", "entrypoints"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -111,9 +111,12 @@ def test_the_source_distribution_holds_what_a_wheel_is_made_of(built: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert packed
-    assert packed <= there
-    code = {str(path.relative_to(ROOT)) for room in ("kdops", "entrypoints") for path in (ROOT / room).rglob("*.py")}
+    assert {name.replace("kdops/entrypoints/", "entrypoints/") for name in packed} <= there
+    code = {str(path.relative_to(ROOT)) for path in (ROOT / "kdops").rglob("*.py")}
+    code |= {f"kdops/{path.relative_to(ROOT)}" for path in (ROOT / "entrypoints").glob("*.py")}
     assert code | {"kdops/py.typed", "kdops/report/page.html.jinja"} <= packed
+    # PyPI has a package of the name `entrypoints`.
+    assert {name.partition("/")[0] for name in packed} == {"kdops"}
 
 
 def test_three_packages_serve(serving: Installed, tmp_path: Path) -> None:
