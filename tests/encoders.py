@@ -215,6 +215,9 @@ FAMILIES = {
     "RoFormer": Family("roformer", _TRANSFORMER | {"embedding_size": 32}, tokenizer_class="BertTokenizer"),
     "ERNIE": Family("ernie", _TRANSFORMER),
     "MegatronBERT": Family("megatron-bert", _TRANSFORMER),
+    "X-MOD": Family("xmod", _FROM_2 | {"languages": ["en_XX", "id_ID"], "default_language": "id_ID"}, _XLMR),
+    "MRA": Family("mra", _FROM_2, write_byte_bpe),
+    "FNet": Family("fnet", _TRANSFORMER, _SENTENCEPIECE, refused=_both("logits change with the padding")),
     "XLNet": Family(
         "xlnet",
         {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "initializer_range": 0.2},

@@ -163,15 +163,18 @@ class TestFiles:
         assert "a pickle that would run code" in refusal(bert)
         assert not ran.exists()
 
-    def test_weights_published_as_bin_and_vocab_txt_are_read(self, bert: Path) -> None:
-        expected = load_teacher(str(bert), Task.TEXT, LABELS).model.encoder.state_dict()
-        weights = load_teacher(str(bert), Task.TEXT, LABELS).model.encoder.base_model.state_dict()
-        (bert / "model.safetensors").unlink()
-        torch.save(weights, bert / "pytorch_model.bin")
-        assert {path.name for path in bert.iterdir()} == {"config.json", "vocab.txt", "pytorch_model.bin"}
-        loaded = load_teacher(str(bert), Task.TEXT, LABELS)
-        read = loaded.model.encoder.state_dict()
-        assert all(torch.equal(read[name], expected[name]) for name in expected if name.startswith("bert."))
+    @pytest.mark.parametrize("name", ["BERT", "ALBERT with vocab.txt"])
+    def test_weights_published_as_bin_and_vocab_txt_are_read(self, name: str, tmp_path: Path) -> None:
+        """As IndoBERT is published, and IndoBERT-lite."""
+        folder = FAMILIES[name].write(tmp_path)
+        before = load_teacher(str(folder), Task.TEXT, LABELS).model.encoder
+        expected = before.base_model.state_dict()
+        (folder / "model.safetensors").unlink()
+        torch.save(expected, folder / "pytorch_model.bin")
+        assert {path.name for path in folder.iterdir()} == {"config.json", "vocab.txt", "pytorch_model.bin"}
+        loaded = load_teacher(str(folder), Task.TEXT, LABELS)
+        read = loaded.model.encoder.base_model.state_dict()
+        assert all(torch.equal(read[name], expected[name]) for name in expected)
         assert loaded.tokenizer.encode("Budi tinggal di Bandung").tokens[1:3] == ["budi", "tinggal"]
 
     @pytest.mark.parametrize("beside", [True, False])
