@@ -25,7 +25,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Encoded:
     """Texts as ragged rows of token ids, flat.
 
-    A *unit* is what gets one label: the whole text (read at position 0), or a word (read at its first piece).
+    A *unit* is what gets one label: the whole text (read at position 0), or a word (read at its first token).
 
     Attributes:
         ids: token ids of all rows, uint16 where they fit, else int32 (tokens,).
@@ -63,7 +63,7 @@ class Encoded:
         return replace(self, ids=ids)
 
     def used_ids(self) -> np.ndarray:
-        """The different token ids, ascending, int64 (pieces,)."""
+        """The different token ids, ascending, int64 (tokens,)."""
         used = np.zeros(int(self.ids.max(initial=0)) + 1, dtype=bool)
         for start in range(0, len(self.ids), _CHUNK_TOKENS):
             used[self.ids[start : start + _CHUNK_TOKENS]] = True

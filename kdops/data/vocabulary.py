@@ -1,13 +1,13 @@
-"""The teacher's tokenizer, trimmed to the pieces that a student meets.
+"""The teacher's tokenizer, trimmed to the tokens that a student meets.
 
-Most of a small student is its embedding table, so unused pieces cost storage and memory and nothing else. Kept are the
-pieces that the given texts use, every special token, every single-character piece, and every piece with a character
-that no piece stands for alone: what the teacher's tokenizer can spell, the trimmed one can spell too. Texts whose
-pieces were counted are cut into the very same pieces as before:
+Most of a small student is its embedding table, so unused tokens cost storage and memory and nothing else. Kept are the
+tokens that the given texts use, every special token, every single-character token, and every token with a character
+that no token stands for alone: what the teacher's tokenizer can spell, the trimmed one can spell too. Texts whose
+tokens were counted are cut into the very same tokens as before:
 
-- WordPiece takes the longest known piece and Unigram the best-scored path; removing pieces that were not chosen changes
-  neither choice. Unigram scores an unknown character by its worst piece, so that piece stays.
-- BPE keeps every merge on the way to a kept piece, in the same order.
+- WordPiece takes the longest known token and Unigram the best-scored path; removing tokens that were not chosen changes
+  neither choice. Unigram scores an unknown character by its worst token, so that token stays.
+- BPE keeps every merge on the way to a kept token, in the same order.
 """
 
 import json
@@ -61,7 +61,7 @@ def trim(tokenizer: Tokenizer, used_ids: np.ndarray, pad_id: int = 0) -> Vocabul
         used_ids: token ids of the texts that the student will train on, any shape, repeats allowed.
         pad_id: the tokenizer's padding token.
     """
-    # The number of pieces is less where ids are left out, as they are for repeated lines of a vocabulary file.
+    # The number of tokens is less where ids are left out, as they are for repeated lines of a vocabulary file.
     teacher_size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
     spec = json.loads(tokenizer.to_str())
     model = spec["model"]
@@ -69,16 +69,16 @@ def trim(tokenizer: Tokenizer, used_ids: np.ndarray, pad_id: int = 0) -> Vocabul
     if model["type"] not in trimmers:
         logger.warning("the vocabulary of a %s tokenizer is kept whole", model["type"])
         return Vocabulary(tokenizer, pad_id, np.arange(teacher_size), teacher_size)
-    by_id = {index: piece for piece, index in tokenizer.get_vocab(with_added_tokens=True).items()}
+    by_id = {index: token for token, index in tokenizer.get_vocab(with_added_tokens=True).items()}
     added = {token["content"] for token in spec["added_tokens"]}
     wanted = {by_id[int(index)] for index in np.unique(used_ids)} | added
     kept = trimmers[model["type"]](model, wanted) | added
-    teacher_ids = np.array(sorted(index for index, piece in by_id.items() if piece in kept), dtype=np.int64)
+    teacher_ids = np.array(sorted(index for index, token in by_id.items() if token in kept), dtype=np.int64)
     new_ids = {by_id[int(old)]: new for new, old in enumerate(teacher_ids)}
     _renumber(spec, new_ids)
     trimmed = Tokenizer.from_str(json.dumps(spec))
     if trimmed.get_vocab(with_added_tokens=True) != new_ids:
-        logger.warning("this tokenizer's special tokens stand between its pieces: its vocabulary is kept whole")
+        logger.warning("this tokenizer's special tokens stand between its tokens: its vocabulary is kept whole")
         return Vocabulary(tokenizer, pad_id, np.arange(teacher_size), teacher_size)
     return Vocabulary(trimmed, int(np.searchsorted(teacher_ids, pad_id)), teacher_ids, teacher_size)
 
@@ -87,17 +87,17 @@ def _trim_wordpiece(model: dict[str, Any], wanted: set[str]) -> set[str]:
     prefix = model["continuing_subword_prefix"]
     vocab = model["vocab"]
 
-    def alone(piece: str) -> list[str]:
-        inside, characters = piece.startswith(prefix), piece.removeprefix(prefix)
+    def alone(token: str) -> list[str]:
+        inside, characters = token.startswith(prefix), token.removeprefix(prefix)
         return [prefix + one if inside or at > 0 else one for at, one in enumerate(characters)]
 
-    kept = {piece for piece in vocab if piece in wanted or _spells_alone(piece, alone(piece), vocab)}
+    kept = {token for token in vocab if token in wanted or _spells_alone(token, alone(token), vocab)}
     return kept | {model["unk_token"]}
 
 
 def _trim_unigram(model: dict[str, Any], wanted: set[str]) -> set[str]:
     vocab = dict(model["vocab"])
-    kept = {piece for piece in vocab if piece in wanted or _spells_alone(piece, piece, vocab) or _is_byte(piece)}
+    kept = {token for token in vocab if token in wanted or _spells_alone(token, token, vocab) or _is_byte(token)}
     unknown = {model["vocab"][model["unk_id"]][0]} if model["unk_id"] is not None else set()
     return kept | unknown | {min(vocab, key=vocab.__getitem__)}
 
@@ -107,14 +107,14 @@ def _trim_bpe(model: dict[str, Any], wanted: set[str]) -> set[str]:
     for pair in map(_merge_pair, model["merges"]):
         sources.setdefault(_merged(pair, model), []).append(pair)
     prefix, suffix = model["continuing_subword_prefix"] or "", model["end_of_word_suffix"] or ""
-    singles = (piece for piece in model["vocab"] if len(piece.removeprefix(prefix).removesuffix(suffix)) == 1)
+    singles = (token for token in model["vocab"] if len(token.removeprefix(prefix).removesuffix(suffix)) == 1)
     kept = {*singles, *filter(_is_byte, model["vocab"])}
-    open_pieces = [piece for piece in model["vocab"] if piece in wanted or piece == model["unk_token"]]
-    while open_pieces:
-        piece = open_pieces.pop()
-        kept.add(piece)
-        parts = (part for pair in sources.get(piece, []) for part in pair)
-        open_pieces.extend(part for part in parts if part not in kept)
+    open_tokens = [token for token in model["vocab"] if token in wanted or token == model["unk_token"]]
+    while open_tokens:
+        token = open_tokens.pop()
+        kept.add(token)
+        parts = (part for pair in sources.get(token, []) for part in pair)
+        open_tokens.extend(part for part in parts if part not in kept)
     return kept
 
 
@@ -125,7 +125,7 @@ def _renumber(spec: dict[str, Any], new_ids: dict[str, int]) -> None:
         model["vocab"] = [entry for entry in model["vocab"] if entry[0] in new_ids]
         model["unk_id"] = new_ids[unknown] if unknown is not None else None
     else:
-        model["vocab"] = {piece: new_ids[piece] for piece in model["vocab"] if piece in new_ids}
+        model["vocab"] = {token: new_ids[token] for token in model["vocab"] if token in new_ids}
     if model["type"] == "BPE":
         pairs = map(_merge_pair, model["merges"])
         model["merges"] = [
@@ -156,10 +156,10 @@ def _merged(pair: tuple[str, str], model: dict[str, Any]) -> str:
     return pair[0] + pair[1].removeprefix(model["continuing_subword_prefix"] or "")
 
 
-def _spells_alone(piece: str, characters: Iterable[str], vocab: Collection[str]) -> bool:
-    """Whether a piece is a single character, or has one that no piece stands for alone."""
-    return any(character == piece or character not in vocab for character in characters)
+def _spells_alone(token: str, characters: Iterable[str], vocab: Collection[str]) -> bool:
+    """Whether a token is a single character, or has one that no token stands for alone."""
+    return any(character == token or character not in vocab for character in characters)
 
 
-def _is_byte(piece: str) -> bool:
-    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
+def _is_byte(token: str) -> bool:
+    return len(token) == 6 and token.startswith("<0x") and token.endswith(">")

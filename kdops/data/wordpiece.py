@@ -21,7 +21,7 @@ _LEAST_OCCURRENCES = 3
 def train_wordpiece(texts: Iterable[str], size: int, *, lowercase: bool) -> Tokenizer:
     """A WordPiece tokenizer for some texts, byte for byte the same in every process.
 
-    `tokenizers` numbers the pieces of its WordPiece trainer in the order of a hash map. Its BPE trainer sorts, so that
+    `tokenizers` numbers the tokens of its WordPiece trainer in the order of a hash map. Its BPE trainer sorts, so that
     is what is trained, on words with a mark before their first character; its tokens are then written as WordPiece.
 
     Texts are brought to NFC, control characters are taken out, accents stay; words are cut at blanks and punctuation
@@ -45,11 +45,11 @@ def train_wordpiece(texts: Iterable[str], size: int, *, lowercase: bool) -> Toke
     vocabulary = dict.fromkeys(SPECIAL_TOKENS)
     inside = (_CONTINUES + one for one in kept if not _stands_alone(one, normalizer))
     vocabulary |= dict.fromkeys(kept) | dict.fromkeys(inside)
-    for piece in _merged(texts, normalizer, rare=counts.keys() - set(kept), size=size + len(kept) + 1):
+    for token in _merged(texts, normalizer, rare=counts.keys() - set(kept), size=size + len(kept) + 1):
         if len(vocabulary) == size:
             break
-        vocabulary[piece.removeprefix(_START) if piece.startswith(_START) else _CONTINUES + piece] = None
-    return _tokenizer({piece: index for index, piece in enumerate(vocabulary)}, normalizer)
+        vocabulary[token.removeprefix(_START) if token.startswith(_START) else _CONTINUES + token] = None
+    return _tokenizer({token: index for index, token in enumerate(vocabulary)}, normalizer)
 
 
 def _normalizer(*, lowercase: bool) -> Normalizer:
@@ -80,7 +80,7 @@ def _merged(texts: Iterable[str], normalizer: Normalizer, *, rare: set[str], siz
     trainer = BpeTrainer(vocab_size=size, min_frequency=2, show_progress=False)
     tokenizer.train_from_iterator((normalizer.normalize_str(text).translate(blank) for text in texts), trainer)
     vocabulary = tokenizer.get_vocab()
-    return (piece for piece in sorted(vocabulary, key=vocabulary.__getitem__) if len(piece) > 1)
+    return (token for token in sorted(vocabulary, key=vocabulary.__getitem__) if len(token) > 1)
 
 
 def _tokenizer(vocabulary: dict[str, int], normalizer: Normalizer) -> Tokenizer:

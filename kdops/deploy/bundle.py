@@ -41,7 +41,7 @@ def write_bundle(folder: Path, *, model: "nn.Module", tokenizer: Tokenizer, info
     Args:
         folder: Where the bundle goes.
         model: See `kdops.deploy.onnx.export`.
-        tokenizer: What turns text into the model's pieces, special ones included.
+        tokenizer: What turns text into the model's tokens, special ones included.
         info: What the bundle says about itself; its `files` and `format_version` are filled in here.
 
     Returns:

@@ -104,7 +104,7 @@ def _device(model: torch.nn.Module) -> torch.device:
 
 
 def _ragged_batch(model: torch.nn.Module, rows: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Piece ids 0 and 1, which every vocabulary has, and masks of falling length: (rows, length) each."""
+    """Token ids 0 and 1, which every vocabulary has, and masks of falling length: (rows, length) each."""
     lengths = torch.tensor([max(1, length - row * max(1, length // rows)) for row in range(rows)])
     attention_mask = (torch.arange(length) < lengths[:, None]).long()
     input_ids = torch.randint(0, 2, (rows, length), generator=torch.Generator().manual_seed(length))

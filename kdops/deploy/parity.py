@@ -105,13 +105,13 @@ def _torch_logits(
     with evaluating(model), torch.inference_mode():
         for start in range(0, len(encoded), batch_size):
             batch = encoded[start : start + batch_size]
-            pieces = [torch.tensor(text.ids) for text in batch]
-            # Masked positions hold piece 0, not the pad piece: what lies there must not matter.
-            input_ids = pad_sequence(pieces, batch_first=True)
-            attention_mask = pad_sequence([torch.ones_like(ids) for ids in pieces], batch_first=True)
+            tokens = [torch.tensor(text.ids) for text in batch]
+            # Masked positions hold token 0, not the pad token: what lies there must not matter.
+            input_ids = pad_sequence(tokens, batch_first=True)
+            attention_mask = pad_sequence([torch.ones_like(ids) for ids in tokens], batch_first=True)
             output = model(input_ids.to(device), attention_mask.to(device)).float().cpu().numpy()
             for text, values in zip(batch, output, strict=True):
-                logits.append(values[list(text.first_pieces.values())] if task.of_words else values)
+                logits.append(values[list(text.first_tokens.values())] if task.of_words else values)
     return logits
 
 

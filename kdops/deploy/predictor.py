@@ -25,7 +25,7 @@ INFO_FILE, GRAPH_FILE, TOKENIZER_FILE = "bundle.json", "model.onnx", "tokenizer.
 _OF_WORDS = ("token-classification",)  # the tasks with an answer for each word
 _MARKED = ("multi-label-classification",)  # and those whose labels have a threshold each
 _clean = partial(re.compile(r"[\ud800-\udfff]").sub, "\ufffd")  # lone surrogates have no UTF-8 form; offsets stay
-_READ_FIRST = 50  # characters, or words, for each piece that the model reads; more of them only when these are too few
+_READ_FIRST = 50  # characters, or words, for each token that the model reads; more of them only when these are too few
 MAX_TEXTS, MAX_CHARACTERS = 10_000, 5_000_000  # of one request, where a server answers; these take it some seconds
 _BATCH_PIECES = 1024  # through the graph together, padding included: it bounds memory and costs no speed
 
@@ -49,7 +49,7 @@ class BundleInfo:
 
     task: str
     labels: tuple[str, ...]  # in the order of the logits
-    max_length: int  # in pieces, special ones included; more is cut off
+    max_length: int  # in tokens, special ones included; more is cut off
     pad_id: int
     student: str
     dataset: str
@@ -130,12 +130,12 @@ class TokenPrediction:
 class EncodedText(NamedTuple):
     """One text as the graph reads it; the last three are for token tasks."""
 
-    ids: list[int]  # pieces, special ones included, cut at the bundle's length
+    ids: list[int]  # tokens, special ones included, cut at the bundle's length
     truncated: bool
     text: str
     words: tuple[str, ...]
     offsets: tuple[tuple[int, int], ...]  # of each word in `text`, in characters
-    first_pieces: Mapping[int, int]  # word index: position of its first piece, if any
+    first_tokens: Mapping[int, int]  # word index: position of its first token, if any
 
 
 def check_size(inputs: Sequence[Any]) -> int:
@@ -218,7 +218,7 @@ class Predictor:
             predictor = cls(info, tokenizer, session)  # tried with any text, which a damaged tokenizer may fail at,
             predictor.encode(
                 [("a", "a")] if info.pairs else ["a"]
-            )  # and with the highest piece, to find too short a table
+            )  # and with the highest token, to find too short a table
             shape = predictor._forward([[max(info.pad_id, tokenizer.get_vocab_size() - 1)]]).shape
             if shape != ((1, 1) if predictor._of_words else (1,)) + (len({*info.labels}),):
                 raise BundleError(f"logits {shape} do not fit {info.task} with labels {', '.join(info.labels)}")
@@ -238,13 +238,13 @@ class Predictor:
         return self.decode(encoded := self.encode(inputs), self.run(encoded, batch_size))
 
     def encode(self, inputs: Inputs, first: int = 0) -> list[EncodedText]:
-        """Turn inputs into piece ids; in what is said of a wrong one the first has the number `first`."""
+        """Turn inputs into token ids; in what is said of a wrong one the first has the number `first`."""
         if isinstance(inputs, str):
             raise TypeError("a single text was given; put it into a list")
         return [self._encode(index, given) for index, given in enumerate(inputs, first)]
 
     def run(self, encoded: Sequence[EncodedText], batch_size: int = 32) -> list[FloatArray]:
-        """Compute logits, in order: (classes,) each, or for a token task (words that kept a piece, classes)."""
+        """Compute logits, in order: (classes,) each, or for a token task (words that kept a token, classes)."""
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: must be at least 1")
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))  # the largest buffers first
@@ -253,7 +253,7 @@ class Predictor:
             rows = rows[: max(1, _BATCH_PIECES // len(encoded[rows[0]].ids))]
             by_row.update(zip(rows, self._forward([encoded[row].ids for row in rows]), strict=True))
         if self._of_words:
-            return [by_row[row][list(text.first_pieces.values())] for row, text in enumerate(encoded)]
+            return [by_row[row][list(text.first_tokens.values())] for row, text in enumerate(encoded)]
         return [by_row[row] for row in range(len(encoded))]
 
     def decode(self, encoded: Sequence[EncodedText], logits: Sequence[FloatArray]) -> Predictions:
@@ -344,7 +344,7 @@ def _softmax(names: Sequence[str], values: FloatArray) -> dict[str, float]:
 
 def _tags(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TokenPrediction:
     tags = ["O" if "O" in info.labels else info.labels[0]] * len(encoded.words)
-    for word, label in zip(encoded.first_pieces, values.argmax(axis=-1).tolist(), strict=True):
+    for word, label in zip(encoded.first_tokens, values.argmax(axis=-1).tolist(), strict=True):
         tags[word] = info.labels[label]
     return TokenPrediction(encoded.words, (*tags,), _spans(tags, encoded.offsets, encoded.text), encoded.truncated)
 

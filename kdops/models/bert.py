@@ -26,7 +26,7 @@ class BertStudent(Student):
     Classification reads the vector at the first position, token classification every position. Padding is never
     attended to, so a text's logits do not depend on its batch neighbours. It reads at most 512 tokens.
 
-    | student | shape | parameters at 30,522 pieces | outside the embedding | the study's |
+    | student | shape | parameters at 30,522 tokens | outside the embedding | the study's |
     |---|---|---|---|---|
     | bert-tiny | 2 layers of 128, 2 heads | 4.37M | 0.46M | 4.40M |
     | bert-mini | 4 layers of 256, 4 heads | 11.11M | 3.29M | 11.19M |
@@ -48,7 +48,7 @@ class BertStudent(Student):
             max_position_embeddings=LONGEST_BERT,
             hidden_dropout_prob=dropout,
             attention_probs_dropout_prob=dropout,
-            # The default, 0, would keep the embedding of whatever piece has this number from learning.
+            # The default, 0, would keep the embedding of whatever token has this number from learning.
             pad_token_id=None,
         )
         self.encoder = BertModel(config, add_pooling_layer=False)
@@ -135,7 +135,7 @@ def start_from_teacher(student: BertStudent, teacher: PreTrainedModel, teacher_i
     """Fill a student with what fits of its teacher; its head stays as it is.
 
     The student gets layers evenly spaced over the teacher's, the first and the last among them. Where it is narrower,
-    it keeps the dimensions of the hidden states in which the embeddings of its pieces vary most, the same ones
+    it keeps the dimensions of the hidden states in which the embeddings of its tokens vary most, the same ones
     everywhere, as in weight subcloning (Samragh et al. 2023, arXiv:2312.09299): unlike a rotation onto principal
     components, that leaves layer norms what they are. Attention and feed-forward units beyond the student's number are
     left out. Where it is larger than its teacher, in any respect, the rest stays at its random start. A student of its
@@ -144,7 +144,7 @@ def start_from_teacher(student: BertStudent, teacher: PreTrainedModel, teacher_i
     Args:
         student: changed in place.
         teacher: built as BERT is, with any head.
-        teacher_ids: the teacher's id of each of the student's pieces, (vocabulary_size,).
+        teacher_ids: the teacher's id of each of the student's tokens, (vocabulary_size,).
 
     Raises:
         UserError: if the teacher is not built as BERT is.

@@ -19,7 +19,7 @@ class BiLSTM(Student):
     With `residual`, which the study's has not, a tagger's classifier reads a position's own state added to what it
     attends to; of texts it makes no difference, so that they are read as in the study.
 
-    With 30,522 pieces it has 3.23M parameters, 0.30M of them outside the embedding (the study's: 3.35M).
+    With 30,522 tokens it has 3.23M parameters, 0.30M of them outside the embedding (the study's: 3.35M).
     """
 
     body = ("embedding", "forward_lstm", "backward_lstm")

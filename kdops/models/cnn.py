@@ -21,7 +21,7 @@ class CNN(Student):
     wherever its row ends. Positions are sines and cosines (Vaswani et al. 2017), added to the embeddings, so a text may
     be of any length. Each output position sees 12 tokens to either side.
 
-    With 30,522 pieces it has 4.01M parameters, 0.11M of them outside the embedding (the study's: 4.02M).
+    With 30,522 tokens it has 4.01M parameters, 0.11M of them outside the embedding (the study's: 4.02M).
     """
 
     body = ("embedding", "blocks", "norm")

@@ -27,11 +27,11 @@ def fit_width(table: Tensor, width: int) -> Tensor:
     same learning rates suit both.
 
     Args:
-        table: (pieces, teacher_width).
+        table: (tokens, teacher_width).
         width: columns of the result; where the teacher is narrower, the columns beyond its own are zero.
 
     Returns:
-        float32 (pieces, width).
+        float32 (tokens, width).
     """
     centred = table.detach().to("cpu", torch.float64)
     centred = centred - centred.mean(dim=0)
@@ -45,38 +45,38 @@ def fit_width(table: Tensor, width: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class PieceTexts:
-    """Encoded texts as lists of pieces, made one at a time, as often as somebody iterates.
+class TokenTexts:
+    """Encoded texts as lists of tokens, made one at a time, as often as somebody iterates.
 
     Attributes:
         encoded: the texts.
-        pieces: what each token id stands for.
+        tokens: what each token id stands for.
     """
 
     encoded: Encoded
-    pieces: Sequence[str]
+    tokens: Sequence[str]
 
     def __iter__(self) -> Iterator[list[str]]:
         for start, end in pairwise(self.encoded.row_starts):
-            yield [self.pieces[index] for index in self.encoded.ids[start:end].tolist()]
+            yield [self.tokens[index] for index in self.encoded.ids[start:end].tolist()]
 
 
-def fasttext_table(texts: Iterable[Sequence[str]], pieces: Sequence[str], width: int, *, seed: int) -> Tensor:
-    """FastText vectors of a vocabulary, trained on texts that are cut into its pieces.
+def fasttext_table(texts: Iterable[Sequence[str]], tokens: Sequence[str], width: int, *, seed: int) -> Tensor:
+    """FastText vectors of a vocabulary, trained on texts that are cut into its tokens.
 
     Skip-gram with character n-grams (Bojanowski et al., TACL 2017) by gensim, in one thread, so that the same texts
-    give the same vectors. A piece that the texts do not hold gets the mean of its n-grams' vectors. Pieces are short
+    give the same vectors. A token that the texts do not hold gets the mean of its n-grams' vectors. Tokens are short
     and few beside the words of a language: n-grams of 3 and 4 characters in 20,000 buckets are enough. It reads
-    five million pieces in all, which takes about a minute: little text is read up to 50 times, much text twice.
+    five million tokens in all, which takes about a minute: little text is read up to 50 times, much text twice.
 
     Args:
-        texts: lists of pieces, restartable: they are read once for each epoch.
-        pieces: the vocabulary in the order of its ids.
+        texts: lists of tokens, restartable: they are read once for each epoch.
+        tokens: the vocabulary in the order of its ids.
         width: columns of the result.
         seed: of the vectors' start and of the negative samples.
 
     Returns:
-        float32 (pieces, width), with the mean and the scale of `fit_width`.
+        float32 (tokens, width), with the mean and the scale of `fit_width`.
     """
     from gensim.models import FastText
 
@@ -95,39 +95,39 @@ def fasttext_table(texts: Iterable[Sequence[str]], pieces: Sequence[str], width:
     epochs = _FASTTEXT_TOTAL_PIECES // max(model.corpus_total_words, 1)
     epochs = min(max(epochs, _FASTTEXT_LEAST_EPOCHS), _FASTTEXT_MOST_EPOCHS)
     model.train(texts, total_examples=model.corpus_count, epochs=epochs)
-    return fit_width(torch.from_numpy(np.stack([model.wv[piece] for piece in pieces])), width)
+    return fit_width(torch.from_numpy(np.stack([model.wv[token] for token in tokens])), width)
 
 
-def cooccurrence_vectors(encoded: Encoded, pieces: int, width: int) -> Tensor:
-    """Word vectors from the company that pieces keep in unlabeled text, without any labels.
+def cooccurrence_vectors(encoded: Encoded, tokens: int, width: int) -> Tensor:
+    """Word vectors from the company that tokens keep in unlabeled text, without any labels.
 
     Truncated SVD of the matrix of positive pointwise mutual information within a window of 5, context counts raised to
     0.75 (Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015): what word2vec approximates, and stable on little text.
 
     Args:
         encoded: the texts.
-        pieces: size of the vocabulary.
+        tokens: size of the vocabulary.
         width: columns of the result.
 
     Returns:
-        float32 (pieces, width), mean 0 and standard deviation 1; of so few pieces that the matrix has fewer vectors
+        float32 (tokens, width), mean 0 and standard deviation 1; of so few tokens that the matrix has fewer vectors
         than `width`, the columns beyond are zero.
     """
     rows = np.repeat(np.arange(len(encoded)), encoded.lengths)
-    counts = scipy.sparse.csr_array((pieces, pieces))
+    counts = scipy.sparse.csr_array((tokens, tokens))
     for distance in range(1, _WINDOW + 1):
         together = rows[:-distance] == rows[distance:]
         pairs = (encoded.ids[:-distance][together], encoded.ids[distance:][together])
-        found = scipy.sparse.coo_array((np.ones(len(pairs[0])), pairs), shape=(pieces, pieces)).tocsr()
+        found = scipy.sparse.coo_array((np.ones(len(pairs[0])), pairs), shape=(tokens, tokens)).tocsr()
         counts = counts + found + found.T
     cells = counts.tocoo()
     frequency = np.asarray(counts.sum(axis=1)).ravel()
     context = frequency**_CONTEXT_SMOOTHING / (frequency**_CONTEXT_SMOOTHING).sum()
     first, second = cells.coords
     information = np.log(cells.data / (frequency[first] * context[second]))
-    positive = scipy.sparse.coo_array((np.maximum(information, 0), cells.coords), shape=(pieces, pieces)).tocsr()
-    left, strengths, _ = scipy.sparse.linalg.svds(positive, k=min(width, pieces - 1), random_state=0)
-    vectors = torch.zeros(pieces, width)
+    positive = scipy.sparse.coo_array((np.maximum(information, 0), cells.coords), shape=(tokens, tokens)).tocsr()
+    left, strengths, _ = scipy.sparse.linalg.svds(positive, k=min(width, tokens - 1), random_state=0)
+    vectors = torch.zeros(tokens, width)
     vectors[:, : len(strengths)] = torch.from_numpy(left * np.sqrt(strengths))
     centred = vectors - vectors.mean(dim=0)
     return centred / centred.std()

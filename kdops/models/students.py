@@ -26,7 +26,7 @@ def build_student(
 
     Args:
         name: one of `STUDENTS`.
-        vocabulary_size: number of its pieces.
+        vocabulary_size: number of its tokens.
         classes: number of labels.
         task: what it predicts.
         dropout: share of the activations that training drops; None for the student's own default.

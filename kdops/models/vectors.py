@@ -77,29 +77,29 @@ def check_vector_file(path: Path) -> VectorFile:
         return VectorFile(path, "binary", rows, width)
 
 
-def vector_table(file: VectorFile, pieces: Sequence[str], width: int, *, seed: int) -> "tuple[Tensor, float]":
+def vector_table(file: VectorFile, tokens: Sequence[str], width: int, *, seed: int) -> "tuple[Tensor, float]":
     """A vocabulary's embeddings from a vector file, brought to a student's width.
 
-    A piece is looked up without the marks that say where words begin and end, first as it is, then in lower case. What
+    A token is looked up without the marks that say where words begin and end, first as it is, then in lower case. What
     is found is brought to the width by `fit_width`; the rest starts at random on the same scale.
 
     Args:
         file: from `check_vector_file`.
-        pieces: the vocabulary in the order of its ids.
+        tokens: the vocabulary in the order of its ids.
         width: columns of the result.
         seed: of the random rows.
 
     Returns:
-        float32 (pieces, width), and the share of the pieces that was found.
+        float32 (tokens, width), and the share of the tokens that was found.
 
     Raises:
-        UserError: if a row cannot be read, or no piece is found.
+        UserError: if a row cannot be read, or no token is found.
     """
     import torch
 
     from kdops.models.embeddings import fit_width
 
-    names = [_word(piece) for piece in pieces]
+    names = [_word(token) for token in tokens]
     vectors = _read(file, {*names, *(name.lower() for name in names)} - {""})
     found = {
         row: vectors[name if name in vectors else name.lower()]
@@ -107,14 +107,14 @@ def vector_table(file: VectorFile, pieces: Sequence[str], width: int, *, seed: i
         if name in vectors or name.lower() in vectors
     }
     if not found:
-        raise UserError(f"{file.path}: none of its {file.words} words is a piece of the vocabulary")
-    table = torch.randn(len(pieces), width, generator=torch.Generator().manual_seed(seed)) * width**-0.5
+        raise UserError(f"{file.path}: none of its {file.words} words is a token of the vocabulary")
+    table = torch.randn(len(tokens), width, generator=torch.Generator().manual_seed(seed)) * width**-0.5
     table[list(found)] = fit_width(torch.from_numpy(np.stack(list(found.values()))), width)
-    return table, len(found) / len(pieces)
+    return table, len(found) / len(tokens)
 
 
-def _word(piece: str) -> str:
-    return piece.removeprefix("##").lstrip("▁Ġ").removesuffix("</w>")
+def _word(token: str) -> str:
+    return token.removeprefix("##").lstrip("▁Ġ").removesuffix("</w>")
 
 
 def _read(file: VectorFile, wanted: set[str]) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from kdops.data.encoding import Encoded, encode
-from kdops.models.embeddings import PieceTexts, cooccurrence_vectors, fasttext_table, fit_width
+from kdops.models.embeddings import TokenTexts, cooccurrence_vectors, fasttext_table, fit_width
 from kdops.task import Task
 
 
@@ -119,7 +119,7 @@ def test_a_small_vocabulary_gives_wide_vectors_too() -> None:
 
 
 def test_piece_texts_can_be_read_again_and_again() -> None:
-    texts = PieceTexts(encoded_topics(3), WORDS)
+    texts = TokenTexts(encoded_topics(3), WORDS)
     first = list(texts)
     assert [len(text) for text in first] == [6, 6, 6]
     assert set(first[0]) <= set(TOPICS[0])
@@ -127,7 +127,7 @@ def test_piece_texts_can_be_read_again_and_again() -> None:
 
 
 def fasttext_of(pieces: list[str], seed: int = 1) -> torch.Tensor:
-    return fasttext_table(PieceTexts(encoded_topics(2_000), WORDS), pieces, 16, seed=seed)
+    return fasttext_table(TokenTexts(encoded_topics(2_000), WORDS), pieces, 16, seed=seed)
 
 
 @pytest.fixture(scope="module")

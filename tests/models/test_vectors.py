@@ -187,7 +187,7 @@ def test_a_bad_number_below_the_rows_that_are_checked_is_named_with_its_line(
 
 
 def test_a_file_that_covers_nothing_is_refused(write: Callable[[str], Path]) -> None:
-    with pytest.raises(UserError, match="none of its 8 words is a piece of the vocabulary"):
+    with pytest.raises(UserError, match="none of its 8 words is a token of the vocabulary"):
         vector_table(check_vector_file(write("text")), ["▁xyz", "▁"], 4, seed=1)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from kdops.models.embeddings import PieceTexts, fasttext_table, fit_width
+from kdops.models.embeddings import TokenTexts, fasttext_table, fit_width
 from kdops.models.student import Student, start_from_general
 from kdops.models.students import build_student, embedding_table
 from kdops.models.vectors import check_vector_file, vector_table
@@ -26,8 +26,8 @@ class StudentInit:
         inputs: what it is made from.
         residual: see `kdops.models.students.build_student`.
         from_teacher: whether its layers are the teacher's, as far as they fit.
-        vectors: first embeddings, (pieces, the student's width); None: at random, or with the layers.
-        coverage: share of the pieces that the user's vector file holds; None without such a file.
+        vectors: first embeddings, (tokens, the student's width); None: at random, or with the layers.
+        coverage: share of the tokens that the user's vector file holds; None without such a file.
     """
 
     student: str
@@ -69,22 +69,22 @@ def student_init(
     """Find out how a student begins; vectors that take long to train are kept in `folder`.
 
     Raises:
-        UserError: if the user's vector file holds no piece of the vocabulary.
+        UserError: if the user's vector file holds no token of the vocabulary.
     """
     recipe, vocabulary = inputs.recipe, inputs.vocabulary
     width = embedding_table(build_student(student, 1, 2, inputs.corpus.task)).embedding_dim
     vectors, coverage = None, None
-    pieces = [str(vocabulary.tokenizer.id_to_token(index)) for index in range(vocabulary.size)]
+    tokens = [str(vocabulary.tokenizer.id_to_token(index)) for index in range(vocabulary.size)]
     if recipe.vector_file:
-        vectors, coverage = vector_table(check_vector_file(recipe.vector_file), pieces, width, seed=seed)
-        logger.info("embeddings: %.1f %% of the %d pieces are in %s", 100 * coverage, len(pieces), recipe.vector_file)
+        vectors, coverage = vector_table(check_vector_file(recipe.vector_file), tokens, width, seed=seed)
+        logger.info("embeddings: %.1f %% of the %d tokens are in %s", 100 * coverage, len(tokens), recipe.vector_file)
     elif recipe.embeddings == "fasttext":
         kept = folder / f"fasttext-{width}.safetensors"
         if not kept.exists():
             logger.info("embeddings: training fastText vectors on %d texts", len(inputs.training))
-            texts = PieceTexts(inputs.training.encoded, pieces)
+            texts = TokenTexts(inputs.training.encoded, tokens)
             with written_whole(kept) as unfinished:
-                save_file({"vectors": fasttext_table(texts, pieces, width, seed=seed)}, unfinished)
+                save_file({"vectors": fasttext_table(texts, tokens, width, seed=seed)}, unfinished)
         vectors = load_file(kept)["vectors"]
     elif recipe.embeddings == "teacher" and not from_teacher:
         assert vocabulary.teacher_ids is not None

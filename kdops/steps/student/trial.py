@@ -38,7 +38,7 @@ class TrialSpec:
         student: which one.
         residual: see `kdops.models.students.build_student`.
         start: file of the weights that each trial begins with.
-        vocabulary_size: pieces that it reads.
+        vocabulary_size: tokens that it reads.
         training: rows to train on.
         validation: what trials are scored on.
         main_metric: the score that counts.

@@ -123,7 +123,7 @@ class TestVectorFile:
 
     def test_a_file_without_any_of_its_pieces(self, path: Path, taught: Taught, tmp_path: Path) -> None:
         path.write_text("1 3\nmobil 0 0 3\n", encoding="utf-8")
-        with pytest.raises(UserError, match=r"own\.vec: none of its 1 words is a piece of the vocabulary"):
+        with pytest.raises(UserError, match=r"own\.vec: none of its 1 words is a token of the vocabulary"):
             start(taught, "bilstm", str(path), tmp_path)
 
 
