@@ -30,7 +30,7 @@ import entrypoints.promote
 from kdops.deploy.predictor import Predictor
 from kdops.measure.turns import measure_side_by_side
 from kdops.models.kinds import KINDS
-from kdops.steps.distill import make as make_step
+from kdops.steps.distill import comparison
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -209,7 +209,7 @@ class TestAgain:
 
     def test_more_trials_go_on_from_the_finished_ones(self, text: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
         # One turn of measuring instead of three: that is not what this is about.
-        monkeypatch.setattr(make_step, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
+        monkeypatch.setattr(comparison, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
         before = {run.info.run_id for run in text.place.runs("trial")}
         done = run_here(entrypoints.distill.main, dataset=text.dataset, teacher="scratch", trials=3, **BUDGET)
         assert "version 2, alias challenger" in done.stdout
@@ -236,7 +236,7 @@ class TestAgain:
         assert unknown.stderr.startswith("error: no run 'beef': ")
 
     def test_a_precision_of_ones_own(self, text: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(make_step, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
+        monkeypatch.setattr(comparison, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
         trained = len(text.place.runs("trial"))
         asked = {"dataset": text.dataset, "teacher": "scratch", "trials": 2, **BUDGET}
         for precision in ("fp32", "int8"):

@@ -13,7 +13,7 @@ from kdops.deploy.predictor import Inputs, Predictor, TextPrediction
 from kdops.measure.cost import measure
 from kdops.measure.turns import Measured, SideBySide
 from kdops.models.kinds import BERT_STUDENTS, STUDENTS
-from kdops.steps.distill import make as make_step
+from kdops.steps.distill import comparison
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -44,7 +44,7 @@ def measured_briefly(bundles: Sequence[Path], inputs: Inputs, *, threads: int) -
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_a_student_goes_the_whole_way(shop: Shop, student: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make_step, "measure_side_by_side", measured_briefly)
+    monkeypatch.setattr(comparison, "measure_side_by_side", measured_briefly)
     for name, value in shop.place.settings.items():
         monkeypatch.setenv(name, value)
     # As `mlflow run` says it; a new experiment would keep its artifacts below the working folder of these tests.

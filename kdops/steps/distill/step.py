@@ -184,7 +184,8 @@ def _bundles(folder: Path, result: DistilledStudent) -> list[Path]:
 
 def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled:
     """Write what is there to the student's run and to the registry."""
-    from kdops.steps.distill.make import lineage_of, student_tags
+    from kdops.steps.distill.make import lineage_of
+    from kdops.steps.distill.train import student_tags
 
     corpus, result = job.corpus, load_result(folder, DistilledStudent)
     lineage = lineage_of(job, record)

@@ -17,7 +17,7 @@ from entrypoints import cli
 from kdops.data.encoding import Text, encode
 from kdops.errors import UserError
 from kdops.measure.turns import Measured, SideBySide
-from kdops.steps.distill import make
+from kdops.steps.distill import comparison
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import Distilled
 from kdops.steps.distill.step import distill
@@ -42,7 +42,7 @@ def _measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def at_once(bundles: Sequence[Path], *args: object, **kwargs: object) -> SideBySide:
         return SideBySide(tuple(Measured((cost(),) * 3) for _ in bundles), other_cores=0)
 
-    monkeypatch.setattr(make, "measure_side_by_side", at_once)
+    monkeypatch.setattr(comparison, "measure_side_by_side", at_once)
 
 
 def asked(taught: Taught, **more: object) -> DistillConfig:

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from taught import Taught
 
 from kdops.measure.turns import Measured, SideBySide
-from kdops.steps.distill import make
+from kdops.steps.distill import comparison
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import Distilled
 from kdops.steps.distill.step import distill
@@ -28,7 +28,7 @@ def config(taught: Taught, tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -
     def at_once(bundles: Sequence[Path], *args: object, **kwargs: object) -> SideBySide:
         return SideBySide(tuple(Measured((cost(),) * 3) for _ in bundles), other_cores=0)
 
-    monkeypatch.setattr(make, "measure_side_by_side", at_once)
+    monkeypatch.setattr(comparison, "measure_side_by_side", at_once)
     return DistillConfig(
         dataset=str(taught.folder), name="shop", teacher="scratch", student="bilstm", recipe="kd", precision="fp32",
         teacher_epochs=1, trials=1, epochs=1, max_length=16,
