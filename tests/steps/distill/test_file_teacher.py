@@ -154,7 +154,8 @@ def test_texts_that_it_lacks_are_refused_or_have_their_gold_labels(
     assert "has no share of the teacher's score, which has no test" in done.table()
     metrics = runs.get_metrics(done.run_id)
     assert "test.f1_retained" not in metrics
-    assert metrics["test.kd_gain"] == done.result.kd_gain
+    assert done.result.gain
+    assert metrics["test.kd_gain"] == done.result.gain.value
     card = MlflowClient().get_model_version("kdops-shop", "1").description
     assert "no test score, since it lacks test texts" in card
     check_report(tmp_path, done)
