@@ -1,6 +1,5 @@
 """Entry point `main`: distills with its defaults, then lets `promote` decide whether the new student serves."""
 
-from kdops.steps.data_config import DataConfig
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.parameters import options
 from kdops.steps.promote.config import PromoteConfig
@@ -16,7 +15,7 @@ def distill_and_promote(**given: str) -> None:
     from kdops.steps.promote.step import promote
 
     print(distill(config))
-    decision = promote(PromoteConfig(**{name: getattr(config, name) for name in DataConfig.model_fields}))
+    decision = promote(PromoteConfig(**config.data_described))
     print(decision)
     decision.require_proposal()
 

@@ -11,7 +11,7 @@ wherever there is a span at all. Where there is none IndoNLU's macro F1 is undef
 All scores are fractions between 0 and 1.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -29,6 +29,15 @@ Counts = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
 _SAMPLES_AT_ONCE = 50
+AGREEMENT = "agreement"
+"""The metric that tells how many labels of texts, or of words, are those of the teacher."""
+_AGREEMENT = {
+    "f1_macro": "agreement_macro",
+    "f1_entity_macro": "agreement_entity_macro",
+    "f1_entity_micro": "agreement_entity_micro",
+    "accuracy": AGREEMENT,
+}
+"""What scores are called that tell how far a model agrees with a teacher."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,32 @@ class BootstrapResult:
     p_value: float
 
 
-def main_metric(task: Task, labels: Sequence[str]) -> str:
-    """The metric that models are selected and compared by: of entity spans where tags mark them, else of labels."""
-    return _scorer(task, labels).main_metric
+def main_metric(task: Task, labels: Sequence[str], *, agreement: bool = False) -> str:
+    """The metric that models are selected and compared by: of entity spans where tags mark them, else of labels.
+
+    Args:
+        task: decides it, with the labels.
+        labels: every label there is.
+        agreement: whether labels of a teacher stand for gold labels; see `score`.
+    """
+    name = _scorer(task, labels).main_metric
+    return _AGREEMENT[name] if agreement else name
 
 
-def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dict[str, float]:
+def is_agreement(metric: str) -> bool:
+    """Whether a metric tells how far a model agrees with a teacher, and not how often it is right."""
+    return metric in _AGREEMENT.values()
+
+
+def word_for(metrics: Iterable[str]) -> str:
+    """What scores by these metrics are called in tables: F1, agreement, or one of the two."""
+    words = {"agreement" if is_agreement(metric) else "F1" for metric in metrics}
+    return " or ".join(sorted(words)) or "F1"
+
+
+def score(
+    task: Task, labels: Sequence[str], gold: Gold, predicted: Gold, *, agreement: bool = False
+) -> dict[str, float]:
     """All metrics of a task.
 
     Args:
@@ -61,6 +90,8 @@ def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dic
         labels: every label there is; of words, they tell plain tags from tags that mark spans (IOB2).
         gold: label names, one a text or one a word.
         predicted: the same shape as `gold`.
+        agreement: whether `gold` are a teacher's labels: the same numbers are called `agreement_macro`, `agreement` and
+            so on then.
 
     Returns:
         `f1_macro` and `accuracy` (over texts, or over words with plain tags); where tags mark spans `f1_entity_macro`,
@@ -72,7 +103,8 @@ def score(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> dic
         ValueError: when the shapes differ, there are no rows, or a name is not in `labels`.
     """
     scorer = _scorer(task, labels)
-    return scorer.scores(*scorer.flat(labels, gold, predicted), gold, predicted)
+    scores = scorer.scores(*scorer.flat(labels, gold, predicted), gold, predicted)
+    return {_AGREEMENT[name]: value for name, value in scores.items()} if agreement else scores
 
 
 def confusion(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:

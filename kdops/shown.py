@@ -48,7 +48,14 @@ def retained(share_kept: Interval) -> str:
     return f"{share(share_kept.value)} ({share(share_kept.low)} to {share(share_kept.high)})"
 
 
-def verdict(student: str, metric: str, share_kept: Interval | None, gained: Interval | None) -> str:
+def verdict(
+    student: str,
+    metric: str,
+    share_kept: Interval | None,
+    gained: Interval | None,
+    *,
+    agreement: float | None = None,
+) -> str:
     """One sentence: how much of the teacher's score the student keeps, and what distillation brought.
 
     Args:
@@ -56,8 +63,11 @@ def verdict(student: str, metric: str, share_kept: Interval | None, gained: Inte
         metric: what is compared.
         share_kept: of the teacher's score; None: the teacher has none.
         gained: points above the baseline; None: there is none.
+        agreement: share of the teacher's labels that it gives, where these stand for gold labels.
     """
     said = f"{student} has no share of the teacher's score, which has no test {metric}"
+    if agreement is not None:
+        said = f"{student} gives {share(agreement)} of the teacher's labels on the test split"
     if share_kept:
         kept = f"{student} keeps {share(share_kept.value)} of the teacher's test {metric}"
         between = f"95 %: {share(share_kept.low)} to {share(share_kept.high)}"

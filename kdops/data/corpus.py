@@ -23,7 +23,7 @@ from kdops.data.splits import drop_leaks, make_missing
 from kdops.data.tag_spellings import usual_spelling
 from kdops.data.words import WordRule, learn_word_rule
 from kdops.errors import UserError
-from kdops.metrics import main_metric
+from kdops.metrics import main_metric, score
 from kdops.task import Task
 
 Inputs = list[str] | list[list[str]] | list[Pair]
@@ -43,13 +43,14 @@ class Corpus:
         labels: all labels in the order of the model's classes.
         splits: train, validation and test, with the columns text and label, labels or aspects, or tokens and tags; of
             pairs also text_pair, or tokens_pair.
-        fingerprint: 16 hexadecimal digits over task, labels and all rows.
+        fingerprint: 16 hexadecimal digits over task, labels, whose they are, and all rows.
         licence: under which the data may be used.
         citation: whom to name.
         default_teacher: the encoder to fine-tune when the user names none.
         unlabeled: a JSONL file of more texts of the same kind, if there is one.
         notes: what was repaired or made when it was loaded, in plain sentences.
         columns: which columns of the user's files hold what, for people.
+        labeled_by: the teacher whose labels stand for gold labels, so that scores are agreement with it; empty: none.
     """
 
     name: str
@@ -63,11 +64,16 @@ class Corpus:
     unlabeled: Path | None
     notes: tuple[str, ...] = ()
     columns: str = ""
+    labeled_by: str = ""
 
     @property
     def main_metric(self) -> str:
         """The metric that models are selected and compared by."""
-        return main_metric(self.task, self.labels)
+        return main_metric(self.task, self.labels, agreement=bool(self.labeled_by))
+
+    def score(self, split: str, predicted: Sequence[str] | Sequence[Sequence[str]]) -> dict[str, float]:
+        """All metrics of what is predicted for a split."""
+        return score(self.task, self.labels, self.gold(split), predicted, agreement=bool(self.labeled_by))
 
     @property
     def pairs(self) -> bool:
@@ -127,13 +133,14 @@ def load_corpus(name_or_path: str, options: DataOptions = AS_FOUND) -> Corpus:
         task=task,
         labels=labels,
         splits=DatasetDict({split: _dataset(split_rows[split], task, labels) for split in SPLITS}),
-        fingerprint=_fingerprint(task, labels, split_rows),
+        fingerprint=_fingerprint(task, labels, split_rows, raw.labeled_by),
         licence=raw.licence,
         citation=raw.citation,
         default_teacher=raw.default_teacher,
         unlabeled=raw.unlabeled,
         notes=raw.notes + respelled + notes,
         columns=raw.columns,
+        labeled_by=raw.labeled_by,
     )
 
 
@@ -177,8 +184,10 @@ def _dataset(rows: Sequence[Example], task: Task, labels: Sequence[str]) -> Data
     return Dataset.from_dict(table, features=Features(features))
 
 
-def _fingerprint(task: Task, labels: Sequence[str], rows: Mapping[str, Sequence[Example]]) -> str:
-    digest = hashlib.sha256(json.dumps([task, list(labels)]).encode())
+def _fingerprint(task: Task, labels: Sequence[str], rows: Mapping[str, Sequence[Example]], labeled_by: str) -> str:
+    # Whose labels they are decides what scores are called.
+    whose = [labeled_by] if labeled_by else []
+    digest = hashlib.sha256(json.dumps([task, list(labels), *whose]).encode())
     for split in SPLITS:
         digest.update(split.encode())
         for row in rows[split]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kdops.data.catalog import CATALOG
 from kdops.data.readers.files import is_file_name, is_path
+from kdops.data.teacher_labels import teacher_labels_of
 from kdops.errors import UserError
 
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
@@ -30,6 +31,8 @@ def own_name(name_or_path: str, chosen: str | None) -> str:
         UserError: for a choice that is the name of a public data set.
     """
     path = Path(name_or_path).expanduser()
+    if chosen is None and (marked := teacher_labels_of(name_or_path)):
+        return marked.name
     is_file = path.is_file() or (is_file_name(path) and not path.is_dir())
     base = _base(path, is_file) if path.exists() or is_path(name_or_path) else name_or_path
     name = _safe(chosen or base)

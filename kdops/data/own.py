@@ -17,6 +17,7 @@ from kdops.data.readers.files import (
     unlabeled_file,
 )
 from kdops.data.readers.labels import split_labels, tidy_labels
+from kdops.data.teacher_labels import teacher_labels_of
 from kdops.errors import UserError
 
 
@@ -41,19 +42,23 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
         if not part.rows:
             raise UserError(f"{places[split]}: no rows")
         check_words(part.rows, places[split])
-    rows, parted = split_labels({name: part.rows for name, part in read.items()}, options.task, places)
+    marked = teacher_labels_of(name_or_path)
+    named = {name: part.rows for name, part in read.items()}
+    # A teacher's label is one, whatever marks stand in its name.
+    rows, parted = (named, ()) if marked else split_labels(named, options.task, places)
     rows, tidied = tidy_labels(rows, places)
     return RawDataset(
         name=own_name(name_or_path, options.name),
         rows=rows,
         places=places,
-        labels=(),
+        labels=marked.labels if marked else (),
         licence="the user's own",
         citation=name_or_path,
         default_teacher=MULTILINGUAL,
         unlabeled=unlabeled_file(path) if path.is_dir() else None,
         notes=tuple(note for part in read.values() for note in part.notes) + parted + tidied,
         columns=read["train"].columns,
+        labeled_by=marked.teacher if marked else "",
     )
 
 

@@ -104,6 +104,7 @@ class RawDataset:
         unlabeled: a file of more texts of the same kind, if there is one.
         notes: what was repaired or made on the way, in plain sentences.
         columns: which columns hold what, for people.
+        labeled_by: the teacher whose labels they are; empty: they are gold labels.
     """
 
     name: str
@@ -116,3 +117,4 @@ class RawDataset:
     unlabeled: Path | None = None
     notes: tuple[str, ...] = ()
     columns: str = ""
+    labeled_by: str = ""

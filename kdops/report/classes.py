@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from kdops.metrics import word_for
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series, Table
 from kdops.report.choice import best_rows, records
 from kdops.report.style import BLACK, STUDENTS, TEACHER_MARK, VANILLA
@@ -32,14 +33,14 @@ def classes(results: Results) -> Iterator[Chart]:
     if best["recipe"] != VANILLA:
         series += _other(f"{student} baseline", best["baseline_run"], shown, mark.color, mark.shape, filled=False)
     series += _other("teacher", best["teacher_run"], shown, BLACK, TEACHER_MARK.shape)
-    spans = best["metric"] == "f1_entity_macro"
+    spans, word = "entity" in str(best["metric"]), word_for([str(best["metric"])])
     unit = "entity type" if spans else "class"
     rest = "" if len(shown) == len(scores) else f" The {len(shown)} most frequent of {len(scores)}."
     panels: list[Panel | Matrix] = [
         Panel(
-            f"F1 by {unit}",
+            f"{word} by {unit}",
             Axis(f"{unit} (times in the test split)"),
-            Axis("test F1 (0 to 1)", span=(-0.03, 1.03)),
+            Axis(f"test {word} (0 to 1)", span=(-0.03, 1.03)),
             series,
         )
     ]
@@ -49,7 +50,7 @@ def classes(results: Results) -> Iterator[Chart]:
     yield Chart(
         name="classes",
         title=f"{student} by {unit}",
-        caption=f"The best student by validation F1 ({best['recipe']}) on the test split, frequent ones first.{rest}",
+        caption=f"The best student by validation ({best['recipe']}) on the test split, frequent ones first.{rest}",
         panels=panels,
     )
 

@@ -102,8 +102,8 @@ def significance_table(results: Results, comparisons: Sequence[Comparison]) -> T
     ]
     return Table(
         title="Which differences are more than noise",
-        caption="Test scores of each student's best recipe by validation F1, means over seeds; paired bootstrap over "
-        f"the test rows ({_SAMPLES} draws), p-values corrected by Holm over the pairs of a data set.",
+        caption="Test scores of each student's best recipe by validation score, means over seeds; paired bootstrap "
+        f"over the test rows ({_SAMPLES} draws), p-values corrected by Holm over the pairs of a data set.",
         rows=rows,
     )
 

@@ -11,11 +11,11 @@ from kdops.tracking.results import Results
 
 
 def ladder(results: Results, recipes: Sequence[str] = tuple(RECIPES)) -> Chart:
-    """Test F1 by student and recipe, a panel a data set; `recipes` are keys of `style.RECIPES`."""
+    """Test score by student and recipe, a panel a data set; `recipes` are keys of `style.RECIPES`."""
     return Chart(
         name="ladder",
         title="The ladder of recipes",
-        caption="Test F1 of each student by recipe; baseline: gold labels only, with as many trials and at least as "
+        caption="Test score of each student by recipe; baseline: labels only, with as many trials and at least as "
         "many training steps. The dashed line is the teacher. Error bars: standard deviation over seeds.",
         panels=[_panel(results.of(name), recipes, name) for name in results.datasets],
     )

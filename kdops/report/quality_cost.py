@@ -1,4 +1,4 @@
-"""F1 against what serving costs: which students nobody beats on both."""
+"""Scores against what serving costs: which students nobody beats on both."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -6,6 +6,7 @@ from typing import Any, cast
 import pandas as pd
 
 from kdops.measure.costs import CostColumn, Room, costs
+from kdops.metrics import word_for
 from kdops.report.chart import Axis, Chart, Panel, Series
 from kdops.report.choice import UNDISTILLED, best_rows, records
 from kdops.report.style import BASELINE, BLACK, GREY, STUDENTS, TEACHER_MARK, VANILLA
@@ -18,15 +19,21 @@ def quality_cost(results: Results, shown: Sequence[CostColumn] | None = None) ->
     return Chart(
         name="pareto",
         title="Quality and cost",
-        caption="Filled: the student's best recipe by validation F1; hollow: its baseline on gold labels, in the "
+        caption="Filled: the student's best recipe by validation score; hollow: its baseline on gold labels, in the "
         "precision that is named. On the grey line stands what no other model beats on both axes; further left and "
         "higher is better.",
         panels=[
-            _panel(results.of(name), cost, f"{name}: F1 and {cost.word}" if several else f"F1 and {cost.word}")
+            _panel(results.of(name), cost, _title(results.of(name), cost, several))
             for name in results.datasets
             for cost in shown or costs(Room.LITTLE, results.of(name).measured)
         ],
     )
+
+
+def _title(results: Results, cost: CostColumn, several: bool) -> str:
+    """Of the panel of one data set; it names the data set where there are several."""
+    title = f"{word_for(results.students['metric'])} and {cost.word}"
+    return f"{results.datasets[0]}: {title}" if several else title
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kdops.measure.costs import CostColumn, Room, costs
+from kdops.metrics import word_for
 from kdops.report import cells
 from kdops.report.chart import Table
 from kdops.report.choice import UNDISTILLED, best_rows, number, over_seeds, records
@@ -17,13 +18,13 @@ from kdops.tracking.results import Results
 
 def dataset_table(results: Results) -> Table:
     """One data set: its teachers, and a line per student and recipe, with who made it where several people did."""
-    shown = costs(Room.SOME, results.measured)
+    shown, word = costs(Room.SOME, results.measured), word_for(results.students["metric"])
     several_people = results.students["user"].nunique() > 1
     rows = [
         {
             "student": TEACHER,
-            "validation F1": number(row["validation"]),
-            "test F1": number(row["test"]),
+            f"validation {word}": number(row["validation"]),
+            f"test {word}": number(row["test"]),
             **_cells(row, shown),
         }
         for row in records(results.teachers)
@@ -31,8 +32,8 @@ def dataset_table(results: Results) -> Table:
     rows += [
         {
             "student": UNDISTILLED[row["kind"]],
-            "validation F1": number(row["validation"]),
-            "test F1": number(row["test"]),
+            f"validation {word}": number(row["validation"]),
+            f"test {word}": number(row["test"]),
             **_cells(row, shown),
         }
         for row in records(results.undistilled)
@@ -43,19 +44,25 @@ def dataset_table(results: Results) -> Table:
             "recipe": row["recipe"],
             "precision": row["precision"] if isinstance(row["precision"], str) else "",
             "seeds": str(row["seeds"]),
-            "validation F1": cells.score(row, "validation"),
-            "test F1": cells.score(row, "test"),
+            f"validation {word}": cells.score(row, "validation"),
+            f"test {word}": cells.score(row, "test"),
             "of the teacher": cells.retained(row),
             **_cells(row, shown),
         }
         if row["recipe"] != VANILLA:
-            told["baseline, test F1"] = cells.score(row, "baseline")
+            told[f"baseline, test {word}"] = cells.score(row, "baseline")
             told["gain, points"] = cells.gain(row)
         if several_people:
             told["by"] = row["user"]
         rows.append(told)
-    order = ["student", "recipe", "precision", "seeds", "validation F1", "test F1", "baseline, test F1", "gain, points"]
-    order += ["of the teacher", *(one.heading for one in shown), *(["by"] if several_people else [])]
+    order = ["student", "recipe", "precision", "seeds", f"validation {word}", f"test {word}"]
+    order += [
+        f"baseline, test {word}",
+        "gain, points",
+        "of the teacher",
+        *(one.heading for one in shown),
+        *(["by"] if several_people else []),
+    ]
     return Table(
         title=f"All figures ({results.students['metric'].iloc[0]})",
         caption="Teacher int8: the teacher by dynamic quantisation, nothing else. Linear: a linear model of words, its "
@@ -71,7 +78,7 @@ def gains_table(results: Results) -> Table:
     best = best_rows(results.students)
     return Table(
         title="What distillation brings",
-        caption="Each student's best recipe by validation F1; means over the data sets, of the test split.",
+        caption="Each student's best recipe by validation score; means over the data sets, of the test split.",
         rows=[
             {
                 "student": str(student),
@@ -87,17 +94,17 @@ def gains_table(results: Results) -> Table:
 def best_table(results: Results) -> Table:
     """The best student of each data set."""
     best = best_rows(results.students)
-    shown = costs(Room.LITTLE, results.measured)
+    shown, word = costs(Room.LITTLE, results.measured), word_for(results.students["metric"])
     chosen = best.loc[best.groupby("dataset")["validation"].idxmax()]
     return Table(
         title="The best student",
-        caption="Student and recipe are chosen by validation F1; the figures are those of the test split.",
+        caption="Student and recipe are chosen by validation score; the figures are those of the test split.",
         rows=[
             {
                 "data set": row["dataset"],
                 "best student": row["student"],
                 "recipe": row["recipe"],
-                "test F1": score(row["test"]),
+                f"test {word}": score(row["test"]),
                 "of the teacher": cells.retained(row),
                 **{one.cheaper: one.times(row, "times_") for one in shown if one.cheaper},
             }

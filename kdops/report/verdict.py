@@ -4,6 +4,7 @@ import pandas as pd
 
 from kdops import shown
 from kdops.measure.costs import Room, costs
+from kdops.metrics import word_for
 from kdops.report import cells
 from kdops.report.chart import Table
 from kdops.report.choice import UNDISTILLED, over_seeds, records
@@ -31,11 +32,11 @@ def verdict(results: Results) -> str:
 
 def short_table(results: Results) -> Table:
     """One data set in as few columns as tell it: score, gain, share of the teacher, main costs."""
-    shown_costs = costs(Room.LITTLE, results.measured)
+    shown_costs, word = costs(Room.LITTLE, results.measured), word_for(results.students["metric"])
     rows = [
         {
             "student": TEACHER,
-            "test F1": "" if pd.isna(row["test"]) else shown.score(row["test"]),
+            f"test {word}": "" if pd.isna(row["test"]) else shown.score(row["test"]),
             **{one.heading: one.shown(row) for one in shown_costs},
         }
         for row in records(results.teachers)
@@ -43,7 +44,7 @@ def short_table(results: Results) -> Table:
     rows += [
         {
             "student": UNDISTILLED[row["kind"]],
-            "test F1": "" if pd.isna(row["test"]) else shown.score(row["test"]),
+            f"test {word}": "" if pd.isna(row["test"]) else shown.score(row["test"]),
             **{one.heading: one.shown(row) for one in shown_costs},
         }
         for row in records(results.undistilled)
@@ -53,13 +54,13 @@ def short_table(results: Results) -> Table:
         rows.append(
             {
                 "student": f"{row['student']}{precision}, {row['recipe']}",
-                "test F1": cells.score(row, "test"),
+                f"test {word}": cells.score(row, "test"),
                 "gain, points": cells.gain(row) if row["recipe"] != VANILLA else "",
                 "of the teacher": cells.retained(row),
                 **{one.heading: one.shown(row) for one in shown_costs},
             }
         )
-    order = ["student", "test F1", "gain, points", "of the teacher", *(one.heading for one in shown_costs)]
+    order = ["student", f"test {word}", "gain, points", "of the teacher", *(one.heading for one in shown_costs)]
     return Table(
         title=f"Scores and costs ({results.students['metric'].iloc[0]})",
         caption="Gain: over the same student on gold labels, tuned as much, in the same precision. In brackets: 95 % "

@@ -1,7 +1,7 @@
 """The parameters of steps that read a data set, and of those that train on it."""
 
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kdops.data.raw import DataOptions, Scheme
 from kdops.errors import UserError
@@ -83,6 +83,11 @@ class TrainingDataConfig(DataConfig):
         "Hub id, local folder, scratch, or a file of probabilities (.jsonl, .parquet); several hub ids or folders with "
         "commas between them teach together; auto: the data set's own.",
     )
+    labels: Literal["gold", "teacher"] = parameter(
+        "gold",
+        "gold: the data's own; teacher: the teacher labels the texts of dataset=, which may have none, and scores are "
+        "agreement with it.",
+    )
     teacher_mode: Literal["train", "as_is"] = parameter(
         "train", "train: fine-tune the teacher on the data; as_is: it is fine-tuned for the data's labels already."
     )
@@ -104,10 +109,62 @@ class TrainingDataConfig(DataConfig):
     )
     length_filter: bool = parameter(True, "Leave out unlabeled texts shorter or longer than the training texts.")
 
+    max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
+
+    @property
+    def place(self) -> str:
+        """Where the data set is: where the user says, or the folder that has the teacher's labels too.
+
+        Raises:
+            UserError: if the teacher cannot label it.
+        """
+        if self.labels == "gold":
+            return self.dataset
+        from kdops.training.labeling import Labeling, labeled_by_teacher
+
+        teachers = self._labeling_teachers()
+        asked = Labeling(self.dataset, self.options, teachers, self.labels_of_teacher, self.max_length)
+        return str(labeled_by_teacher(asked))
+
+    def _labeling_teachers(self) -> tuple[str, ...]:
+        from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of
+
+        named = self.named_sources(self.teacher or SCRATCH)
+        if SCRATCH in named:
+            raise UserError("labels=teacher needs a teacher that knows labels: a fine-tuned model or a file")
+        if self.teacher_missing != "refuse":
+            raise UserError(f"teacher_missing={self.teacher_missing} needs gold labels, and labels=teacher has none")
+        for source in named:
+            check_teacher(source)
+        files = [source for source in named if file_of(source)]
+        if files and len(named) > 1:
+            raise UserError(f"teacher {files[0]!r} is a file of probabilities, which teaches alone and once")
+        if not files and self.teacher_mode != "as_is":
+            raise UserError("labels=teacher needs teacher_mode=as_is: without gold labels there is nothing to train on")
+        return named
+
+    def corpus(self) -> "Corpus":
+        """The data set, read anew, with the labels that the parameters ask for.
+
+        Raises:
+            UserError: for anything that training should not start with.
+        """
+        return super().corpus() if self.labels == "gold" else DataConfig(dataset=self.place).corpus()
+
+    @property
+    def data_described(self) -> dict[str, Any]:
+        """The parameters by which another step reads the same data, as runs log them."""
+        kept = self if self.labels == "gold" else DataConfig(dataset=self.place)
+        return {name: getattr(kept, name) for name in DataConfig.model_fields}
+
     def sources(self, corpus: "Corpus") -> tuple[str, ...]:
         """The encoders that are fine-tuned: the user's choice, or the data set's own."""
-        named = (self.teacher or corpus.default_teacher).split(",")
-        return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
+        return self.named_sources(self.teacher or corpus.default_teacher)
+
+    @staticmethod
+    def named_sources(teacher: str) -> tuple[str, ...]:
+        """The teachers in a list with commas, each once."""
+        return tuple(dict.fromkeys(name.strip() for name in teacher.split(",") if name.strip()))
 
     def source(self, corpus: "Corpus") -> str:
         """The encoder that is fine-tuned; of several the first, which general distillation learns from."""

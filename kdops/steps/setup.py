@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kdops.data.corpus import Corpus
 from kdops.data.facts import DataFacts, inspect, summary
 from kdops.errors import UserError
-from kdops.steps.data_config import DataConfig
+from kdops.steps.data_config import DataConfig, TrainingDataConfig
 from kdops.tracking import names
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,12 @@ def checked_corpus(config: DataConfig) -> CheckedCorpus:
     logger.info("dataset %s (%s): %s", corpus.name, corpus.task, rows)
     for line in summary(corpus).splitlines():
         logger.info("dataset %s: %s", corpus.name, line)
+    if corpus.labeled_by:
+        logger.info(
+            "dataset %s: labels are those of teacher %s; scores are agreement with it", corpus.name, corpus.labeled_by
+        )
+        if isinstance(config, TrainingDataConfig):
+            logger.info("dataset %s: other steps read it by dataset=%s", corpus.name, config.place)
     for note in corpus.notes:
         logger.info("dataset %s: %s", corpus.name, note)
     leaks = report.duplicates_train_test + report.duplicates_train_validation
@@ -77,6 +83,12 @@ def checked_corpus(config: DataConfig) -> CheckedCorpus:
             leaks,
         )
     return CheckedCorpus(corpus, report)
+
+
+def described_data(config: TrainingDataConfig, corpus: Corpus) -> dict[str, object]:
+    """The parameters by which other steps read a run's data again, as it logs them."""
+    described = config.data_described
+    return described | {"dataset": corpus.name, names.DATA: described["dataset"]}
 
 
 def identifying_tags(corpus: Corpus, student: str | None = None, recipe: str | None = None) -> dict[str, object]:

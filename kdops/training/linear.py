@@ -16,7 +16,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from kdops.data.corpus import Corpus
 from kdops.data.inputs import joined, words_tagged
-from kdops.metrics import Gold, score
+from kdops.metrics import Gold
 from kdops.task import Task
 from kdops.training.values import LinearBaseline, ModelScores
 
@@ -48,8 +48,7 @@ def linear_baseline(corpus: Corpus) -> LinearBaseline:
     models = (_word_models if corpus.task.of_words else _text_models)(corpus)
 
     def validation_score(model: Pipeline) -> float:
-        predicted = _predicted(model, corpus, "validation")
-        return score(corpus.task, corpus.labels, corpus.gold("validation"), predicted)[corpus.main_metric]
+        return corpus.score("validation", _predicted(model, corpus, "validation"))[corpus.main_metric]
 
     best = max(models, key=validation_score)
     scores = ModelScores.of(corpus, *(_predicted(best, corpus, split) for split in ("validation", "test")))

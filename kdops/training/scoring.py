@@ -32,6 +32,7 @@ class LabeledTexts:
         task: the task.
         labels: all labels, in the order of the model's classes.
         pad_id: the padding token.
+        agreement: whether the gold labels are a teacher's; see `kdops.metrics.score`.
     """
 
     encoded: Encoded
@@ -39,6 +40,7 @@ class LabeledTexts:
     task: Task
     labels: tuple[str, ...]
     pad_id: int
+    agreement: bool = False
 
     def scores(self, model: nn.Module) -> dict[str, float]:
         """All metrics of the task for a model that maps (input_ids, attention_mask) to logits.
@@ -69,7 +71,8 @@ class LabeledTexts:
         return best_thresholds(logits, _one_hot(self.labels, self.gold))
 
     def _scores(self, logits: np.ndarray) -> dict[str, float]:
-        return score(self.task, self.labels, self.gold, self.named(logits, self.thresholds(logits)))
+        predicted = self.named(logits, self.thresholds(logits))
+        return score(self.task, self.labels, self.gold, predicted, agreement=self.agreement)
 
     def logits(self, model: nn.Module) -> np.ndarray:
         """The model's logits of all units, float32 (units, classes)."""
@@ -123,7 +126,9 @@ _NAMED: Mapping[Task, Callable[[LabeledTexts, np.ndarray, Thresholds], list[str]
 def labeled_texts(corpus: Corpus, split: str, tokenizer: Tokenizer, pad_id: int, max_length: int) -> LabeledTexts:
     """A split in a model's tokens, with its gold labels, for scoring that model."""
     encoded = encode(tokenizer, corpus.inputs(split), corpus.task, max_length)
-    return LabeledTexts(encoded, corpus.gold(split), corpus.task, corpus.labels, pad_id)
+    return LabeledTexts(
+        encoded, corpus.gold(split), corpus.task, corpus.labels, pad_id, agreement=bool(corpus.labeled_by)
+    )
 
 
 def best_thresholds(logits: np.ndarray, gold: np.ndarray) -> Thresholds:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from kdops.metrics import Gold, score
+from kdops.metrics import Gold
 from kdops.models.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class ModelScores:
         """The scores of the labels that a model predicts for validation and for test; no labels have no scores."""
 
         def scores(split: str, predicted: Gold) -> dict[str, float]:
-            return score(corpus.task, corpus.labels, corpus.gold(split), predicted) if predicted else {}
+            return corpus.score(split, predicted) if predicted else {}
 
         return cls(
             validation=scores("validation", validation),

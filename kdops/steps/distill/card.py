@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import BundleInfo
 from kdops.measure.costs import Room, costs
-from kdops.metrics import paired_bootstrap
-from kdops.shown import score
+from kdops.metrics import AGREEMENT, paired_bootstrap
+from kdops.shown import score, share
 from kdops.steps.distill.result import DistilledStudent
 from kdops.tracking import host, names
 from kdops.training.recipes import RECIPES
@@ -47,8 +47,10 @@ def version_card(corpus: Corpus, result: DistilledStudent, info: BundleInfo, *, 
 def _data(corpus: Corpus) -> list[str]:
     rows = ", ".join(f"{split} {len(rows)}" for split, rows in corpus.splits.items())
     citation = [f"- cite: {corpus.citation[:_LONGEST_CITATION]}"] if corpus.citation else []
+    no_gold = [f"- no gold labels: labels are those of `{corpus.labeled_by}`, and scores are agreement with it"]
     return [
         f"- `{corpus.name}`, {corpus.task}, {len(corpus.labels)} labels; rows: {rows}; content {corpus.fingerprint}",
+        *(no_gold if corpus.labeled_by else []),
         f"- licence: {corpus.licence}",
         *citation,
     ]
@@ -56,17 +58,20 @@ def _data(corpus: Corpus) -> list[str]:
 
 def _recipe(corpus: Corpus, info: BundleInfo, result: DistilledStudent) -> list[str]:
     recipe, main = RECIPES[info.recipe], corpus.main_metric
-    learns = "the teacher's logits, and gold labels as tuning chose" if recipe.distills else "gold labels alone"
+    gold = "the teacher's labels" if corpus.labeled_by else "gold labels"
+    learns = f"the teacher's logits, and {gold} as tuning chose" if recipe.distills else f"{gold} alone"
     if recipe.general:
         learns = f"the token states of the pre-trained encoder, then {learns}"
     more = ", on the labeled texts and on texts without labels" if recipe.unlabeled else ""
     teacher, scored = result.teacher, result.teacher.scores.test.get(main)
-    kind = "fine-tuned on the same data"
+    kind = "used as it is" if corpus.labeled_by else "fine-tuned on the same data"
     if teacher.texts is not None:
         kind = f"a file of probabilities of {teacher.texts} texts"
-    said = "no test score, since it lacks test texts" if scored is None else f"test {main} {score(scored)}"
+    said = "" if corpus.labeled_by else ", no test score, since it lacks test texts"
+    if scored is not None:
+        said = f", test {main} {score(scored)}"
     return [
-        f"- teacher: `{info.teacher}`, {kind}, {said}",
+        f"- teacher: `{info.teacher}`, {kind}{said}",
         f"- recipe `{info.recipe}`: learns from {learns}{more}; embeddings start: {recipe.embeddings}",
     ]
 
@@ -84,6 +89,8 @@ def _scores(corpus: Corpus, result: DistilledStudent) -> list[str]:
         interval = paired_bootstrap(corpus.task, corpus.labels, gold, predicted, gold)
         between = f"{score(1 + interval.low)} and {score(1 + interval.high)}"
         lines.append(f"| {split} | {len(gold)} | {score(scores[main])} | {between} |")
+    if corpus.labeled_by:
+        lines += ["", f"It gives {share(result.scores.test[AGREEMENT])} of the teacher's labels on the test split."]
     return lines
 
 

@@ -220,7 +220,6 @@ class DistillConfig(GeneralConfig):
             **{name: getattr(self, name) for name in TrainingDataConfig.model_fields},
             epochs=self.teacher_epochs,
             learning_rate=self.learning_rate,
-            max_length=self.max_length,
             seed=self.seed,
             force=self.force,
         )

@@ -10,6 +10,7 @@ from kdops.deploy.bundle import FP32, INT8
 from kdops.deploy.gate import Parity
 from kdops.measure.costs import Cost, Room, costs
 from kdops.measure.steadiness import Steadiness
+from kdops.metrics import AGREEMENT, is_agreement
 from kdops.shown import Interval, verdict
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.next_steps import next_steps
@@ -136,7 +137,9 @@ class DistilledStudent:
     @property
     def verdict(self) -> str:
         """One sentence: what it keeps of the teacher's score, and what distillation brought."""
-        return verdict(f"{self.facts.student} {self.precision}", self.main_metric, self.retained, self.gain)
+        agreement = self.scores.test[AGREEMENT] if is_agreement(self.main_metric) else None
+        student = f"{self.facts.student} {self.precision}"
+        return verdict(student, self.main_metric, self.retained, self.gain, agreement=agreement)
 
     @property
     def in_short(self) -> str:

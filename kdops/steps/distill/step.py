@@ -18,7 +18,7 @@ from kdops.steps.distill.job import Job
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.distill.result import Distilled, DistilledStudent
 from kdops.steps.general.plan import GeneralPlan
-from kdops.steps.setup import check_alone, checked_corpus, identifying_tags
+from kdops.steps.setup import check_alone, checked_corpus, described_data, identifying_tags
 from kdops.steps.student.keys import student_fingerprint
 from kdops.steps.teacher.result import TeacherKeys
 from kdops.steps.teacher.step import check_teachers, teacher_keys
@@ -54,8 +54,8 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     if exam_run is None:  # Students of an exam share their parameters, though not all of them learn from the teacher.
         config.check_used(corpus)
     recipe = config.rung
-    described = config.model_dump() | {"dataset": corpus.name, "embeddings": recipe.embeddings}
-    described |= {"teacher": ", ".join(config.sources(corpus)), names.DATA: config.dataset}
+    described = config.model_dump() | described_data(config, corpus) | {"embeddings": recipe.embeddings}
+    described["teacher"] = ", ".join(config.sources(corpus))
     tags = identifying_tags(corpus, config.student, recipe.name) | {names.SETTINGS: ",".join(config.settings())}
     with recorder.opened(Role.STUDENT, _run_name(job), tags=tags, config=described, parent_run_id=exam_run) as record:
         record.dataset(corpus)

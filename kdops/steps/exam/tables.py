@@ -1,6 +1,7 @@
 """The findings of an exam, as text for a terminal."""
 
 from kdops.measure.costs import Room, costs
+from kdops.metrics import word_for
 from kdops.report import cells
 from kdops.report.choice import UNDISTILLED, number, over_seeds, records
 from kdops.steps.tables import aligned
@@ -15,8 +16,8 @@ def students_table(results: Results) -> str:
         "student",
         "recipe",
         "seeds",
-        "validation F1",
-        "test F1",
+        f"validation {word_for(results.students['metric'])}",
+        f"test {word_for(results.students['metric'])}",
         "gain, points",
         "of the teacher",
         *(one.heading for one in shown),

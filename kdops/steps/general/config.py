@@ -41,7 +41,6 @@ class GeneralConfig(TrainingDataConfig):
         "Encoder that general distillation learns from, a hub id or a folder; auto: the teacher, the first of several.",
     )
     general_epochs: int = parameter(3, "Epochs of general distillation.", ge=1)
-    max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
 
     def encoder(self, corpus: "Corpus") -> str | None:
         """The encoder that general distillation learns from; None: the teacher is none, and no other is named."""

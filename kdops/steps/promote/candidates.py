@@ -12,7 +12,7 @@ from kdops.fingerprint import fingerprint
 from kdops.measure.cost import cheapest as cheapest_places
 from kdops.measure.costs import deciding
 from kdops.measure.turns import measure_side_by_side
-from kdops.metrics import Gold, score
+from kdops.metrics import Gold, is_agreement
 from kdops.tracking import host, names, runs, store
 from kdops.tracking.names import Role
 from kdops.tracking.registry import registered
@@ -186,12 +186,15 @@ def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Ca
     found = Candidate(version, portable, serves)
     if version.tags.get(names.WITHDRAWN) and not serves:
         return replace(found, refusal=f"taken back {version.tags[names.WITHDRAWN]}")
+    chosen_by = version.main_metric
+    if chosen_by and is_agreement(chosen_by) != is_agreement(corpus.main_metric):
+        return replace(found, refusal=f"it was chosen by {chosen_by}, which does not compare with {corpus.main_metric}")
     try:
         content, predicted = _predict(version, corpus)
     except Exception as error:  # whatever is wrong with it, it must not serve
         _log.debug("version %d cannot be used", version.number, exc_info=True)
         return replace(found, refusal=f"its bundle cannot be used: {store.one_line(error)}")
-    value = score(corpus.task, corpus.labels, corpus.gold(SPLIT), predicted)[corpus.main_metric]
+    value = corpus.score(SPLIT, predicted)[corpus.main_metric]
     return replace(found, content=content, predicted=predicted, score=value)
 
 

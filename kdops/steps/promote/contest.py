@@ -75,7 +75,7 @@ class Decision:
             "student",
             "recipe",
             f"{SPLIT} {self.main_metric}",
-            "F1 retained",
+            "retained",
             *(one.heading for one in deciding()),
         ]
         rows = [[*head, "verdict"], *map(self._row, self.candidates)]

@@ -118,13 +118,8 @@ def _back(corpus_name: str, before: Version | None) -> Decision:
         proposed=previous,
         champion=before,
         reason=f"rollback from version {before.number}",
-        main_metric=_main_metric(previous),
+        main_metric=previous.main_metric,
     )
-
-
-def _main_metric(version: Version) -> str:
-    scores = [name for name in version.tags if name.startswith(names.VALIDATION_PREFIX)]
-    return scores[0].removeprefix(names.VALIDATION_PREFIX) if scores else ""
 
 
 def _carry_out(decision: Decision, corpus_name: str, *, rollback: bool) -> None:

@@ -13,7 +13,7 @@ from kdops.data.words import cutting_warnings, share_cut_differently
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
-from kdops.metrics import Gold, score
+from kdops.metrics import Gold
 from kdops.models.students import parameter_counts
 from kdops.steps.student.budget import Budget
 from kdops.steps.student.init import student_init
@@ -87,7 +87,7 @@ def finish_student(
 def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) -> None:
     """Say so if the student is no better than the commonest answer for everything."""
     commonest, constant = _commonest(corpus)
-    least = score(corpus.task, corpus.labels, corpus.gold("validation"), constant)[corpus.main_metric]
+    least = corpus.score("validation", constant)[corpus.main_metric]
     assert best.value is not None
     if best.value <= least:
         logger.warning(

@@ -116,7 +116,8 @@ def _write(folder: Path, facts: TeacherFacts, teacher: "Teacher", corpus: Corpus
         recipe="fine-tuned",
         precision=FP32,
         main_metric=corpus.main_metric,
-        main_metric_value=facts.scores.validation[corpus.main_metric],
+        # Where the labels are its own, it agrees with them.
+        main_metric_value=facts.scores.validation.get(corpus.main_metric, 1.0),
         fingerprint=facts.weights,
         word_pattern=corpus.word_rule().pattern,
         thresholds=facts.thresholds,

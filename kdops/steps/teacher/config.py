@@ -23,7 +23,6 @@ class TeacherConfig(TrainingDataConfig):
     learning_rate: float | None = parameter(
         None, f"Peak learning rate; auto: {_LEARNING_RATE:g}, from scratch {_SCRATCH_LEARNING_RATE:g}.", gt=0, le=1
     )
-    max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
     seed: int = parameter(1, "Seed of everything random.", setting=False, ge=0)
     force: bool = parameter(False, "Do everything again, although it is finished.", setting=False)
 

@@ -1,7 +1,6 @@
 """A file of probabilities as a teacher: read once into a store of logits, and scored where it has the texts."""
 
 import logging
-from collections.abc import Iterable
 from itertools import compress
 from pathlib import Path
 
@@ -16,11 +15,20 @@ from kdops.models.teachers.sources import file_of, teacher_identity
 from kdops.steps.setup import gold_classes
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import GIVEN, TeacherFacts, TrainedTeacher
-from kdops.training.logit_sources.probabilities import LabelNames, given_logits, shown, store_gold, store_probabilities
+from kdops.training.logit_sources.probabilities import (
+    LabelNames,
+    lacking,
+    likely_labels,
+    shown,
+    store_gold,
+    store_probabilities,
+)
 from kdops.training.values import Fit, ModelScores
 from kdops.workspace import save_result
 
 logger = logging.getLogger(__name__)
+
+_SCORED = ("validation", "test")
 
 
 def make_file_teacher(corpus: Corpus, config: TeacherConfig, folder: Path) -> None:
@@ -45,7 +53,8 @@ def make_file_teacher(corpus: Corpus, config: TeacherConfig, folder: Path) -> No
     texts = store_probabilities(file, corpus.task, names, store)
     logger.info("teacher %s: probabilities of %d texts", source, texts)
     _fill(corpus, config, store)
-    scores = ModelScores.of(corpus, *(_predicted(corpus, split, source, store) for split in ("validation", "test")))
+    said = ([], []) if corpus.labeled_by else (_predicted(corpus, split, source, store) for split in _SCORED)
+    scores = ModelScores.of(corpus, *said)
     facts = TeacherFacts(
         source=source,
         weights=teacher_identity(source),
@@ -81,12 +90,6 @@ def check_unlabeled(teacher: TrainedTeacher, unlabeled: Unlabeled, missing: str)
     logger.warning("%s: these teach nothing", found)
 
 
-def lacking(store: Path, texts: Iterable[Text], classes: int) -> list[bool]:
-    """Of each text whether a file's store lacks it."""
-    counts: list[bool] = (given_logits(store, texts, classes).rows.counts == 0).tolist()
-    return counts
-
-
 def _fill(corpus: Corpus, config: TeacherConfig, store: Path) -> None:
     """Give the training texts that the file lacks their gold labels, if that is wanted."""
     texts, source = corpus.inputs("train"), config.source(corpus)
@@ -109,7 +112,4 @@ def _predicted(corpus: Corpus, split: str, source: str, store: Path) -> Gold:
     if absent:
         logger.warning("teacher %s lacks %d of %d %s texts: it has no score there", source, absent, len(texts), split)
         return []
-    logits = given_logits(store, texts, len(corpus.labels))
-    rows = [logits.gather(np.array([row])).argmax(axis=-1) for row in range(len(texts))]
-    tags = [[corpus.labels[index] for index in row] for row in rows]
-    return tags if corpus.task.of_words else [label for (label,) in tags]
+    return likely_labels(store, texts, corpus.labels)

@@ -14,7 +14,7 @@ from kdops.fingerprint import fingerprint
 from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of, teacher_identity
 from kdops.shown import score
 from kdops.steps.data_config import TrainingDataConfig
-from kdops.steps.setup import CheckedCorpus, checked_corpus, identifying_tags, launched_together
+from kdops.steps.setup import CheckedCorpus, checked_corpus, described_data, identifying_tags, launched_together
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.tracking import names
@@ -210,7 +210,7 @@ def _run_of(
     recorder: Recorder, checked: CheckedCorpus, config: TeacherConfig, work: str
 ) -> AbstractContextManager[Recording]:
     corpus = checked.corpus
-    described = config.model_dump() | {"dataset": corpus.name, names.DATA: config.dataset}
+    described = config.model_dump() | described_data(config, corpus)
     described["teacher"] = ", ".join(config.sources(corpus))
     tags = identifying_tags(corpus)
     return recorder.opened(Role.TEACHER, f"teacher {corpus.name}", fingerprint=work, tags=tags, config=described)

@@ -131,8 +131,8 @@ def make_ensemble(corpus: Corpus, members: Sequence[TrainedTeacher], folder: Pat
     teacher = mean_teacher([member.model for member in members])
     source = " and ".join(member.facts.source for member in members)
     for member in members:
-        score = member.facts.scores.validation[corpus.main_metric]
-        logger.info("teacher %s: validation %s %.3f", member.facts.source, corpus.main_metric, score)
+        if score := member.facts.scores.validation.get(corpus.main_metric):
+            logger.info("teacher %s: validation %s %.3f", member.facts.source, corpus.main_metric, score)
     _keep(corpus, teacher, source, members[0].facts.max_length, None, folder)
 
 
@@ -150,10 +150,11 @@ def _keep(corpus: Corpus, teacher: Teacher, source: str, max_length: int, result
         thresholds=thresholds,
         pairs=corpus.pairs,
         scores=scores,
-        fit=result or Fit(scores.validation[corpus.main_metric], 0, ()),
+        fit=result or Fit(scores.validation.get(corpus.main_metric, 0.0), 0, ()),
     )
     save_result(folder, facts)
-    logger.info("teacher: test %s %.3f", corpus.main_metric, scores.test[corpus.main_metric])
+    if not corpus.labeled_by:
+        logger.info("teacher: test %s %.3f", corpus.main_metric, scores.test[corpus.main_metric])
 
 
 def help_training(order: Order) -> None:
@@ -205,6 +206,8 @@ def _untrained(
 
 
 def _scores(corpus: Corpus, teacher: Teacher, max_length: int) -> tuple[Thresholds, ModelScores]:
+    if corpus.labeled_by:  # Its labels are the teacher's own.
+        return (), ModelScores.of(corpus, [], [])
     validation, test = (
         labeled_texts(corpus, split, teacher.tokenizer, teacher.pad_id, max_length) for split in ("validation", "test")
     )

@@ -51,6 +51,12 @@ class Version:
         """The address that MLflow loads it from."""
         return f"models:/{self.model}/{self.number}"
 
+    @property
+    def main_metric(self) -> str:
+        """The metric that it was chosen by, by its tags; empty where they do not say."""
+        scores = [name for name in self.tags if name.startswith(names.VALIDATION_PREFIX)]
+        return scores[0].removeprefix(names.VALIDATION_PREFIX) if scores else ""
+
 
 @dataclass(frozen=True)
 class Record:

@@ -9,7 +9,7 @@ JSON Lines or Parquet, one text per row.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +107,26 @@ def store_probabilities(path: Path, task: Task, names: LabelNames, folder: Path)
     return len(said)
 
 
+def labels_in(path: Path) -> tuple[Task, tuple[str, ...]]:
+    """What a file of probabilities is for, and all labels that its rows name, sorted, O first.
+
+    Raises:
+        UserError: naming the line or row that cannot be read.
+    """
+    found: set[str] = set()
+    task: Task | None = None
+    for line, row in _rows(path):
+        given = [row[name] for name in ("probabilities", "logits", "label", "tags") if row.get(name) is not None]
+        units = [unit for one in given for unit in (one if isinstance(one, list) else [one])]
+        found.update(str(name) for unit in units for name in (unit if isinstance(unit, dict) else [unit]))
+        if not found:
+            raise UserError(f"{path}:{line}: expected one of probabilities, logits, label or tags, found none of them")
+        task = task or (Task.TOKEN if isinstance(given[0], list) else Task.TEXT)
+    if task is None:
+        raise UserError(f"{path} has no rows")
+    return task, tuple(sorted(found, key=lambda name: (name != "O", name)))
+
+
 def store_gold(folder: Path, texts: Iterable[Text], gold: Iterable[np.ndarray], classes: int) -> None:
     """Add texts to a store of teacher logits, with their gold labels as sure answers.
 
@@ -129,6 +149,20 @@ def given_logits(folder: Path, texts: Iterable[Text], classes: int) -> StoredLog
         classes: number of classes.
     """
     return StoredLogits(find_rows(folder, text_keys(texts), may_lack=True), classes, computed=0)
+
+
+def lacking(store: Path, texts: Iterable[Text], classes: int) -> list[bool]:
+    """Of each text whether a file's store lacks it."""
+    counts: list[bool] = (given_logits(store, texts, classes).rows.counts == 0).tolist()
+    return counts
+
+
+def likely_labels(store: Path, texts: Sequence[Text], labels: Sequence[str]) -> list[str] | list[list[str]]:
+    """The most likely label of each text, or tag of each word, by a file's store that lacks none of them."""
+    logits = given_logits(store, texts, len(labels))
+    rows = [logits.gather(np.array([row])).argmax(axis=-1) for row in range(len(texts))]
+    said = [[labels[index] for index in row] for row in rows]
+    return [label for (label,) in said] if isinstance(texts[0], str) else said
 
 
 def shown(text: Text) -> str:

@@ -32,6 +32,8 @@ EVERY_DATA_PARAMETER = {
     "separator": ";",
     "drop_leaks": "true",
     "teacher": "one,two",
+    "labels": "teacher",
+    "max_length": "64",
     "teacher_mode": "as_is",
     "teacher_seeds": "3",
     "label_names": "LABEL_0=good",
