@@ -28,7 +28,7 @@ class Bag(Student):
         classes: int,
         task: Task,
         width: int = 128,
-        hidden_size: int = 128,
+        hidden_size: int = 96,
         dropout: float = 0.3,
     ) -> None:
         super().__init__()

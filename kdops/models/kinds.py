@@ -53,6 +53,8 @@ KINDS = {
 }
 STUDENTS = tuple(KINDS)
 BERT_STUDENTS = tuple(name for name, kind in KINDS.items() if kind.bert)
+STUDY_STUDENTS = ("bilstm", "cnn", *BERT_STUDENTS)
+"""Those of arXiv:2201.00558."""
 LONGEST_BERT = 512
 """Positions that BERT students have embeddings for, as every published BERT."""
 

@@ -6,12 +6,20 @@ from typer.testing import CliRunner
 import entrypoints.main
 from kdops.steps.distill import step as distill
 from kdops.steps.promote import step as promote
+from kdops.steps.promote.contest import Decision
+from kdops.tracking.registry.registered import Version
 
 
 def test_both_steps_read_the_data_in_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     configs: list[distill.DistillConfig | promote.PromoteConfig] = []
+
+    def decided(config: promote.PromoteConfig) -> Decision:
+        configs.append(config)
+        return Decision(True, True, Version("kdops-shop", 1, "", {}), None, "the first")
+
     monkeypatch.setattr(distill, "distill", configs.append)
-    monkeypatch.setattr(promote, "promote", configs.append)
+    monkeypatch.setattr(promote, "promote", decided)
+
     given = {
         "dataset": "reviews.csv",
         "name": "shop",

@@ -54,7 +54,8 @@ def check_student(
     assert found["kdops.recipe"] == recipe
     assert found["kdops.parity"] == "passed"
     assert {"cfg.dataset", "cfg.student", "cfg.recipe", "cfg.trials", "cfg.epochs", "cfg.seed"} <= set(run.data.params)
-    assert not {"None", "auto", "False"} & set(run.data.params.values())
+    described = {value for name, value in run.data.params.items() if name.startswith("cfg.")}
+    assert not {"None", "auto", "False"} & described
     assert re.fullmatch("[0-9a-f]{16}", found["kdops.fingerprint"])
     assert {"kdops.teacher_run", "kdops.baseline_run"} | HOST | VERSIONS <= set(found)
 
@@ -68,11 +69,11 @@ def check_trials(place: Place, parent: Run, count: int) -> None:
 
 
 def check_version(place: Place, model: str, number: int, run: Run) -> None:
-    version = place.client.get_model_version_by_alias(model, "challenger")
-    assert (int(version.version), version.run_id) == (number, run.info.run_id)
-    expected = {"kdops.student", "kdops.recipe", "kdops.precision", "kdops.fingerprint"}
-    assert {name for name in version.tags if not name.startswith("val.")} == expected
-    assert len(version.tags) <= 8
+    version = place.client.get_model_version(model, str(number))
+    assert version.run_id == run.info.run_id
+    # What it is, and the score that decides; a promotion adds when, by whom and why.
+    assert {"kdops.student", "kdops.recipe", "kdops.precision", "kdops.fingerprint"} <= version.tags.keys()
+    assert len(version.tags) <= 10
     assert "distilled by" in version.description
 
 

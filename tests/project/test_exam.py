@@ -198,7 +198,7 @@ def test_a_clock_that_is_set_ends_nothing_and_no_duration_is_taken_from_it(story
     lasted = [
         value for run in runs for name, value in run.data.metrics.items() if name.startswith(("phase.", "exam_s"))
     ]
-    assert len(lasted) > 10
+    assert len(lasted) > 5
     assert all(0 <= seconds < PATIENCE_S for seconds in lasted)
 
 
@@ -249,7 +249,7 @@ def test_the_same_command_does_what_failed_and_says_what_it_found(story: Story) 
     rows = [line.split()[:3] for line in said.splitlines()]
     assert all(["reviews", student, "kd"] in rows for student in STUDENTS)
     assert "reviews: " in said
-    assert "all runs of reviews, the best first: http://" in said
+    assert "charts of reviews: http://" in said
     run = story.exam_run(-1)
     assert run.info.status == "FINISHED"
     (child,) = story.place.children(run)

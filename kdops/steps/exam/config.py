@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from kdops.models.kinds import STUDENTS
+from kdops.models.kinds import STUDENTS, STUDY_STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.parameters import AUTO, NONE, Names, StepConfig, parameter
 from kdops.training.recipes import RECIPES, STUDY_RECIPES
@@ -22,7 +22,7 @@ _PRESETS = {
     # arXiv:2201.00558, on those of its data sets that are public; their own teacher is the study's.
     "paper": {
         "datasets": "smsa,emot,senta,terma,pos,nergrit,nerp,posp",
-        "students": EVERYTHING,
+        "students": STUDY_STUDENTS,
         "recipes": STUDY_RECIPES,
     }
 }
@@ -34,7 +34,7 @@ class ExamConfig(StepConfig):
     each: DistillConfig = DistillConfig()
     preset: Literal["paper"] | None = parameter(
         None,
-        "paper: all students and recipes of arXiv:2201.00558 on its public data sets; what else is given goes first.",
+        "paper: the students and recipes of arXiv:2201.00558 on its public data sets; what else is given goes first.",
         shown=NONE,
     )
     datasets: Names = parameter(

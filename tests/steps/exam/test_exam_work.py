@@ -72,7 +72,7 @@ def test_a_cell_keeps_no_other_up_whatever_becomes_of_it(tmp_path: Path, caplog:
         shop.logs.mkdir()
         shop.log_of(on_full_disk).symlink_to("/dev/full")
         ended = {one.cell: one for one in shop.outcomes([FAILS, on_full_disk, HANGS, DIES, GOOD])}
-    assert (ended[GOOD].run_id, ended[GOOD].said) == ("exam-bilstm", "test f1_macro 0.5000")
+    assert (ended[GOOD].run_id, ended[GOOD].said) == ("exam-bilstm", "test f1_macro 0.500")
     assert ended[FAILS].error == "ValueError: this one fails"
     assert ended[on_full_disk].error == ended[FAILS].error
     assert "Traceback" in shop.log_of(FAILS).read_text(encoding="utf-8")
