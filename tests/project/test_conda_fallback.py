@@ -148,9 +148,10 @@ def test_stands_in_for_nothing_else(arguments: list[str]) -> None:
 
 
 def test_the_wheel_carries_the_stand_in_ready_to_run(tmp_path: Path) -> None:
-    for name in ("pyproject.toml", "LICENSE", "README.md"):
+    for name in ("pyproject.toml", "setup.py", "LICENSE", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "kdops", tmp_path / "kdops", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("kdops", "entrypoints"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", "wheels", "."],
         cwd=tmp_path,

@@ -3,7 +3,7 @@ import pytest
 from entrypoints import cli
 from kdops.data.catalog import CATALOG
 from kdops.errors import UserError
-from kdops.models.kinds import STUDENTS
+from kdops.models.kinds import STUDENTS, STUDY_STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.config import ExamConfig
 from kdops.steps.exam.grid import Cell, in_turns
@@ -29,7 +29,7 @@ def test_the_grid_of_the_paper_is_its_public_data_sets_with_its_teacher() -> Non
     config = cli.settings(ExamConfig, preset="paper", datasets="default", seeds="1")
     assert len(config.datasets) == 8
     assert {CATALOG[name].default_teacher for name in config.datasets} == {"indobenchmark/indobert-base-p1"}
-    assert (config.students, config.recipes) == (STUDENTS, STUDY_RECIPES)
+    assert (config.students, config.recipes) == (STUDY_STUDENTS, STUDY_RECIPES)
 
 
 def test_what_is_given_goes_before_the_preset() -> None:
