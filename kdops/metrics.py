@@ -21,40 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdops.data.schemes import marks_spans
-from kdops.shown import Interval
 from kdops.task import Task, aspect_of, value_of
 
 Gold = Sequence[str] | Sequence[Sequence[str]]
 Counts = NDArray[np.int64]
-Scores = NDArray[np.float64]
 
-_SAMPLES_AT_ONCE = 50
 AGREEMENT = "agreement"
-"""The metric that tells how many labels of texts, or of words, are those of the teacher."""
+"""The metric for the share of labels, of texts or of words, that are those of the teacher."""
 _AGREEMENT = {
     "f1_macro": "agreement_macro",
     "f1_entity_macro": "agreement_entity_macro",
     "f1_entity_micro": "agreement_entity_micro",
     "accuracy": AGREEMENT,
 }
-"""What scores are called that tell how far a model agrees with a teacher."""
-
-
-@dataclass(frozen=True)
-class BootstrapResult:
-    """How far two models lie apart on the same rows.
-
-    Attributes:
-        difference: main metric of the first minus that of the second, on all rows.
-        low: lower end of the 95 % interval of that difference.
-        high: its upper end.
-        p_value: two-sided; how easily resampling alone turns the sign around.
-    """
-
-    difference: float
-    low: float
-    high: float
-    p_value: float
+"""The names of scores where the labels are a teacher's: how far a model agrees with it."""
 
 
 def main_metric(task: Task, labels: Sequence[str], *, agreement: bool = False) -> str:
@@ -70,12 +50,12 @@ def main_metric(task: Task, labels: Sequence[str], *, agreement: bool = False) -
 
 
 def is_agreement(metric: str) -> bool:
-    """Whether a metric tells how far a model agrees with a teacher, and not how often it is right."""
+    """Whether a metric measures agreement with a teacher, and not correctness."""
     return metric in _AGREEMENT.values()
 
 
 def word_for(metrics: Iterable[str]) -> str:
-    """What scores by these metrics are called in tables: F1, agreement, or one of the two."""
+    """The title of a column of scores by these metrics: F1, agreement, or both."""
     words = {"agreement" if is_agreement(metric) else "F1" for metric in metrics}
     return " or ".join(sorted(words)) or "F1"
 
@@ -88,7 +68,7 @@ def score(
     Args:
         task: decides what is scored: texts, or words.
         labels: every label there is; of words, they tell plain tags from tags that mark spans (IOB2).
-        gold: label names, one a text or one a word.
+        gold: label names, one per text or one per word.
         predicted: the same shape as `gold`.
         agreement: whether `gold` are a teacher's labels: the same numbers are called `agreement_macro`, `agreement` and
             so on then.
@@ -131,11 +111,9 @@ def by_class(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> 
     Raises:
         ValueError: as `score`.
     """
-    scorer = _scorer(task, labels)
-    scorer.flat(labels, gold, predicted)
-    counts = scorer.counts(labels, gold, predicted).sum(axis=0)
+    counts = class_counts(task, labels, gold, predicted).sum(axis=0)
     scores = {}
-    for name, (right, guessed, wanted) in zip(scorer.classes(labels), counts.tolist(), strict=True):
+    for name, (right, guessed, wanted) in zip(_scorer(task, labels).classes(labels), counts.tolist(), strict=True):
         if guessed + wanted:
             scores[name] = {
                 "f1": 2 * right / (guessed + wanted),
@@ -146,92 +124,27 @@ def by_class(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> 
     return scores
 
 
-def paired_bootstrap(
-    task: Task, labels: Sequence[str], gold: Gold, first: Gold, second: Gold, *, samples: int = 1000, seed: int = 0
-) -> BootstrapResult:
-    """Compare two models' main metric by resampling the rows (texts or sentences) that both were asked.
-
-    Args:
-        task: decides the main metric, with the labels.
-        labels: every label there is.
-        gold: label names, one a text or one a word.
-        first: predictions of one model.
-        second: predictions of the other.
-        samples: how often the rows are drawn anew.
-        seed: of the draws.
-
-    Raises:
-        ValueError: as `score`.
-    """
-    whole, drawn = bootstrap_scores(task, labels, gold, [first, second], samples=samples, seed=seed)
-    return compared(whole[0] - whole[1], drawn[:, 0] - drawn[:, 1])
-
-
-def bootstrap_scores(
-    task: Task, labels: Sequence[str], gold: Gold, models: Sequence[Gold], *, samples: int = 1000, seed: int = 0
-) -> tuple[Scores, Scores]:
-    """The main metric of several models on the same rows, and on the same rows drawn anew again and again.
-
-    Args:
-        task: decides the main metric, with the labels.
-        labels: every label there is.
-        gold: label names, one a text or one a word.
-        models: the predictions of each.
-        samples: how often the rows are drawn anew.
-        seed: of the draws.
+def class_counts(task: Task, labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
+    """How often each class is right, predicted and gold in each row, a text or a sentence.
 
     Returns:
-        On all rows, float64 (models,); on each draw, float64 (samples, models).
+        int64 (rows, classes, 3), from which `macro_f1` makes the main metric: over the labels, over the entity types
+        where tags mark spans, or over the values of all aspects together.
 
     Raises:
         ValueError: as `score`.
     """
     scorer = _scorer(task, labels)
-    for predicted in models:
-        scorer.flat(labels, gold, predicted)
-    counts = np.stack([scorer.counts(labels, gold, predicted) for predicted in models])
-    _, rows, classes, kinds = counts.shape
-    flat = counts.transpose(1, 0, 2, 3).reshape(rows, -1).astype(np.float64)
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for start in range(0, samples, _SAMPLES_AT_ONCE):
-        # how often each row was drawn is all that a resampled set needs: F1 follows from weighted sums
-        weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=min(_SAMPLES_AT_ONCE, samples - start))
-        drawn.append(_macro_f1((weights @ flat).reshape(-1, len(models), classes, kinds)))
-    return _macro_f1(counts.sum(axis=1)), np.concatenate(drawn)
+    scorer.flat(labels, gold, predicted)
+    return scorer.counts(labels, gold, predicted)
 
 
-def compared(difference: float, drawn: Scores) -> BootstrapResult:
-    """What resampling says of a difference.
-
-    Args:
-        difference: on all rows.
-        drawn: on each draw of `bootstrap_scores`, (samples,).
-    """
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    # one more than counted, so that no finite number of samples claims a chance of nought
-    tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum())) + 1
-    p_value = min(1.0, 2 * tail / (len(drawn) + 1))
-    return BootstrapResult(float(difference), float(low), float(high), p_value)
-
-
-def interval(value: float, drawn: Scores) -> Interval:
-    """A figure with the range of its middle 95 % on the draws of `bootstrap_scores`."""
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return Interval(float(value), float(low), float(high))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of several comparisons, raised so that the chance of any false alarm among them stays what it says.
-
-    Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6 (1979).
-    """
-    adjusted = [0.0] * len(p_values)
-    least = 0.0
-    for place, which in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        least = max(least, min(1.0, (len(p_values) - place) * p_values[which]))
-        adjusted[which] = least
-    return adjusted
+def macro_f1(counts: NDArray[np.number]) -> NDArray[np.float64]:
+    """Mean F1 over the classes that occur, from counts (..., classes, 3) of right, predicted, gold."""
+    right, predicted, gold = np.moveaxis(counts.astype(np.float64), -1, 0)
+    occurring = predicted + gold > 0
+    f1 = 2 * right / np.where(occurring, predicted + gold, 1)
+    return cast(NDArray[np.float64], f1.sum(axis=-1) / np.maximum(occurring.sum(axis=-1), 1))
 
 
 Flat = tuple[list[str], list[str]]
@@ -392,14 +305,6 @@ def _span_counts(labels: Sequence[str], gold: Gold, predicted: Gold) -> Counts:
 def _types(labels: Sequence[str]) -> list[str]:
     """The entity types that tags mark spans of."""
     return sorted({label[2:] for label in labels if label[1:2] == "-"})
-
-
-def _macro_f1(counts: NDArray[np.number]) -> NDArray[np.float64]:
-    """Mean F1 over the classes that occur, from counts (..., classes, 3) of right, predicted, gold."""
-    right, predicted, gold = np.moveaxis(counts.astype(np.float64), -1, 0)
-    occurring = predicted + gold > 0
-    f1 = 2 * right / np.where(occurring, predicted + gold, 1)
-    return cast(NDArray[np.float64], f1.sum(axis=-1) / np.maximum(occurring.sum(axis=-1), 1))
 
 
 def _values(labels: Sequence[str]) -> list[str]:

@@ -14,8 +14,8 @@ PREDICTOR = ROOT / "kdops" / "deploy" / "predictor.py"
 
 # A room may import its own floor and those below it. The single modules beside the rooms are the ground floor.
 FLOORS = [
-    {path.stem for path in (ROOT / "kdops").glob("*.py")} - {"metrics"},
-    {"metrics", "data", "models"},
+    {path.stem for path in (ROOT / "kdops").glob("*.py")} - {"metrics", "resampling"},
+    {"metrics", "resampling", "data", "models"},
     {"training"},
     {"deploy"},
     {"measure"},

@@ -11,10 +11,11 @@ import pandas as pd
 from kdops import shown
 from kdops.measure.cost import cheapest
 from kdops.measure.costs import costs, deciding
-from kdops.metrics import Gold, bootstrap_scores, compared, holm
+from kdops.metrics import Gold
 from kdops.report import cells
 from kdops.report.chart import Table
 from kdops.report.choice import over_seeds, records
+from kdops.resampling import bootstrap_scores, compared, holm
 from kdops.task import Task
 from kdops.tracking.results import LINEAR, Results, read_classes, read_predictions
 
@@ -117,18 +118,8 @@ def recommendations(results: Results, comparisons: Sequence[Comparison]) -> Iter
         yield f"{name}: {_recommended(best, rows, known)}{_linear_wins(results.of(name), best)}"
 
 
-def recommendation_table(sentences: Sequence[str]) -> Table:
-    """The recommendations as a part of a page."""
-    return Table(
-        title="What to take",
-        caption="The best student by validation score, and the cheapest whose test score is within noise of it. Noise "
-        "is judged after the fact, on the test rows, so the test score of a cheaper student was chosen by, too.",
-        rows=[{"": sentence} for sentence in sentences],
-    )
-
-
 def _linear_wins(results: Results, best: dict[str, Any]) -> str:
-    """What is to be said of the linear baseline: that no network is needed, if it is no worse than the best student."""
+    """The sentence that no network is needed, if the linear baseline is no worse than the best student."""
     for row in records(results.undistilled):
         if row["kind"] == LINEAR and row["validation"] >= best["validation"]:
             return (
@@ -169,7 +160,7 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
 
 
 def _clear(rows: Sequence[dict[str, Any]]) -> str:
-    """What may be said where test rows tell the best from all others: of one seed each, no more than that."""
+    """The verdict where test rows tell the best from all others; of one seed each, it claims no more than that."""
     if min(row["seeds"] for row in rows) > 1:
         return "no other student is within noise of it"
     return "the test rows tell it from the others, but one seed each says nothing of what another seed would give"

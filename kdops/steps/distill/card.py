@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import BundleInfo
 from kdops.measure.costs import Room, costs
-from kdops.metrics import AGREEMENT, paired_bootstrap
+from kdops.metrics import AGREEMENT
+from kdops.resampling import paired_bootstrap
 from kdops.shown import score, share
 from kdops.steps.distill.result import DistilledStudent
 from kdops.tracking import host, names

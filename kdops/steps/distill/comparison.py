@@ -1,4 +1,4 @@
-"""What a student is compared with: teacher, quantised teacher, baseline, linear model, all in one process layout."""
+"""The models that a student is compared with: teacher, quantised teacher, baseline, linear model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from kdops.deploy.bundle import FP32
 from kdops.measure.costs import Cost
 from kdops.measure.steadiness import Steadiness
 from kdops.measure.turns import measure_side_by_side
-from kdops.metrics import Scores, bootstrap_scores, interval
+from kdops.resampling import Scores, bootstrap_scores, interval
 from kdops.shown import Interval
 from kdops.steps.distill.baseline import FoundBaseline
 from kdops.steps.distill.config import DistillConfig

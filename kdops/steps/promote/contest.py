@@ -8,7 +8,7 @@ from kdops import shown
 from kdops.data.corpus import Corpus
 from kdops.errors import NothingFits, UserError
 from kdops.measure.costs import deciding
-from kdops.metrics import BootstrapResult, paired_bootstrap
+from kdops.resampling import BootstrapResult, paired_bootstrap
 from kdops.steps.promote.candidates import (
     SCORE,
     SPLIT,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kdops.data.catalog import CATALOG
-from kdops.metrics import bootstrap_scores, main_metric, score
+from kdops.metrics import main_metric, score
+from kdops.resampling import bootstrap_scores
 
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "indonlu.json").read_text(encoding="utf-8"))
 
