@@ -1,12 +1,17 @@
-"""Writes docs/results.md and its figures from a tracking store: `python docs/write_results.py [dataset ...]`.
+"""Writes docs/results.md and its figures: `python docs/write_results.py [dataset ...]`.
 
-The store is the one that `MLFLOW_TRACKING_URI` names. Every number comes from finished runs of `distill`; of several
-runs with the same data set, student, recipe and seed the newest counts.
+The runs of the data sets named are read from the store that `MLFLOW_TRACKING_URI` names and kept in docs/results/, a
+file per data set, in place of what was there; without names the page is written from what is kept. So the data sets may
+be measured one after the other. Every number comes from finished runs of `distill`; of several runs with the same data
+set, student, recipe and seed the newest counts.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from kdops.errors import UserError
 from kdops.measure.costs import Room, costs
@@ -15,9 +20,11 @@ from kdops.report.ladder import ladder
 from kdops.report.quality_cost import quality_cost
 from kdops.report.study import study_table
 from kdops.report.tables import best_table, budget_table, dataset_table, gains_table
-from kdops.tracking.results import read_results
+from kdops.tracking.results import Results, read_results
 
 DOCS = Path(__file__).parent
+KEPT = DOCS / "results"
+TABLES = ("students", "teachers", "baselines")
 HEAD = """# Results
 
 Written by `python docs/write_results.py` from the runs of `docs/run_results.sh`; no number in a table or a figure was
@@ -51,9 +58,38 @@ runs: its results are not on this page.
   side."""
 
 
+def keep(results: Results) -> None:
+    """Keep the results of each data set in its file, without the names of people and folders."""
+    for name in results.datasets:
+        part = results.of(name)
+        tables = {table: json.loads(_nameless(getattr(part, table)).to_json(orient="split")) for table in TABLES}
+        rows = json.dumps(tables, separators=(",", ":")).replace("],[", "],\n[")
+        (KEPT / f"{name}.json").write_text(rows + "\n", encoding="utf-8")
+
+
+def _nameless(rows: pd.DataFrame) -> pd.DataFrame:
+    params = [{key: value.rpartition("/")[-1] for key, value in row.items()} for row in rows["params"]]
+    return rows.assign(user="", params=params)
+
+
+def kept() -> Results:
+    """The results that are kept, of all data sets.
+
+    Raises:
+        UserError: if there are none.
+    """
+    files = sorted(KEPT.glob("*.json"))
+    if not files:
+        raise UserError(f"{KEPT}: no results are kept; name data sets that the tracking store has runs of")
+    parts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return Results(*(pd.concat([pd.DataFrame(**part[table]) for part in parts]) for table in TABLES))
+
+
 def main(datasets: Sequence[str]) -> None:
-    """Write the page for the given data sets, or for all that the store has runs of."""
-    results = read_results(datasets)
+    """Keep the results of these data sets, and write the page from all that are kept."""
+    if datasets:
+        keep(read_results(datasets))
+    results = kept()
     figures = DOCS / "figures"
     figures.mkdir(exist_ok=True)
     charts = [ladder(results), quality_cost(results, costs(Room.LITTLE)[:1])]

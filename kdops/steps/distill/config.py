@@ -79,6 +79,12 @@ class DistillConfig(GeneralConfig):
     precision: Precision = parameter("auto", "What is registered; auto: the faster one of those that pass their gate.")
     threads: int = parameter(1, "CPU threads of each model while it is measured.", ge=1)
     seed: int = parameter(1, "Seed of everything random.", setting=False, ge=0)
+    teacher_seed: int | None = parameter(
+        None,
+        "Seed of the teacher, so that students of several seeds learn from the same one; auto: seed.",
+        setting=False,
+        ge=0,
+    )
     # May hold a password, so it is never logged.
     storage: str | None = parameter(
         None, "URL of the Optuna storage; auto: a file beside the runs.", setting=False, exclude=True
@@ -220,7 +226,7 @@ class DistillConfig(GeneralConfig):
             **{name: getattr(self, name) for name in TrainingDataConfig.model_fields},
             epochs=self.teacher_epochs,
             learning_rate=self.learning_rate,
-            seed=self.seed,
+            seed=self.seed if self.teacher_seed is None else self.teacher_seed,
             force=self.force,
         )
 

@@ -21,7 +21,7 @@ class Estimator:
     Args:
         students: the finished students of the store.
         teachers: its finished teachers.
-        taught: data sets and seeds whose teacher is finished.
+        taught: data sets, and seeds of teachers, whose teacher is finished.
         sources: the encoder that is fine-tuned, by data set: a large teacher takes another time than a small one.
         states: all cells, with the run that did each, None where there is none.
     """
@@ -50,8 +50,9 @@ class Estimator:
         students = [one for one in self._students if _param(one, "teacher") == source]
         teachers = [one for one in self._teachers if _param(one, "teacher") == source]
         parts = [_closest(students, lambda one, much: _alike(one, cell, _STUDENT, much), _own)]
-        if (cell.dataset, cell.seed) not in self._taught:
-            self._taught.add((cell.dataset, cell.seed))
+        taught = (cell.dataset, cell.config.teacher_config.seed)
+        if taught not in self._taught:
+            self._taught.add(taught)
             parts.append(
                 _closest(teachers, lambda one, much: _alike_teacher(one, cell, much), lambda took: took.get(_TEACHER))
             )

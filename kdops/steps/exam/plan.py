@@ -107,9 +107,10 @@ def make_plan(config: ExamConfig, workers: int) -> Plan:
     groups = []
     for dataset, (corpus, unlabeled) in found.items():
         for seed in range(1, config.seeds + 1):
-            keys = teacher_keys(corpus, unlabeled, config.cell(dataset, STUDENTS[0], "kd", seed).teacher_config)
+            teacher = config.cell(dataset, STUDENTS[0], "kd", seed).teacher_config
+            keys = teacher_keys(corpus, unlabeled, teacher)
             if keys.work in trained:
-                taught.add((corpus.name, seed))
+                taught.add((corpus.name, teacher.seed))
             group = [
                 _cell(config, dataset, corpus, student, recipe, seed)
                 # Students before recipes: those of one student share its training without distillation.

@@ -63,6 +63,10 @@ class TestConfig:
         expected = TeacherConfig(dataset="smsa", epochs=3, learning_rate=1e-5, max_length=64, seed=7)
         assert config.teacher_config == expected
 
+    def test_students_of_several_seeds_may_share_a_teacher(self) -> None:
+        teachers = [DistillConfig(seed=seed, teacher_seed=5).teacher_config for seed in (1, 2)]
+        assert teachers == [TeacherConfig(seed=5)] * 2
+
     def test_its_teacher_reads_the_same_data(self) -> None:
         assert EVERY_DATA_PARAMETER.keys() == TrainingDataConfig.model_fields.keys()
         config, of_teacher = (cli.settings(kind, **EVERY_DATA_PARAMETER) for kind in (DistillConfig, TeacherConfig))
