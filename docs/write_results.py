@@ -16,6 +16,7 @@ import pandas as pd
 from kdops.errors import UserError
 from kdops.measure.costs import Room, costs
 from kdops.report.image import save_image
+from kdops.report.indonlu import indonlu_table
 from kdops.report.ladder import ladder
 from kdops.report.quality_cost import quality_cost
 from kdops.report.study import study_table
@@ -97,7 +98,7 @@ def main(datasets: Sequence[str]) -> None:
     for chart in charts:
         path = save_image(chart, figures).relative_to(DOCS)
         parts.append(f"## {chart.title}\n\n{chart.caption}\n\n![{chart.title}]({path})")
-    tables = [("", table) for table in (best_table(results), gains_table(results))]
+    tables = [("", table) for table in (best_table(results), gains_table(results), indonlu_table(results))]
     for name in results.datasets:
         part = results.of(name)
         tables += [(f"{name}: ", table) for table in (dataset_table(part), *study_table(part))]

@@ -7,6 +7,7 @@ from finished_runs import HOSTILE
 from PIL import Image
 
 from kdops.report.image import save_image
+from kdops.report.indonlu import indonlu_scores, indonlu_table
 from kdops.report.page import log_ticks, render
 from kdops.report.sections import sections
 from kdops.report.study import study_scores, study_table
@@ -108,3 +109,12 @@ def test_the_study_stands_beside_ours(store: str) -> None:
     assert rows["cnn"]["kd-unlabeled"].endswith(" / -")
     assert "2201.00558" in table.caption
     assert list(study_table(read_results([HOSTILE]))) == []
+
+
+def test_indonlu_stands_beside_ours(store: str) -> None:
+    published = indonlu_scores()
+    assert published.shape == (12, 6)
+    assert published.loc["nergrit", "indobert-base-p1"] == 69.87
+    (row,) = indonlu_table(read_results()).rows
+    assert (row["data set"], row["teacher"], row["bilstm"]) == ("emot", "90.00", "81.00")
+    assert (row["indobert-base-p1"], row["mbert"]) == ("75.48", "67.30")
