@@ -64,8 +64,9 @@ def keep(results: Results) -> None:
     for name in results.datasets:
         part = results.of(name)
         tables = {table: json.loads(_nameless(getattr(part, table)).to_json(orient="split")) for table in TABLES}
-        rows = json.dumps(tables, separators=(",", ":")).replace("],[", "],\n[")
-        (KEPT / f"{name}.json").write_text(rows + "\n", encoding="utf-8")
+        text = json.dumps(tables, separators=(",", ":"))
+        # A run per line, so that a change can be read.
+        (KEPT / f"{name}.json").write_text(text.replace("],[", "],\n[") + "\n", encoding="utf-8")
 
 
 def _nameless(rows: pd.DataFrame) -> pd.DataFrame:

@@ -32,10 +32,11 @@ def indonlu_table(results: Results) -> Table:
         if name not in published.index:
             continue
         teachers = records(results.of(name).teachers)
-        ours = {TEACHER: teachers[-1]["test"] if teachers else None}
+        ours: dict[str, float | None] = {TEACHER: teachers[-1]["test"] if teachers else None}
         ours |= {student: students.get((name, student)) for student in _STUDENTS}
         cells = {model: "-" if pd.isna(value) else f"{100 * value:.2f}" for model, value in ours.items()}
-        rows.append({"data set": name, **cells, **{one: f"{value:.2f}" for one, value in published.loc[name].items()}})
+        theirs = {str(model): f"{value:.2f}" for model, value in published.loc[name].items()}
+        rows.append({"data set": name, **cells, **theirs})
     return Table(
         title="Beside IndoNLU",
         caption="Test macro F1 in percent: our teacher and each student by its best recipe on validation, then the "
