@@ -43,9 +43,33 @@ def gain(gain: Interval) -> str:
     return f"no difference seen ({between})" if gain.holds(0) else f"{points(gain.value)} ({between})"
 
 
+def above_or_below(gain: float) -> str:
+    """On which side of its baseline a student lies, by its gain in points."""
+    return f"{abs(gain):.1f} points {'above' if gain >= 0 else 'below'} its baseline"
+
+
+def beside_baseline(gain: Interval) -> str:
+    """How far a student lies above or below its baseline, by its gain in points; within noise it says so."""
+    if gain.holds(0):
+        ends = f"95 %: {points(gain.low)} to {points(gain.high)}"
+        return f"no difference to its baseline is seen ({points(gain.value)} points, {ends})"
+    low, high = sorted((abs(gain.low), abs(gain.high)))
+    return f"{above_or_below(gain.value)} (95 %: {low:.1f} to {high:.1f})"
+
+
 def retained(share_kept: Interval) -> str:
     """A share of the teacher's score, in a cell, with its interval."""
     return f"{share(share_kept.value)} ({share(share_kept.low)} to {share(share_kept.high)})"
+
+
+def of_no_use(nothing_learned: str) -> str:
+    """The verdict where somebody learned nothing."""
+    return f"Of no use yet: {nothing_learned}; more epochs or another learning rate may help."
+
+
+def linear_is_no_worse(metric: str, linear: float, own: float) -> str:
+    """A sentence for a linear model whose validation score is no lower than a student's."""
+    return f"A linear model needs no network and is no worse: validation {metric} {score(linear)} against {score(own)}."
 
 
 def verdict(
@@ -56,7 +80,7 @@ def verdict(
     *,
     agreement: float | None = None,
 ) -> str:
-    """One sentence: how much of the teacher's score the student keeps, and what distillation brought.
+    """One sentence: how much of the teacher's score the student keeps, and how it stands beside its baseline.
 
     Args:
         student: what it is called.
@@ -74,10 +98,4 @@ def verdict(
         said = f"{kept} ({between}{', no difference seen' if share_kept.holds(1) else ''})"
     if gained is None:
         return f"{said}."
-    ends = f"95 %: {points(gained.low)} to {points(gained.high)}"
-    if gained.holds(0):
-        return f"{said}; between it and its baseline no difference is seen ({points(gained.value)} points, {ends})."
-    if gained.value < 0:
-        ends = f"95 %: {-gained.high:.1f} to {-gained.low:.1f}"
-        return f"{said}; distillation cost it {-gained.value:.1f} points against its baseline ({ends})."
-    return f"{said}; distillation brought {points(gained.value)} points over its baseline ({ends})."
+    return f"{said}; {'' if gained.holds(0) else 'it is '}{beside_baseline(gained)}."

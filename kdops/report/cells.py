@@ -28,6 +28,14 @@ def gain(row: Mapping[str, Any]) -> str:
     return cell if pd.isna(spread) else f"{cell}, ± {spread:.1f} over seeds"
 
 
+def beside_baseline(row: Mapping[str, Any]) -> str:
+    """How far a student lies above or below its baseline, in words; empty where it has none."""
+    if pd.isna(row["kd_gain"]):
+        return ""
+    known = _interval(row, "kd_gain")
+    return shown.beside_baseline(known) if known else shown.above_or_below(row["kd_gain"])
+
+
 def retained(row: Mapping[str, Any]) -> str:
     """The share of the teacher's test score, with its interval; empty where the teacher has no score there."""
     if pd.isna(row["f1_retained"]):

@@ -42,6 +42,18 @@ def best_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return ranked.drop_duplicates(["dataset", "student"]).sort_index()
 
 
+def nothing_learned(students: pd.DataFrame, chosen: Mapping[str, object]) -> str:
+    """Who learned nothing in all runs behind a row of `over_seeds`, with what it answers; empty: not so.
+
+    Args:
+        students: of one data set.
+        chosen: the row.
+    """
+    same = students[(students["student"] == chosen["student"]) & (students["recipe"] == chosen["recipe"])]
+    said = same["nothing_learned"]
+    return str(said.iloc[-1]) if len(said) and said.notna().all() else ""
+
+
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows, each by column."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -14,7 +14,7 @@ from kdops.measure.costs import costs, deciding
 from kdops.metrics import Gold
 from kdops.report import cells
 from kdops.report.chart import Table
-from kdops.report.choice import over_seeds, records
+from kdops.report.choice import nothing_learned, over_seeds, records
 from kdops.resampling import bootstrap_scores, compared, holm
 from kdops.task import Task
 from kdops.tracking.results import LINEAR, Results, read_classes, read_predictions
@@ -115,7 +115,9 @@ def recommendations(results: Results, comparisons: Sequence[Comparison]) -> Iter
         rows = records(_best_recipes(results.of(name).students))
         best = max(rows, key=lambda row: float(row["validation"]))
         known = [one for one in comparisons if one.dataset == name]
-        yield f"{name}: {_recommended(best, rows, known)}{_linear_wins(results.of(name), best)}"
+        nothing = nothing_learned(results.of(name).students, best)
+        said = shown.of_no_use(nothing).rstrip(".") if nothing else _recommended(best, rows, known)
+        yield f"{name}: {said}{_linear_wins(results.of(name), best)}"
 
 
 def _linear_wins(results: Results, best: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from kdops.measure.costs import Room, costs
 from kdops.metrics import word_for
 from kdops.report import cells
 from kdops.report.chart import Table
-from kdops.report.choice import UNDISTILLED, over_seeds, records
+from kdops.report.choice import UNDISTILLED, nothing_learned, over_seeds, records
 from kdops.report.classes import best_student
 from kdops.report.style import TEACHER, VANILLA
 from kdops.tracking.results import Results
@@ -16,11 +16,13 @@ from kdops.tracking.results import Results
 def verdict(results: Results) -> str:
     """The verdict on one data set."""
     best, shown_costs = best_student(results), costs(Room.LITTLE, results.measured)
+    if nothing := nothing_learned(results.students, best):
+        return shown.of_no_use(nothing)
     said = [f"test {best['metric']} {shown.score(best['test'])}"]
     if kept := cells.retained(best):
         said.append(f"{kept} of the teacher's")
-    if gained := cells.gain(best):
-        said.append(gained if gained.startswith("no") else f"{gained} points over its baseline")
+    if beside := cells.beside_baseline(best):
+        said.append(beside)
     said += [f"{one.shown(best)} {one.unit} {one.word}" for one in shown_costs if one.shown(best)]
     faster = next((one.times(best, "times_") for one in shown_costs if one.times(best, "times_")), "")
     others = len(over_seeds(results.students)) - 1

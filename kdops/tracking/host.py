@@ -33,4 +33,5 @@ def kind(facts: Mapping[str, str]) -> str | None:
     """The kind of host that facts, or the tags of a run, describe: times on one kind compare. None: they do not say."""
     if names.HOST_CPU not in facts or names.HOST_CORES not in facts:
         return None
-    return f"{facts[names.HOST_CPU]}, {facts[names.HOST_CORES]} cores"
+    cores = facts[names.HOST_CORES]
+    return f"{facts[names.HOST_CPU]}, {cores} {'core' if cores == '1' else 'cores'}"

@@ -51,6 +51,7 @@ MODEL = "kdops.model"
 TRIAL_STATE = "kdops.trial_state"
 STUDY = "kdops.study"
 BEST_TRIAL = "kdops.best_trial"
+NOTHING_LEARNED = "kdops.nothing_learned"  # who of teacher and student gives one answer to everything, and which
 PARITY = "kdops.parity"
 INT8 = "kdops.int8"
 EXPORTED_RUN = "kdops.exported_run"

@@ -126,6 +126,7 @@ class Recorder(Protocol):
         tags: Mapping[str, object],
         description: str,
         force: bool,
+        challenges: bool,
     ) -> int | None:
         """Register a bundle; see `kdops.tracking.registry.registered.register`. None: there is no registry."""
 
@@ -187,10 +188,17 @@ class MlflowRecorder:
         tags: Mapping[str, object],
         description: str,
         force: bool,
+        challenges: bool,
     ) -> int | None:
         """See `kdops.tracking.registry.registered.register`."""
         return registered.register(
-            bundle, run=record, corpus_name=corpus_name, tags=tags, description=description, force=force
+            bundle,
+            run=record,
+            corpus_name=corpus_name,
+            tags=tags,
+            description=description,
+            force=force,
+            challenges=challenges,
         )
 
     def version_of(self, run_id: str, corpus_name: str) -> int | None:
@@ -244,6 +252,7 @@ class NoRecorder:
         tags: Mapping[str, object],
         description: str,
         force: bool,
+        challenges: bool,
     ) -> int | None:
         """There is no registry."""
         return None

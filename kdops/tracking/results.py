@@ -33,6 +33,7 @@ _TAGS = {
     "settings": names.SETTINGS,
     "reused_run": names.REUSED_RUN,
     "trial_state": names.TRIAL_STATE,
+    "nothing_learned": names.NOTHING_LEARNED,
 }
 INT8_TEACHER, LINEAR = "int8_teacher", "linear"
 _UNDISTILLED_SCORES = {

@@ -20,7 +20,7 @@ def test_a_page_and_its_images_are_written_and_logged(store: str, tmp_path: Path
     made = report(ReportConfig(datasets="emot", output=tmp_path / "out"))  # type: ignore[arg-type]
     assert str(made).startswith(
         "emot: bilstm int8 by kd-unlabeled is the best of 3 students by validation score: test f1_macro 0.810, 90.0% "
-        "of the teacher's, +10.0 points over its baseline, 1.000 ms latency, 90 MB RAM, 9.0 MB storage; 40.0 x faster "
+        "of the teacher's, 10.0 points above its baseline, 1.000 ms latency, 90 MB RAM, 9.0 MB storage; 40.0 x faster "
         "than the teacher.\n"
     )
     written = {path.name for path in (tmp_path / "out").iterdir()}

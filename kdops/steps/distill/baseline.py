@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdops import shown
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32
 from kdops.deploy.scoring import bundle_scores
@@ -82,6 +83,12 @@ def _record_baseline(record: Recording, corpus: Corpus, found: FoundBaseline, te
     record.tags({**student_tags(baseline.facts, teacher_run), names.PRECISION: FP32})
     record.params({names.BEST_PREFIX + name: value for name, value in baseline.facts.best_parameters.items()})
     record.metrics(names.prefixed(names.TEST_PREFIX, scores.test) | score_metrics(scores) | baseline.facts.metrics())
+    short = f"{shown.score(scores.test[corpus.main_metric])} {corpus.main_metric}"
+    record.described(
+        short,
+        f"{short} on the test split of `{corpus.name}`: {baseline.facts.student} on gold labels only, the baseline "
+        "that distilled students of the same kind and budget are compared with",
+    )
     record.parity(baseline.facts.parity)
     if baseline.int8_parity:
         record.int8_parity(baseline.int8_parity)

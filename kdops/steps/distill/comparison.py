@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32
 from kdops.measure.costs import Cost
@@ -81,6 +82,7 @@ def compare(
             texts=teacher.facts.texts,
             given_latency_ms=config.teacher_latency_ms,
             int8=ComparedInt8Teacher(int8.scores, costs[_INT8_TEACHER]) if int8 else None,
+            constant=constant_answer(corpus.task, corpus.gold("validation"), teacher.facts.scores.validation_labels),
         ),
         steadiness=measured.steadiness,
     )

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kdops.data.constant import constant_answer
 from kdops.deploy.scoring import bundle_scores
 from kdops.steps.distill.baseline import baseline_of
 from kdops.steps.distill.budget import student_budget
@@ -74,6 +75,7 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
         steadiness=beside.steadiness,
         seconds=phases.seconds,
         linear=linear,
+        constant=constant_answer(corpus.task, corpus.gold("validation"), scores.validation_labels),
     )
     save_result(folder, result)
 

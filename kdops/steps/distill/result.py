@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdops import shown
+from kdops.data.constant import ConstantAnswer
 from kdops.data.inputs import Text
 from kdops.deploy.bundle import FP32, INT8
 from kdops.deploy.gate import Parity
@@ -77,6 +78,7 @@ class ComparedTeacher:
         texts: different texts of the file that it is; None: it is an encoder.
         given_latency_ms: the latency of a file's own teacher, as the user gave it.
         int8: the same by dynamic quantisation; None in results that are older than this, and where cost is None.
+        constant: the one answer of a teacher that learned nothing.
     """
 
     source: str
@@ -86,6 +88,7 @@ class ComparedTeacher:
     texts: int | None = None
     given_latency_ms: float | None = None
     int8: ComparedInt8Teacher | None = None
+    constant: ConstantAnswer | None = None
 
     @property
     def costs(self) -> Mapping[str, float]:
@@ -113,6 +116,7 @@ class DistilledStudent:
         steadiness: how steadily costs could be measured.
         seconds: how long each phase took.
         linear: the linear baseline; None in results that are older than it.
+        constant: the one answer of a student that learned nothing.
     """
 
     main_metric: str
@@ -128,6 +132,7 @@ class DistilledStudent:
     steadiness: Steadiness
     seconds: Mapping[str, float]
     linear: LinearBaseline | None = None
+    constant: ConstantAnswer | None = None
 
     @property
     def cost(self) -> Cost:
@@ -135,16 +140,26 @@ class DistilledStudent:
         return self.costs[self.precision]
 
     @property
+    def nothing_learned(self) -> str:
+        """Who learned nothing, and what it answers; empty: nobody."""
+        answers = {"teacher": self.teacher.constant, "student": self.constant}
+        return " and ".join(f"the {who} learned nothing (it {answer})" for who, answer in answers.items() if answer)
+
+    @property
     def verdict(self) -> str:
         """One sentence: what it keeps of the teacher's score, and what distillation brought."""
+        if self.nothing_learned:
+            return shown.of_no_use(self.nothing_learned)
         agreement = self.scores.test[AGREEMENT] if is_agreement(self.main_metric) else None
         student = f"{self.facts.student} {self.precision}"
         return verdict(student, self.main_metric, self.retained, self.gain, agreement=agreement)
 
     @property
     def in_short(self) -> str:
-        """Its test score, latency and size on disk, for the names of runs."""
-        said = [f"{shown.score(self.scores.test[self.main_metric])} {self.main_metric}"]
+        """Its test score and share of the teacher's, latency and size on disk, for the names of runs."""
+        said = ["learned nothing"] if self.constant else []
+        kept = f" ({shown.share(self.retained.value)} of the teacher's)" if self.retained else ""
+        said.append(f"{shown.score(self.scores.test[self.main_metric])} {self.main_metric}{kept}")
         short = {names.LATENCY_P50_MS, names.STORAGE_MB}
         said += [
             f"{cost.shown(self.cost.metrics())} {cost.unit}"
@@ -259,9 +274,7 @@ class Distilled:
         model = names.registered_model_name(self.dataset)
         lines = ["", self.table(), ""]
         if self.version is not None:
-            better = "" if self.challenger is None else f"; challenger stays version {self.challenger}, which is better"
-            alias = f", alias {names.CHALLENGER}" if self.challenger == self.version else better
-            lines.append(f"registered: {model} version {self.version}{alias}")
+            lines.append(f"registered: {model} version {self.version}{self._alias()}")
         lines.append(f"precision: {self._precision()}")
         if self.run_id:
             lines.append(f"run: {self.run_id}{' (reused)' if self.reused else ''}")
@@ -270,6 +283,13 @@ class Distilled:
         if self.run_id:
             lines.append(f"look at the runs: {how_to_look({self.dataset: [self.run_id]})}")
         return "\n".join(lines)
+
+    def _alias(self) -> str:
+        if self.challenger == self.version:
+            return f", alias {names.CHALLENGER}"
+        if self.result.constant:
+            return f"; not {names.CHALLENGER}, since it learned nothing"
+        return "" if self.challenger is None else f"; challenger stays version {self.challenger}, which is better"
 
     def _precision(self) -> str:
         costs = self.result.costs
@@ -301,5 +321,5 @@ class Distilled:
         main, linear = self.result.main_metric, self.result.linear
         if linear is None or linear.scores.validation[main] < self.result.scores.validation[main]:
             return ""
-        theirs, own = (shown.score(one.scores.validation[main]) for one in (linear, self.result))
-        return f"\nA linear model needs no network and is no worse: validation {main} {theirs} against {own}."
+        theirs, own = (one.scores.validation[main] for one in (linear, self.result))
+        return f"\n{shown.linear_is_no_worse(main, theirs, own)}"

@@ -165,6 +165,7 @@ def _found_or_made(job: Job, record: Recording) -> Distilled:
             record.tags({names.REUSED_RUN: run_id, names.RUN_NAME: f"{_run_name(job)} (reused)"})
             return _distilled(job, folder, result, run_id, version, reused=True)
         if folder is None:
+            logger.info("libraries for training are loaded")
             from kdops.steps.distill.make import make_student
 
             folder = piece.make(lambda to: make_student(job, record, to))
@@ -191,6 +192,8 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
     lineage = lineage_of(job, record)
     tags = {**student_tags(result.facts, lineage.teacher_run), names.PRECISION: result.precision}
     record.tags({**tags, names.BASELINE_RUN: lineage.baseline_run})
+    if result.nothing_learned:
+        record.tags({names.NOTHING_LEARNED: result.nothing_learned})
     if result.baseline:
         record.tags({names.BASELINE_PRECISION: result.baseline.precision})
     record.params({names.BEST_PREFIX + name: value for name, value in result.facts.best_parameters.items()})
@@ -221,6 +224,7 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
         },
         description=card,
         force=job.config.force,
+        challenges=result.constant is None,
     )
     # Last, since they say that all of it is done.
     record.tags({names.FINGERPRINT: work} | ({} if version is None else {names.VERSION: version}))

@@ -1,19 +1,17 @@
 """Tune a student, export the best trial, prove the export: with distillation and without, all the same."""
 
 import logging
-from collections import Counter
-from itertools import chain
 from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
+from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
 from kdops.data.inputs import words_tagged
 from kdops.data.words import cutting_warnings, share_cut_differently
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
-from kdops.metrics import Gold
 from kdops.models.students import parameter_counts
 from kdops.steps.student.budget import Budget
 from kdops.steps.student.init import student_init
@@ -57,11 +55,15 @@ def finish_student(
             residual=budget.residual,
         )
         student, best = tuned_student(init, budget, name, study, recorder, run_id)
-    info = _info(inputs, budget, best, name, inputs.validation.thresholds(inputs.validation.logits(student)))
+    logits = inputs.validation.logits(student)
+    thresholds = inputs.validation.thresholds(logits)
+    info = _info(inputs, budget, best, name, thresholds)
     bundle = write_bundle(folder / BUNDLE, model=student, tokenizer=inputs.vocabulary.tokenizer, info=info)
     corpus = inputs.corpus
-    _warn_of_nothing_learned(corpus, budget.student, best)
-    parity = check_parity(student, Predictor.load(bundle), corpus.inputs("validation"), corpus.gold("validation"))
+    gold = corpus.gold("validation")
+    if nothing := constant_answer(corpus.task, gold, inputs.validation.named(logits, thresholds)):
+        logger.warning("%s learned nothing yet: it %s; give it more epochs or another rate", budget.student, nothing)
+    parity = check_parity(student, Predictor.load(bundle), corpus.inputs("validation"), gold)
     if not parity.passed:
         raise RuntimeError(f"the ONNX bundle does not match the trained student and is not registered: {parity.reason}")
     total, outside = parameter_counts(student)
@@ -82,34 +84,6 @@ def finish_student(
         parity=parity,
         words_cut_differently=_words_cut_differently(corpus),
     )
-
-
-def _warn_of_nothing_learned(corpus: Corpus, student: str, best: FrozenTrial) -> None:
-    """Say so if the student is no better than the commonest answer for everything."""
-    commonest, constant = _commonest(corpus)
-    least = corpus.score("validation", constant)[corpus.main_metric]
-    assert best.value is not None
-    if best.value <= least:
-        logger.warning(
-            "%s learned nothing yet: validation %s %.3f, and %.3f with %r for everything; give it more epochs",
-            student,
-            corpus.main_metric,
-            best.value,
-            least,
-            commonest,
-        )
-
-
-def _commonest(corpus: Corpus) -> tuple[str, Gold]:
-    """The commonest answer of train, and the same as the answer to all of validation."""
-    answers, asked = corpus.gold("train"), corpus.gold("validation")
-    if corpus.task.of_words:
-        tag = Counter(chain.from_iterable(answers)).most_common(1)[0][0]
-        return tag, [[tag] * len(row) for row in asked]
-    found = Counter(one if isinstance(one, str) else tuple(one) for one in answers).most_common(1)[0][0]
-    if isinstance(found, str):
-        return found, [found] * len(asked)
-    return ", ".join(found) or "none", [list(found)] * len(asked)
 
 
 def _words_cut_differently(corpus: Corpus) -> float | None:

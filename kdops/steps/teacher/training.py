@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
 from kdops.data.inputs import joined, sides
@@ -111,8 +112,6 @@ def make_teacher(
         on_epoch=on_epoch,
         checkpoint=checkpoint,
     )
-    if result.best_score <= 0:
-        logger.warning("the teacher learned nothing yet: give it more epochs, or another learning rate")
     teacher.model.to("cpu")
     _keep(corpus, teacher, source, config.max_length, result, folder)
 
@@ -153,6 +152,8 @@ def _keep(corpus: Corpus, teacher: Teacher, source: str, max_length: int, result
         fit=result or Fit(scores.validation.get(corpus.main_metric, 0.0), 0, ()),
     )
     save_result(folder, facts)
+    if nothing := constant_answer(corpus.task, corpus.gold("validation"), scores.validation_labels):
+        logger.warning("the teacher learned nothing yet: it %s; give it more epochs or another rate", nothing)
     if not corpus.labeled_by:
         logger.info("teacher: test %s %.3f", corpus.main_metric, scores.test[corpus.main_metric])
 

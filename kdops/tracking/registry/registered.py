@@ -81,8 +81,11 @@ def register(
     tags: Mapping[str, object],
     description: str,
     force: bool = False,
+    challenges: bool = True,
 ) -> int:
     """Register a bundle as the newest version of its dataset's model, and make it the challenger if none is better.
+
+    While there is no champion, the description of the model tells of the challenger.
 
     Better by the validation score among the tags, where there is one: champion and challenger so far are looked at.
 
@@ -98,6 +101,7 @@ def register(
             metric. No more: the UI shows each on a line of its own.
         description: Shown with the version in the UI.
         force: Make another version in any case.
+        challenges: Whether it may be the challenger at all.
 
     Returns:
         The number of the version.
@@ -112,8 +116,11 @@ def register(
             version = _add(bundle, model, written)
     if not version.description:
         client.update_model_version(model, str(version.number), description[:LONGEST_DESCRIPTION])
-    if _challenges(version, corpus_name):
+    if challenges and _challenges(version, corpus_name):
         client.set_registered_model_alias(model, names.CHALLENGER, str(version.number))
+        if alias_of(model, names.CHAMPION) is None:
+            in_short = description.partition("\n\n## ")[0]
+            describe_model(model, f"**Challenger: version {version.number}**, no champion yet.\n\n{in_short}")
     return version.number
 
 

@@ -20,7 +20,8 @@ def card(taught: Taught) -> str:
 def test_it_has_all_its_parts(card: str, taught: Taught) -> None:
     head, *sections = card.split("\n\n## ")
     assert head.startswith(
-        "0.760 f1_macro, 0.250 ms, 11.0 MB: bert-tiny distilled by `kd-unlabeled` from `scratch` on `"
+        "0.760 f1_macro (95.0% of the teacher's), 0.250 ms, 11.0 MB: bert-tiny distilled by `kd-unlabeled` from "
+        "`scratch` on `"
     )
     assert "keeps 95.0% of the teacher's test f1_macro" in head
     titles = [section.splitlines()[0] for section in sections]

@@ -5,6 +5,7 @@ import pytest
 from distillations import distilled, result
 
 from entrypoints import cli
+from kdops.data.constant import ConstantAnswer
 from kdops.data.corpus import load_corpus
 from kdops.data.raw import DataOptions
 from kdops.errors import UserError
@@ -190,20 +191,35 @@ class TestSummary:
             "to 4%; other processes kept 0.2 cores busy"
         )
         assert rows[-1] == (
-            "bilstm int8 keeps 95.0% of the teacher's test f1_macro (95 %: 90.0% to 99.0%); distillation brought +6.0 "
-            "points over its baseline (95 %: +2.0 to +10.0)."
+            "bilstm int8 keeps 95.0% of the teacher's test f1_macro (95 %: 90.0% to 99.0%); it is 6.0 points above "
+            "its baseline (95 %: 2.0 to 10.0)."
         )
 
     def test_a_gain_within_noise_is_none(self) -> None:
         noise = replace(result(), retained=Interval(0.98, 0.93, 1.02), gain=Interval(1.0, -3.0, 5.0))
         assert noise.verdict == (
             "bilstm int8 keeps 98.0% of the teacher's test f1_macro (95 %: 93.0% to 102.0%, no difference seen); "
-            "between it and its baseline no difference is seen (+1.0 points, 95 %: -3.0 to +5.0)."
+            "no difference to its baseline is seen (+1.0 points, 95 %: -3.0 to +5.0)."
         )
 
     def test_a_loss_by_distillation_is_told_as_one(self) -> None:
         lost = replace(result(), gain=Interval(-4.0, -7.0, -1.0)).verdict
-        assert lost.endswith("; distillation cost it 4.0 points against its baseline (95 %: 1.0 to 7.0).")
+        assert lost.endswith("; it is 4.0 points below its baseline (95 %: 1.0 to 7.0).")
+
+    def test_a_student_or_a_teacher_that_learned_nothing_is_of_no_use(self) -> None:
+        made = replace(result(), constant=ConstantAnswer("good", 0.9951, "texts"))
+        assert made.verdict == (
+            "Of no use yet: the student learned nothing (it answers 'good' for 99.5% of the validation texts); more "
+            "epochs or another learning rate may help."
+        )
+        told = str(replace(distilled(), result=made, challenger=None))
+        assert "registered: kdops-smsa version 3; not challenger, since it learned nothing\n" in told
+        assert made.in_short.startswith("learned nothing, ")
+        both = replace(made, teacher=replace(made.teacher, constant=ConstantAnswer("O", 1.0, "words")))
+        assert both.verdict.startswith(
+            "Of no use yet: the teacher learned nothing (it answers 'O' for 100.0% of the validation words) and the "
+            "student learned nothing "
+        )
 
     def test_a_busy_machine_is_told_of(self) -> None:
         assert str(Steadiness(3, 0.3, 1.5)).endswith(

@@ -60,6 +60,19 @@ def test_the_challenger_is_the_better_one_by_validation(
         told = {} if score is None else {"val.f1_macro": score}
         register(bundle, run, **told)
     assert registered.alias_of(MODEL, CHALLENGER) == challenger
+    told = MlflowClient().get_registered_model(MODEL).description
+    assert told.startswith(f"**Challenger: version {challenger}**, no champion yet.")
+
+
+def test_one_that_may_not_challenge_is_registered_without_the_alias(
+    run: runs.Run, make_bundle: Callable[..., Path]
+) -> None:
+    tags = {names.FINGERPRINT: "0123"}
+    number = registered.register(
+        make_bundle(), run=run, corpus_name="sample", tags=tags, description="", challenges=False
+    )
+    assert number == 1
+    assert registered.alias_of(MODEL, CHALLENGER) is None
 
 
 def test_one_that_is_worse_than_the_champion_is_no_challenger(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
