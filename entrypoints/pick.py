@@ -9,6 +9,7 @@ from . import cli
 def pick(**given: str) -> None:
     """Say which registered version is best within the limits, where it lies and why; nothing is moved."""
     config = cli.settings(PickConfig, **given)
+    cli.begins("pick")
     from kdops.steps.pick import pick as run_pick
 
     picked = run_pick(config)

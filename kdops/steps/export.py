@@ -12,9 +12,9 @@ from kdops.deploy.gate import GateError, Parity
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.steps.data_config import DataConfig
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.export_config import ExportConfig
+from kdops.steps.known_data import as_read
 from kdops.steps.setup import identifying_tags
 from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
@@ -84,12 +84,11 @@ def export(config: ExportConfig) -> Exported:
 
 def _corpus(config: ExportConfig, params: Mapping[str, str], tags: Mapping[str, str]) -> Corpus:
     """The data set as the run read it."""
-    kept = {key: params.get(names.CONFIG_PREFIX + key, "None") for key in DataConfig.model_fields}
-    dataset = config.dataset or params.get(names.CONFIG_PREFIX + names.DATA)
-    kept["dataset"] = dataset or tags[names.DATASET]
-    corpus = DataConfig.model_validate({key: value for key, value in kept.items() if value != "None"}).corpus()
+    read = as_read(params, tags[names.DATASET])
+    read = read.model_copy(update={"dataset": config.dataset}) if config.dataset else read
+    corpus = read.corpus()
     if corpus.task != tags[names.TASK]:
-        raise UserError(f"dataset={kept['dataset']} is for {corpus.task}, the run for {tags[names.TASK]}")
+        raise UserError(f"dataset={read.dataset} is for {corpus.task}, the run for {tags[names.TASK]}")
     return corpus
 
 

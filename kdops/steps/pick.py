@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdops.errors import NothingFits
+from kdops.steps.known_data import by_name
 from kdops.steps.pick_config import PickConfig
 from kdops.steps.promote.candidates import candidates
 from kdops.steps.promote.contest import NOTHING, Contest, Decision
+from kdops.steps.promote.figures import simpler_is_better
 from kdops.tracking import runs
 from kdops.tracking.registry import registered
 from kdops.tracking.registry.registered import Version
@@ -21,18 +23,20 @@ class Picked:
         path: its bundle on this machine, which `kdops.Predictor.load` takes.
         reason: why it is this one, or none.
         table: all versions with their figures.
+        warnings: a sentence for each simpler model that is better.
     """
 
     version: Version | None
     path: Path | None
     reason: str
     table: str
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.version is None:
             return self.table
         told = f"version {self.version.number}: {self.reason}"
-        return "\n".join([self.table, "", told, f"model: {self.version.uri}", f"path: {self.path}"])
+        return "\n".join([self.table, "", told, *self.warnings, f"model: {self.version.uri}", f"path: {self.path}"])
 
     def require_version(self) -> None:
         """Tell a pick from none.
@@ -51,6 +55,7 @@ def pick(config: PickConfig) -> Picked:
         UserError: no such data set, or nothing registered for it.
     """
     runs.connect()
+    config = by_name(config)
     corpus = config.corpus()
     found = candidates(corpus, champion=None, threads=config.threads)
     contest = Contest(corpus, found, config.limits, config.threads)
@@ -67,4 +72,5 @@ def pick(config: PickConfig) -> Picked:
         main_metric=corpus.main_metric,
     )
     path = registered.download_bundle(winner.version.uri) if winner else None
-    return Picked(decision.proposed, path, decision.reason, decision.table())
+    warnings = simpler_is_better(winner.metrics, corpus.main_metric) if winner else ()
+    return Picked(decision.proposed, path, decision.reason, decision.table(), tuple(warnings))

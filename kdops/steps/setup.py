@@ -3,7 +3,9 @@
 import logging
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
+from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus
 from kdops.data.facts import DataFacts, inspect, summary
 from kdops.errors import UserError
@@ -88,7 +90,10 @@ def checked_corpus(config: DataConfig) -> CheckedCorpus:
 def described_data(config: TrainingDataConfig, corpus: Corpus) -> dict[str, object]:
     """The parameters by which other steps read a run's data again, as it logs them."""
     described = config.data_described
-    return described | {"dataset": corpus.name, names.DATA: described["dataset"]}
+    place = described["dataset"]
+    if place not in CATALOG and Path(place).expanduser().exists():
+        place = str(Path(place).expanduser().resolve())  # They may be called from another folder.
+    return described | {"dataset": corpus.name, names.DATA: place}
 
 
 def identifying_tags(corpus: Corpus, student: str | None = None, recipe: str | None = None) -> dict[str, object]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import Predictor
 from kdops.deploy.scoring import predicted_labels
@@ -13,6 +14,8 @@ from kdops.measure.cost import cheapest as cheapest_places
 from kdops.measure.costs import deciding
 from kdops.measure.turns import measure_side_by_side
 from kdops.metrics import Gold, is_agreement
+from kdops.progress import Bar
+from kdops.steps.promote.figures import figure, title
 from kdops.tracking import host, names, runs, store
 from kdops.tracking.names import Role
 from kdops.tracking.registry import registered
@@ -41,8 +44,9 @@ class Limit:
 
     def said_of(self, value: float | None) -> str:
         """The value beside the limit, in words."""
-        shown = "not measured" if value is None else f"{value:.4g}"
-        return f"{self.metric} {shown}, must be {'at least' if self.at_least else 'at most'} {self.bound:g}"
+        shown = "not measured" if value is None else figure(self.metric, value, unlike=self.bound)
+        side = "at least" if self.at_least else "at most"
+        return f"{title(self.metric)} {shown}, must be {side} {figure(self.metric, self.bound, unlike=value)}"
 
 
 @dataclass(frozen=True)
@@ -128,9 +132,13 @@ def deciding_metrics() -> tuple[str, ...]:
 
 def candidates(corpus: Corpus, *, champion: int | None, threads: int) -> list[Candidate]:
     """Look at all versions of a dataset's model: what is known of them, and what they say to the validation data."""
-    return [
-        _look_at(version, corpus, version.number == champion, threads) for version in registered.versions(corpus.name)
-    ]
+    versions = registered.versions(corpus.name)
+    found: list[Candidate] = []
+    with Bar(len(versions), "validation texts are answered", "versions") as progress:
+        for version in versions:
+            found.append(_look_at(version, corpus, version.number == champion, threads))
+            progress.update()
+    return found
 
 
 def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list[Candidate]:
@@ -194,6 +202,9 @@ def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Ca
     except Exception as error:  # whatever is wrong with it, it must not serve
         _log.debug("version %d cannot be used", version.number, exc_info=True)
         return replace(found, refusal=f"its bundle cannot be used: {store.one_line(error)}")
+    nothing = constant_answer(corpus.task, corpus.gold(SPLIT), predicted)
+    if nothing and not serves:
+        return replace(found, refusal=f"it learned nothing: it {nothing}")
     value = corpus.score(SPLIT, predicted)[corpus.main_metric]
     return replace(found, content=content, predicted=predicted, score=value)
 

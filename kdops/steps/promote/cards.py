@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from kdops.measure.costs import CostColumn, costs
-from kdops.shown import score, share
+from kdops.steps.promote.figures import figure, title
 from kdops.tracking import names
 from kdops.tracking.registry.registered import LONGEST_DESCRIPTION, Version
 
@@ -30,7 +29,7 @@ def with_promotion(
     lines = [f"Since {tags[names.PROMOTED_AT]}, {_promoted(tags)}"]
     if lost:
         lines += ["", f"| | this version | version {over} |", "|---|---:|---:|"]
-        lines += [f"| {name} | {_cell(name, numbers)} | {_cell(name, lost)} |" for name in {**numbers, **lost}]
+        lines += [f"| {title(name)} | {_cell(name, numbers)} | {_cell(name, lost)} |" for name in {**numbers, **lost}]
     return _with_note(card, _CHAMPION + "\n".join(lines))
 
 
@@ -93,20 +92,10 @@ def _with_note(card: str, note: str) -> str:
 
 
 def _figure(name: str, values: Mapping[str, float]) -> str:
-    cost = _cost(name)
-    if cost:
-        return f"{cost.title} {cost.shown(values, names.COST_PREFIX)} {cost.unit}"
     if name == names.F1_RETAINED:
-        return f"{share(values[name])} of the teacher's"
-    return f"{name.replace('.', ' ')} {score(values[name])}"
-
-
-def _cost(name: str) -> CostColumn | None:
-    return next((one for one in costs() if names.COST_PREFIX + one.name == name), None)
+        return f"{figure(name, values[name])} of the teacher's"
+    return f"{title(name)} {figure(name, values[name])}"
 
 
 def _cell(name: str, values: Mapping[str, float]) -> str:
-    if name not in values:
-        return "-"
-    cost = _cost(name)
-    return f"{values[name] / cost.scale:.4g} {cost.unit}" if cost else f"{values[name]:.4g}"
+    return figure(name, values[name]) if name in values else "-"

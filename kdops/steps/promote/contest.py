@@ -19,6 +19,7 @@ from kdops.steps.promote.candidates import (
     deciding_metrics,
     with_costs,
 )
+from kdops.steps.promote.figures import figure, title
 from kdops.steps.tables import aligned
 from kdops.tracking import names
 from kdops.tracking.registry.registered import Version
@@ -41,6 +42,7 @@ class Decision:
         candidates: All versions that were looked at; none when going back.
         limits: The limits that were on.
         main_metric: What scores are compared by.
+        warnings: A sentence for each simpler model that is better than the proposed version.
         usage: Lines that say how to use what serves now.
     """
 
@@ -52,12 +54,14 @@ class Decision:
     candidates: tuple[Candidate, ...] = ()
     limits: tuple[Limit, ...] = ()
     main_metric: str = ""
+    warnings: tuple[str, ...] = ()
     usage: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         verdict = "promoted" if self.promoted else "would be promoted" if self.approved else "not promoted"
         said = f"version {self.proposed.number} {verdict}" if self.proposed else "nothing promoted"
-        return "\n".join([*([self.table(), ""] if self.candidates else []), f"{said}: {self.reason}", *self.usage])
+        table = [self.table(), ""] if self.candidates else []
+        return "\n".join([*table, f"{said}: {self.reason}", *self.warnings, *self.usage])
 
     def require_proposal(self) -> None:
         """Tell a decision for a version from one for none.
@@ -239,7 +243,10 @@ class Contest:
         pair = self._measure([winner, champion])
         cheaper = not cheapest(pair).serves
         first, second = (one.metrics for one in pair)
-        costs = ", ".join(f"{name} {first[name]:.4g} against {second[name]:.4g}" for name in deciding_metrics())
+        costs = ", ".join(
+            f"{title(name)} {figure(name, first[name])} against {figure(name, second[name])}"
+            for name in deciding_metrics()
+        )
         return cheaper, f"no clear difference: {numbers}; {'cheaper' if cheaper else 'not cheaper'}: {costs}"
 
     def _measure(self, some: Sequence[Candidate]) -> list[Candidate]:

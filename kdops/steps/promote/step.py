@@ -7,11 +7,13 @@ from dataclasses import replace
 from kdops.data.inputs import Pair, Text
 from kdops.deploy.predictor import read_info
 from kdops.errors import UserError
+from kdops.steps.known_data import by_name
 from kdops.steps.next_steps import next_steps
 from kdops.steps.promote.candidates import candidates, deciding_metrics
 from kdops.steps.promote.cards import model_card, says_champion, with_promotion, with_replacement, without_promotion
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Contest, Decision
+from kdops.steps.promote.figures import simpler_is_better
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
@@ -38,6 +40,7 @@ def promote(config: PromoteConfig) -> Decision:
             back to, or somebody else moved the champion meanwhile.
     """
     runs.connect()
+    config = config if config.rollback else by_name(config)
     with runs.tracked(Role.PROMOTE, f"promote {config.dataset}", config=config.model_dump()) as run:
         name = config.corpus_name
         run.tags({names.DATASET: name})
@@ -50,7 +53,7 @@ def promote(config: PromoteConfig) -> Decision:
             decision = replace(decision, promoted=True)
         serves = decision.proposed if decision.promoted else before
         if serves and not config.dry_run:
-            decision = replace(decision, usage=_usage(serves, name))
+            decision = replace(decision, usage=_usage(serves, name) if decision.proposed else (_stays(serves),))
         run.text(f"{decision}\n", "decision.txt")
         run.tags(
             {
@@ -76,6 +79,10 @@ def _usage(serves: Version, corpus_name: str) -> tuple[str, ...]:
     return ("", *lines, f"look at the runs: {how_to_look(students)}")
 
 
+def _stays(champion: Version) -> str:
+    return f"version {champion.number} stays champion"
+
+
 def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Decision:
     corpus = config.corpus()
     run.tags({names.TASK: corpus.task})
@@ -90,15 +97,17 @@ def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Dec
         except UserError as error:
             contest.refuse(outcome.winner, str(error))
             outcome = contest.outcome()
+    winner = outcome.winner
     return Decision(
         approved=outcome.approved,
         promoted=False,
-        proposed=outcome.winner.version if outcome.winner else None,
+        proposed=winner.version if winner else None,
         champion=before,
         reason=outcome.reason,
         candidates=contest.candidates,
         limits=contest.limits,
         main_metric=corpus.main_metric,
+        warnings=tuple(simpler_is_better(winner.metrics, corpus.main_metric)) if winner else (),
     )
 
 

@@ -20,7 +20,7 @@ def test_a_promotion_is_told_below_the_card_and_replaces_an_earlier_one() -> Non
         "# card", "", "## Champion", "",
         "Since 2026-01-02T03:04:05+00:00, promoted by alice over version 3: better", "",
         "| | this version | version 3 |", "|---|---:|---:|",
-        "| cost.latency_p95_ms | 1.5 ms | 2 ms |", "| val.f1 | - | 0.5 |",
+        "| latency p95 | 1.500 ms | 2.000 ms |", "| val f1 | - | 0.500 |",
     ]  # fmt: skip
     first = with_promotion(told, PROMOTION | {names.PROMOTED_OVER: "none"}, {}, {})
     assert first == "# card\n\n## Champion\n\nSince 2026-01-02T03:04:05+00:00, promoted by alice: better"

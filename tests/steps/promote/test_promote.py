@@ -58,13 +58,19 @@ def dataset(tmp_path: Path) -> str:
 
 @pytest.fixture
 def register(tracking_uri: str, tmp_path: Path) -> Callable[..., int]:
-    """Registers a bundle that gets all validation words right but so many, with metrics of its run."""
+    """Registers a bundle that gets all validation words right but so many, or answers one label, with metrics."""
     runs.connect()
 
-    def make(wrong: int, costs: Mapping[str, float] = COSTS, labels: tuple[str, ...] = LABELS) -> int:
+    def make(
+        wrong: int,
+        costs: Mapping[str, float] = COSTS,
+        labels: tuple[str, ...] = LABELS,
+        *,
+        constant: bool = False,
+    ) -> int:
         with runs.tracked(Role.STUDENT, "bilstm") as run:
             run.metrics(costs)
-            bundle = write_bundle(tmp_path / f"bundle-{run.run_id}", wrong, labels)
+            bundle = write_bundle(tmp_path / f"bundle-{run.run_id}", wrong, labels, constant=constant)
             return registered.register(
                 bundle, run=run, corpus_name="reviews", tags={names.STUDENT: "bilstm"}, description="a card"
             )
@@ -72,7 +78,7 @@ def register(tracking_uri: str, tmp_path: Path) -> Callable[..., int]:
     return make
 
 
-def write_bundle(folder: Path, wrong: int, labels: tuple[str, ...]) -> Path:
+def write_bundle(folder: Path, wrong: int, labels: tuple[str, ...], *, constant: bool = False) -> Path:
     folder.mkdir()
     words = {"[PAD]": 0, "[UNK]": 1} | {f"kata{index}": index + 2 for index in range(TEXTS)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
@@ -80,7 +86,7 @@ def write_bundle(folder: Path, wrong: int, labels: tuple[str, ...]) -> Path:
     tokenizer.save(str(folder / "tokenizer.json"))
     votes = np.zeros((len(words), len(labels)), dtype=np.float32)
     for index in range(TEXTS):
-        votes[index + 2, (index + (index < wrong)) % 2] = 1
+        votes[index + 2, 0 if constant else (index + (index < wrong)) % 2] = 1
     nodes = [
         helper.make_node("Gather", ["votes", "input_ids"], ["words"]),
         helper.make_node("ReduceSum", ["words", "positions"], ["logits"], keepdims=0),
@@ -182,10 +188,10 @@ def test_the_table_has_each_candidate_with_the_verdict_of_each_limit(
         ["2", "bilstm", "-", "0.983", "95.0%", "ok", "2.000", "ok", "120", "ok", "8.0"],
         ["3", "bilstm", "-", "0.967", "50.0%", "NO", "2.000", "ok", "500", "NO", "8.0"],
     ]
-    assert verdict(decision, 1) == "cost.latency_p95_ms 5, must be at most 3"
+    assert verdict(decision, 1) == "latency p95 5.000 ms, must be at most 3.000 ms"
     assert verdict(decision, 2) == "best"
     assert verdict(decision, 3) == (
-        "test.f1_retained 0.5, must be at least 0.9; cost.ram_peak_mb 500, must be at most 200"
+        "share of the teacher's score 50.0%, must be at least 90.0%; RAM peak 500 MB, must be at most 200 MB"
     )
     assert number(CHAMPION) == 2
 
@@ -199,10 +205,45 @@ def test_beyond_the_limits_nothing_is_promoted(register: Callable[..., int], dat
     assert run_of_promotion().data.tags[names.PROMOTED] == "false"
 
 
+def test_beyond_the_limits_a_champion_stays_and_nothing_tells_how_to_use_it(
+    register: Callable[..., int], dataset: str
+) -> None:
+    crown(0, register, dataset)
+    told = str(promote(PromoteConfig(dataset=dataset, max_storage_mb=7.996)))
+    assert told.endswith(
+        "champion; storage 8 MB, must be at most 7.996 MB\n\nnothing promoted: no version can be used and holds all "
+        "limits\nversion 1 stays champion"
+    )
+
+
+def test_a_version_that_learned_nothing_is_refused(register: Callable[..., int], dataset: str) -> None:
+    register(0, constant=True)
+    decision = promote(PromoteConfig(dataset=dataset))
+    assert verdict(decision, 1) == "it learned nothing: it answers 'negative' for 100.0% of the validation texts"
+    assert number(CHAMPION) is None
+    with pytest.raises(NothingFits):
+        decision.require_proposal()
+
+
+def test_simpler_models_that_are_better_than_the_winner_are_told_of(register: Callable[..., int], dataset: str) -> None:
+    scores = {"val.f1_macro": 0.7, "linear.val.f1_macro": 0.8}
+    gain = {names.KD_GAIN: -21.4, f"{names.KD_GAIN}_low": -30.0, f"{names.KD_GAIN}_high": -12.0}
+    register(0, COSTS | scores | gain)
+    told = [
+        "A linear model needs no network and is no worse: validation f1_macro 0.800 against 0.700.",
+        "The same student without distillation is better: the version is 21.4 points below its baseline "
+        "(95 %: 12.0 to 30.0).",
+    ]
+    assert "\n".join(told) in str(pick(PickConfig(dataset=dataset)))
+    assert "\n".join(told) in str(promote(PromoteConfig(dataset=dataset)))
+    register(0)
+    assert not pick(PickConfig(dataset=dataset)).warnings
+
+
 def test_a_score_that_was_not_measured_holds_no_limit(register: Callable[..., int], dataset: str) -> None:
     register(0, {})
     decision = promote(PromoteConfig(dataset=dataset, min_f1_retained=0.1))
-    assert verdict(decision, 1) == "test.f1_retained not measured, must be at least 0.1"
+    assert verdict(decision, 1) == "share of the teacher's score not measured, must be at least 10.0%"
 
 
 class TestWinner:
@@ -275,7 +316,7 @@ class TestAgainstTheChampion:
         assert decision.promoted is promoted
         if promoted:
             assert "no clear difference: validation f1_macro -" in decision.reason
-            assert "; cheaper: cost.latency_p95_ms 1 against 2, cost.ram_peak_mb 120 against 120" in decision.reason
+            assert "; cheaper: latency p95 1.000 ms against 2.000 ms, RAM peak 120 MB against 120 MB" in decision.reason
 
     def test_of_equals_one_that_may_replace_it_goes_before_one_that_may_not(
         self, register: Callable[..., int], dataset: str
@@ -306,7 +347,7 @@ class TestAgainstTheChampion:
         decision = promote(PromoteConfig(dataset=dataset, max_latency_p95_ms=5))
         assert decision.promoted
         assert decision.reason == (
-            "all limits hold, which champion version 1 does not: cost.latency_p95_ms 9, must be at most 5"
+            "all limits hold, which champion version 1 does not: latency p95 9.000 ms, must be at most 5.000 ms"
         )
 
     def test_it_is_not_promoted_again(self, register: Callable[..., int], dataset: str) -> None:
@@ -367,7 +408,7 @@ class TestCostsOfAnotherHost:
         self.elsewhere(1, cpu="Abacus 9000")
         config = PromoteConfig(dataset=dataset, max_latency_p95_ms=1, dry_run=True)
         decision = promote(config)
-        assert verdict(decision, 1) == "cost.latency_p95_ms 1.5, must be at most 1"
+        assert verdict(decision, 1) == "latency p95 1.500 ms, must be at most 1.000 ms"
         (folders,) = asked
         assert [(folder / "model.onnx").exists() for folder in folders] == [True]
         # And kept, so that nobody measures them twice on this kind of host.
@@ -462,7 +503,7 @@ class TestWhatIsWritten:
         described = champion().description
         assert described.startswith("a card\n\n## Champion\n\nSince 2")
         assert "promoted by alice over version 1: better: " in described
-        assert "| cost.latency_p95_ms | 2 ms | 2 ms |" in described
+        assert "| latency p95 | 2.000 ms | 2.000 ms |" in described
         model = mlflow.MlflowClient().get_registered_model("kdops-reviews").description
         assert model.startswith(
             "**Champion: version 2** (bilstm): 95.0% of the teacher's, latency p95 2.000 ms, RAM peak"
@@ -634,7 +675,7 @@ class TestLimitsOfTheChampion:
         slower = register(0, COSTS | {names.LATENCY_P95_MS: 2.3})
         refused = promote(PromoteConfig(dataset=dataset, max_latency_increase=0.1))
         assert not refused.approved
-        assert "cost.latency_p95_ms 2.3, must be at most 2.2" in verdict(refused, slower)
+        assert "latency p95 2.300 ms, must be at most 2.200 ms" in verdict(refused, slower)
         assert promote(PromoteConfig(dataset=dataset, max_latency_increase=0.2)).promoted
 
     def test_one_that_is_worse_by_more_than_allowed_is_refused_though_cheaper(
