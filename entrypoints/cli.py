@@ -8,11 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from kdops.errors import Failed, NothingFits, Stopped, UserError
+from kdops.errors import Failed, NothingFits, Stopped, UserError, unknown_option
 from kdops.machine import check_system
 from kdops.process import end_with_parent
 from kdops.steps.parameters import Config, Option, from_text
@@ -81,9 +82,47 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
     # Typer reads the signature and the annotations; these are not written by hand but follow from the options.
     guarded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     guarded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+
+    class Command(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            try:
+                return super().parse_args(ctx, spelled(args, options))
+            except UserError as error:
+                _name_unused_run(command.__name__)
+                print(f"error: {error}", file=sys.stderr)
+                raise SystemExit(_USER_ERROR) from error
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(guarded)
+    app.command(cls=Command)(guarded)
     return app
+
+
+def spelled(arguments: Sequence[str], options: Sequence[Option]) -> list[str]:
+    """The arguments of a command line, all of which are options with a value, with hyphens in their names.
+
+    Raises:
+        UserError: an option that there is not, is not given, or has no value; or something else than options.
+    """
+    if "--help" in arguments:
+        return ["--help"]
+    known = {f"--{option.name.replace('_', '-')}": option for option in options}
+    found: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        name, given, value = argument.partition("=")
+        name = name.replace("_", "-")
+        if not name.startswith("--"):
+            raise UserError(f"{argument!r} belongs to no option: parameters are given as --name value")
+        if name not in known:
+            raise unknown_option(name, known)
+        taken = value if given else next(rest, None)
+        if taken is None:
+            raise UserError(f"{name} needs a value")
+        found[name] = taken
+    for name, option in known.items():
+        if option.default is None and name not in found:
+            raise UserError(f"{name} must be given")
+    return [f"{name}={value}" for name, value in found.items()]
 
 
 def settings(model: type[Config], /, **given: object) -> Config:

@@ -1,10 +1,12 @@
 """Command `serve`: a model behind HTTP, for machines that hold nothing but what serving needs."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from kdops.errors import UserError
+from kdops.errors import UserError, unknown_option
 from kdops.machine import cores
 from kdops.steps.serve import POLL_DATABASE_S, POLL_S, ServeConfig, serve
 
@@ -20,16 +22,29 @@ def main(args: Sequence[str] | None = None, prog_name: str = "kdops serve") -> N
         args: of the command line; by default this process's.
         prog_name: what its help calls it.
     """
-    given = _parser(prog_name).parse_args(args)
+    parser = _parser(prog_name)
     try:
+        given, unread = parser.parse_known_args([*map(_hyphened, sys.argv[1:] if args is None else args)])
+        if unread:
+            raise unknown_option(unread[0], re.findall(r"--[\w-]+", parser.format_help()))
         serve(ServeConfig(**vars(given)))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(_USER_ERROR) from error
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
+
+
+def _hyphened(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    return name.replace("_", "-") + equals + value if argument.startswith("--") else argument
+
+
 def _parser(prog_name: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog_name,
         description="Serve a model: POST /invocations as MLflow's server takes it; /ping, /ready, /version, /metrics.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

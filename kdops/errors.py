@@ -1,6 +1,7 @@
 """The one exception that stands for a mistake of the user's."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -10,6 +11,12 @@ class UserError(Exception):
 def unknown(what: str, value: str, choices: Iterable[str]) -> UserError:
     """The error for a name that is not one of the known ones, naming them."""
     return UserError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}")
+
+
+def unknown_option(value: str, choices: Iterable[str]) -> UserError:
+    """The error for an option that is not one of the known ones, naming the closest."""
+    close = get_close_matches(value, list(choices), n=1)
+    return UserError(f"unknown option {value}; {f'did you mean {close[0]}?' if close else '--help names them all'}")
 
 
 class Failed(Exception):

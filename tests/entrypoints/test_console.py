@@ -37,6 +37,38 @@ def test_a_command_gets_its_parameters(name: str, capsys: pytest.CaptureFixture[
     assert "terma" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--text_column", "--text-column", "--text_column=x"])
+def test_options_may_have_underscores(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [option] if "=" in option else [option, "x"]
+    with pytest.raises(SystemExit) as end:
+        console.main(["pick", "--dataset", "terma", *given])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.endswith(
+        "error: text_column=x is for data of your own; kdops knows how dataset 'terma' is read\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["distill", "--text-colum", "x"], "unknown option --text-colum; did you mean --text-column?"),
+        (["distill", "--zzz", "x"], "unknown option --zzz; --help names them all"),
+        (["distill", "--student"], "--student needs a value"),
+        (["distill", "reviews.csv"], "'reviews.csv' belongs to no option: parameters are given as --name value"),
+        (["export"], "--run-id must be given"),
+        (["serve", "bundle", "--prt", "5"], "unknown option --prt; did you mean --port?"),
+        (["serve", "bundle", "--poll_s", "0"], "argument --poll-s: '0' is not a whole number, at least 1"),
+    ],
+)
+def test_a_mistake_in_an_option_is_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        console.main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
 def test_an_unknown_command_is_told_with_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         console.main(["destill"])
