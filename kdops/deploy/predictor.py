@@ -91,10 +91,11 @@ class TextPrediction:
 
 @dataclass(frozen=True)
 class LabelsPrediction:
-    """Any number of labels of one text."""
+    """Any number of labels of one text; the most probable one may not be among them, where its threshold is higher."""
 
-    labels: tuple[str, ...]  # those whose probability reaches the bundle's threshold, in the bundle's order
+    labels: tuple[str, ...]  # those whose probability reaches their threshold, in the bundle's order
     probabilities: dict[str, float]  # of each label by itself, in the bundle's order
+    thresholds: dict[str, float]  # the bundle's, in the same order
     truncated: bool
 
 
@@ -317,9 +318,10 @@ def _label(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TextPr
 
 def _labels(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> LabelsPrediction:
     chances = [0.5 + 0.5 * math.tanh(0.5 * score) for score in values.tolist()]  # the logistic function, no overflow
-    triples = zip(info.labels, chances, info.thresholds, strict=True)
-    told = tuple(label for label, chance, threshold in triples if chance >= threshold)
-    return LabelsPrediction(told, dict(zip(info.labels, chances, strict=True)), encoded.truncated)
+    probabilities = dict(zip(info.labels, chances, strict=True))
+    thresholds = dict(zip(info.labels, info.thresholds, strict=True))
+    told = tuple(label for label, chance in probabilities.items() if chance >= thresholds[label])
+    return LabelsPrediction(told, probabilities, thresholds, encoded.truncated)
 
 
 def _aspects(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> AspectsPrediction:

@@ -35,7 +35,11 @@ def _answers() -> "dict[Task, list[ColSpec | TensorSpec]]":
     span += [Property("start", DataType.long), Property("end", DataType.long)]
     return {
         Task.TEXT: [ColSpec(DataType.string, "label"), ColSpec(Map(DataType.double), "probabilities")],
-        Task.MULTI_LABEL: [ColSpec(strings, "labels"), ColSpec(Map(DataType.double), "probabilities")],
+        Task.MULTI_LABEL: [
+            ColSpec(strings, "labels"),
+            ColSpec(Map(DataType.double), "probabilities"),
+            ColSpec(Map(DataType.double), "thresholds"),
+        ],
         Task.ASPECTS: [
             ColSpec(Map(DataType.string), "aspects"),
             ColSpec(Map(Map(DataType.double)), "probabilities"),
