@@ -42,7 +42,7 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     """
     config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases(record)
     budget = student_budget(config, corpus, job.unlabeled)
-    _say_threads(budget)
+    _say_threads(budget, teacher=config.teacher_file(corpus) is None)
     with phases.timed("teacher"):
         teacher = teacher_for(job.checked, job.unlabeled, config.teacher_config, job.recorder)
         say_what_is_reused(teacher)
@@ -88,9 +88,6 @@ def lineage_of(job: Job, record: Recording) -> Lineage:
     return Lineage(teacher.run_id, baseline.run_id if baseline else record.run_id)
 
 
-def _say_threads(budget: Budget) -> None:
-    logger.info(
-        "threads: %d for the teacher (OMP_NUM_THREADS), one for each of %d trials at a time (workers=)",
-        allowed_threads(),
-        min(budget.workers, budget.trials),
-    )
+def _say_threads(budget: Budget, *, teacher: bool) -> None:
+    theirs = f"{allowed_threads()} for the teacher (OMP_NUM_THREADS), " if teacher else ""
+    logger.info("threads: %sone for each of %d trials at a time (workers=)", theirs, min(budget.workers, budget.trials))

@@ -75,8 +75,11 @@ def _run_name(job: Job) -> str:
 def _budget(job: Job) -> str:
     """What each model may spend, in words."""
     config = job.config
-    trained = config.teacher_mode == "train"
-    teacher = f"at most {config.teacher_epochs} epochs (teacher_epochs)" if trained else "not trained (as_is)"
+    teacher = f"at most {config.teacher_epochs} epochs (teacher_epochs)"
+    if config.teacher_file(job.corpus):
+        teacher = "not trained (a file)"
+    elif config.teacher_mode == "as_is":
+        teacher = "not trained (as_is)"
     student = student_budget(config, job.corpus, job.unlabeled)
     said = f"teacher {teacher}; student {student.trials} trials of at most {student.epochs} epochs (trials, epochs)"
     if config.rung.baseline:
