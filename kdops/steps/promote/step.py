@@ -40,8 +40,9 @@ def promote(config: PromoteConfig) -> Decision:
             back to, or somebody else moved the champion meanwhile.
     """
     runs.connect()
+    title = f"promote {config.dataset}"
     config = config if config.rollback else by_name(config)
-    with runs.tracked(Role.PROMOTE, f"promote {config.dataset}", config=config.model_dump()) as run:
+    with runs.tracked(Role.PROMOTE, title, config=config.model_dump()) as run:
         name = config.corpus_name
         run.tags({names.DATASET: name})
         before = registered.find_version(name, names.CHAMPION)
