@@ -52,6 +52,7 @@ def report(config: ReportConfig) -> Report:
             that does not answer.
     """
     runs.connect()
+    logger.info("report: finished runs are read")
     results = read_results(config.datasets, user=config.user)
     described = {"datasets": ",".join(results.datasets), "user": config.user, "output": config.output}
     with runs.tracked(Role.REPORT, f"report {' '.join(results.datasets)}", config=described) as run:
@@ -90,8 +91,10 @@ def log_report(run: runs.Run, results: Results, first: Sequence[Section] = ()) -
 
 
 def _write(results: Results, folder: Path, first: Sequence[Section] = ()) -> Report:
+    logger.info("report: tables and figures of %s", ", ".join(results.datasets))
     parts = [*first, *sections(results)]
     title = "Which student is best?" if len(results.datasets) > 1 else f"Which student is best? {results.datasets[0]}"
+    logger.info("report: the page is written")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         page = folder / PAGE
