@@ -134,6 +134,7 @@ def candidates(corpus: Corpus, *, champion: int | None, threads: int) -> list[Ca
     """Look at all versions of a dataset's model: what is known of them, and what they say to the validation data."""
     versions = registered.versions(corpus.name)
     found: list[Candidate] = []
+    _log.info("%d registered versions of %s answer the validation texts", len(versions), corpus.name)
     with Bar(len(versions), "validation texts are answered", "versions") as progress:
         for version in versions:
             found.append(_look_at(version, corpus, version.number == champion, threads))
