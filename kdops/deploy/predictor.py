@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Union
@@ -346,9 +346,35 @@ def _softmax(names: Sequence[str], values: FloatArray) -> dict[str, float]:
 
 def _tags(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> TokenPrediction:
     tags = ["O" if "O" in info.labels else info.labels[0]] * len(encoded.words)
-    for word, label in zip(encoded.first_tokens, values.argmax(axis=-1).tolist(), strict=True):
+    for word, label in zip(encoded.first_tokens, _best_path(info.labels, values), strict=True):
         tags[word] = info.labels[label]
     return TokenPrediction(encoded.words, (*tags,), _spans(tags, encoded.offsets, encoded.text), encoded.truncated)
+
+
+def _best_path(labels: tuple[str, ...], values: FloatArray) -> list[int]:
+    """The sequence of tags with the highest sum of logits in which each `I-` continues a span of its type."""
+    path = values.argmax(axis=-1)
+    illegal = _illegal(labels)
+    if not illegal[[-1, *path[:-1]][: len(path)], path].any():
+        return [int(place) for place in path]
+    best, before = np.where(illegal[-1], -np.inf, values[0]), []
+    for row in values[1:]:  # Viterbi
+        moves = np.where(illegal[:-1], -np.inf, best[:, None])
+        before.append(moves.argmax(axis=0))
+        best = moves.max(axis=0) + row
+    found = [int(best.argmax())]
+    for places in reversed(before):
+        found.append(int(places[found[-1]]))
+    return found[::-1]
+
+
+@lru_cache(maxsize=8)
+def _illegal(labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Whether a tag (columns) must not follow another (rows, the last of them a beginning): an `I-` that has a `B-`."""
+    bound = [(label, f"B-{label[2:]}") for label in labels]
+    return np.array(
+        [[tag[:2] == "I-" and b in labels and last not in (tag, b) for tag, b in bound] for last in (*labels, "")]
+    )
 
 
 _ANSWERS = {  # what is made of logits, by task

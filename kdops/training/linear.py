@@ -16,6 +16,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from kdops.data.corpus import Corpus
 from kdops.data.inputs import joined, words_tagged
+from kdops.data.tag_paths import best_path
 from kdops.metrics import Gold
 from kdops.task import Task
 from kdops.training.values import LinearBaseline, ModelScores
@@ -41,8 +42,8 @@ def linear_baseline(corpus: Corpus) -> LinearBaseline:
     """Train a linear model on the gold labels; its settings are chosen by the main metric on validation data.
 
     Texts are bags of their words and pairs of words, weighted by TF-IDF; two texts that are read together are one. A
-    word is itself, its affixes, how it is written, and the words beside it; each is tagged by itself, so that nothing
-    is known of the tags around it.
+    word is itself, its affixes, how it is written, and the words beside it; of the tags around it nothing is known but
+    that spans must be legal.
     """
     started = time.monotonic()
     models = (_word_models if corpus.task.of_words else _text_models)(corpus)
@@ -84,12 +85,24 @@ def _word_models(corpus: Corpus) -> Iterator[Pipeline]:
 
 def _predicted(model: Pipeline, corpus: Corpus, split: str) -> Gold:
     if corpus.task.of_words:
-        tags = iter(model.predict(_words(corpus, split)))
-        return [[str(next(tags)) for _ in words_tagged(text)] for text in corpus.inputs(split)]
+        return list(_tags(model, corpus, split))
     said = model.predict(_texts(corpus, split))
     if corpus.task is Task.MULTI_LABEL:
         return [[corpus.labels[label] for label in np.flatnonzero(row)] for row in said]
     return [[str(value) for value in row] for row in said] if corpus.task.several else [str(label) for label in said]
+
+
+def _tags(model: Pipeline, corpus: Corpus, split: str) -> Iterator[list[str]]:
+    """The tags of each sentence, taken together as those of other models are."""
+    scores = model.decision_function(_words(corpus, split))
+    if scores.ndim == 1:  # of two tags it has one score
+        scores = np.column_stack([-scores, scores])
+    labels = [str(label) for label in model.classes_]
+    start = 0
+    for text in corpus.inputs(split):
+        end = start + len(words_tagged(text))
+        yield [labels[place] for place in best_path(labels, scores[start:end])]
+        start = end
 
 
 def _texts(corpus: Corpus, split: str) -> list[str]:

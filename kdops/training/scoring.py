@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import Encoded, encode
+from kdops.data.tag_paths import best_path
 from kdops.metrics import score
 from kdops.task import Task, head_sizes
 from kdops.training.batches import TrainingSet, by_length, make_batch
@@ -108,9 +110,11 @@ def _aspects_of_each(texts: LabeledTexts, logits: np.ndarray, thresholds: Thresh
 def _tags_of_each(texts: LabeledTexts, logits: np.ndarray, thresholds: Thresholds) -> list[list[str]]:
     unread = OUTSIDE if OUTSIDE in texts.labels else texts.labels[0]
     tags = [[unread] * len(words) for words in texts.gold]
-    rows = np.repeat(np.arange(len(texts.encoded)), texts.encoded.unit_counts)
-    for row, word, index in zip(rows, texts.encoded.unit_words, logits.argmax(axis=-1), strict=True):
-        tags[row][word] = texts.labels[index]
+    starts = texts.encoded.unit_starts
+    for row, (start, end) in enumerate(pairwise(starts)):
+        path = best_path(texts.labels, logits[start:end])
+        for word, index in zip(texts.encoded.unit_words[start:end], path, strict=True):
+            tags[row][word] = texts.labels[index]
     return tags
 
 

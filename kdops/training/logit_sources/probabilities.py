@@ -21,6 +21,7 @@ from scipy.special import log_softmax
 
 from kdops.data.inputs import Text, joined
 from kdops.data.readers.lines import parse_json, stream_lines
+from kdops.data.tag_paths import best_path
 from kdops.errors import UserError, unknown
 from kdops.models.teachers.heads import plain_label
 from kdops.task import Task
@@ -160,7 +161,7 @@ def lacking(store: Path, texts: Iterable[Text], classes: int) -> list[bool]:
 def likely_labels(store: Path, texts: Sequence[Text], labels: Sequence[str]) -> list[str] | list[list[str]]:
     """The most likely label of each text, or tag of each word, by a file's store that lacks none of them."""
     logits = given_logits(store, texts, len(labels))
-    rows = [logits.gather(np.array([row])).argmax(axis=-1) for row in range(len(texts))]
+    rows = [best_path(labels, logits.gather(np.array([row]))) for row in range(len(texts))]
     said = [[labels[index] for index in row] for row in rows]
     return [label for (label,) in said] if isinstance(texts[0], str) else said
 
