@@ -21,7 +21,7 @@ from kdops.report.ladder import ladder
 from kdops.report.quality_cost import quality_cost
 from kdops.report.study import study_table
 from kdops.report.tables import best_table, budget_table, dataset_table, gains_table
-from kdops.tracking.results import Results, read_results
+from kdops.tracking.results import Results, columns, read_results
 
 DOCS = Path(__file__).parent
 KEPT = DOCS / "results"
@@ -84,7 +84,9 @@ def kept() -> Results:
     if not files:
         raise UserError(f"{KEPT}: no results are kept; name data sets that the tracking store has runs of")
     parts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    return Results(*(pd.concat([pd.DataFrame(**part[table]) for part in parts]) for table in TABLES))
+    tables = (pd.concat([pd.DataFrame(**part[table]) for part in parts]) for table in TABLES)
+    # A file may be older than a column.
+    return Results(*(table.reindex(columns=columns()) for table in tables))
 
 
 def main(datasets: Sequence[str]) -> None:

@@ -325,9 +325,13 @@ def data_of(run: "Run") -> str:
     return digests[0].rpartition("-")[0] if digests else ""
 
 
+def columns() -> list[str]:
+    """The columns of the tables of `Results`."""
+    return [*(name for name in _FACTS if name != "run_id"), *_TAGS, *_metrics(), *_UNDISTILLED_SCORES, "status"]
+
+
 def _table(found: "Sequence[Run]") -> pd.DataFrame:
-    columns = [*_FACTS, *_TAGS, *_metrics(), *_UNDISTILLED_SCORES, "status"]
-    return pd.DataFrame([_row(run) for run in found], columns=columns).set_index("run_id")
+    return pd.DataFrame([_row(run) for run in found], columns=["run_id", *columns()]).set_index("run_id")
 
 
 def _row(run: "Run") -> dict[str, object]:
