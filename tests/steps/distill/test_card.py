@@ -32,7 +32,7 @@ def test_it_has_all_its_parts(card: str, taught: Taught) -> None:
     assert "test f1_macro 0.800" in card
     assert "| latency p95 | 0.500 ms |  |" in card
     assert "| storage | 11.0 MB | 40.0 x |" in card
-    assert "distillation brought +6.0 points" in card
+    assert "it is 6.0 points above its baseline" in card
     assert "reads at most 32 " in card
 
 
