@@ -23,7 +23,7 @@ from kdops.task import Task
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
-from kdops.training.teacher_logits import text_keys
+from kdops.training.stored_logits import text_keys
 from kdops.training.tuning import SearchSpace, open_study, run_trials
 from kdops.training.values import LoopConfig
 

@@ -21,7 +21,7 @@ from kdops.data.encoding import encode
 from kdops.models.teachers.scratch import scratch_teacher
 from kdops.steps.exam.cluster import RayWorkers
 from kdops.task import Task
-from kdops.training.teacher_logits import text_keys
+from kdops.training.stored_logits import text_keys
 from kdops.training.workers import Workers
 
 _PIECES = 200

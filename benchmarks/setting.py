@@ -20,7 +20,8 @@ from kdops.models.teachers.model import Teacher, TeacherModel
 from kdops.task import Task
 from kdops.training.batches import TrainingSet
 from kdops.training.scoring import LabeledTexts, labeled_texts, training_labels
-from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
+from kdops.training.stored_logits import StoredLogits, text_keys
+from kdops.training.teacher_logits import Question, teacher_logits
 
 _TRAINING_ROWS_PER_OTHER = 4
 

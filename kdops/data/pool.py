@@ -36,7 +36,9 @@ class TextSource:
     read: Callable[[], Iterator[Text]]
 
 
-def file_source(path: Path, task: Task, rule: WordRule | None = None, *, pairs: bool = False) -> TextSource:
+def file_source(
+    path: Path, task: Task, rule: WordRule | None = None, *, pairs: bool = False, column: str | None = None
+) -> TextSource:
     """The texts of a JSONL file whose rows have a `text`, or `tokens`; or of a .txt file, one a line.
 
     For pairs the rows of a JSONL file have a `text_pair`, or `tokens_pair`, too.
@@ -48,6 +50,7 @@ def file_source(path: Path, task: Task, rule: WordRule | None = None, *, pairs: 
         task: whether texts or words are wanted.
         rule: how texts are cut into words; None: as `WordRule` does by default.
         pairs: whether pairs are wanted.
+        column: where a JSONL file has the texts, or their words; None: `text` or `tokens`.
 
     Raises:
         UserError: if there is no such file; later, while reading, naming the line that cannot be read.
@@ -61,7 +64,9 @@ def file_source(path: Path, task: Task, rule: WordRule | None = None, *, pairs: 
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     return TextSource(
-        str(path), f"{content}{path.suffix.lower()}", lambda: _read_file(path, task, rule or WordRule(), pairs=pairs)
+        str(path),
+        f"{content}{path.suffix.lower()}",
+        lambda: _read_file(path, task, rule or WordRule(), pairs=pairs, column=column),
     )
 
 
@@ -90,13 +95,24 @@ def _read_public(card: DatasetCard) -> Iterator[Text]:
             yield row.input
 
 
-def _read_file(path: Path, task: Task, rule: WordRule, *, pairs: bool) -> Iterator[Text]:
+def _read_file(path: Path, task: Task, rule: WordRule, *, pairs: bool, column: str | None) -> Iterator[Text]:
     is_json = path.suffix.lower() in _JSON_SUFFIXES
+    if column and not is_json:
+        raise UserError(f"text_column={column}: {path} has a text per line, and no columns")
     for line, text in stream_lines(path):
         row = parse_json(text, path, line) if is_json else {"text": text.strip()}
+        if column:
+            row = _named(row, column, path, line)
         first = _side(row, task, rule, path, line)
         second = _side(row, task, rule, path, line, "_pair") if pairs else None
         yield first if second is None else Pair(text=first, text_pair=second)
+
+
+def _named(row: dict[str, Any], column: str, path: Path, line: int) -> dict[str, Any]:
+    """A row whose texts or words are in a column of another name."""
+    if column not in row:
+        raise UserError(f"{path}:{line}: no column {column!r} (found: {', '.join(map(repr, row)) or 'none'})")
+    return {"tokens" if isinstance(row[column], list) else "text": row[column]}
 
 
 def _side(row: dict[str, Any], task: Task, rule: WordRule, path: Path, line: int, suffix: str = "") -> Side:

@@ -6,32 +6,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 from kdops.data.corpus import Gold, corpus_name, load_corpus
-from kdops.data.encoding import encode
 from kdops.data.pool import file_source
 from kdops.data.raw import SPLITS, DataOptions
 from kdops.data.readers.lines import parse_json, stream_lines
 from kdops.data.teacher_labels import TeacherLabels, teacher_labels_of, write_teacher_labels
 from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint, fingerprint
-from kdops.models.teachers.config import load_config
-from kdops.models.teachers.ensemble import mean_teacher
-from kdops.models.teachers.loading import load_teacher
-from kdops.models.teachers.model import Teacher
 from kdops.models.teachers.sources import file_of, teacher_identity
 from kdops.task import Task, aspect_of, value_of
 from kdops.training.logit_sources.probabilities import (
     LabelNames,
+    given_store,
     labels_in,
     lacking,
     likely_labels,
     shown,
-    store_probabilities,
 )
-from kdops.training.scoring import LabeledTexts
 from kdops.workspace import TEACHER_LABELED, Piece, find_or_make
 
 logger = logging.getLogger(__name__)
@@ -105,6 +98,8 @@ def _known(asked: Labeling) -> _Known:
     if file := file_of(source):
         task, labels = labels_in(file)
         return _Known(task, tuple(dict.fromkeys(called.get(label, label) for label in labels)))
+    from kdops.models.teachers.config import load_config
+
     encoder = load_config(source)
     names = {int(row): str(name) for row, name in (encoder.id2label or {}).items()}
     tasks = [task for name in encoder.architectures or () for end, task in _HEADS.items() if name.endswith(end)]
@@ -132,7 +127,8 @@ def _texts(asked: Labeling, task: Task) -> Mapping[str, Texts]:
     if path.is_file() and path.suffix.lower() in _TEXT_FILES:
         if _holds_pairs(path):
             raise UserError(f"{path}: {_NO_PAIRS}")
-        read = [text for text in file_source(path, task).read() if text]
+        source = file_source(path, task, column=asked.options.text_column)
+        read = [text for text in source.read() if text]
         if not read:
             raise UserError(f"{path}: no text stands in it")
         return {"train": cast(Texts, read)}
@@ -152,28 +148,31 @@ def _holds_pairs(path: Path) -> bool:
 
 
 def _of_encoders(asked: Labeling, known: _Known, texts: Mapping[str, Texts]) -> Mapping[str, Gold]:
-    names = asked.label_names
-    teachers = [load_teacher(one, known.task, known.labels, as_is=True, label_names=names) for one in asked.teachers]
+    from kdops.data.encoding import encode
+    from kdops.models.teachers.ensemble import mean_teacher
+    from kdops.models.teachers.loading import load_teacher
+    from kdops.training.scoring import LabeledTexts
+
+    task, labels, names = known.task, known.labels, asked.label_names
+    teachers = [load_teacher(one, task, labels, as_is=True, label_names=names) for one in asked.teachers]
     teacher = teachers[0] if len(teachers) == 1 else mean_teacher(teachers)
-    return {split: _said(teacher, rows, known, asked.max_length) for split, rows in texts.items()}
 
+    def said(rows: Texts) -> Gold:
+        encoded = encode(teacher.tokenizer, rows, task, asked.max_length)
+        # Of the gold labels only their number is looked at, which is that of the words.
+        return LabeledTexts(encoded, rows, task, labels, teacher.pad_id).predictions(teacher.model)
 
-def _said(teacher: Teacher, texts: Texts, known: _Known, max_length: int) -> Gold:
-    encoded = encode(teacher.tokenizer, texts, known.task, max_length)
-    # Of the gold labels only their number is looked at, which is that of the words.
-    return LabeledTexts(encoded, texts, known.task, known.labels, teacher.pad_id).predictions(teacher.model)
+    return {split: said(rows) for split, rows in texts.items()}
 
 
 def _of_file(asked: Labeling, known: _Known, texts: Mapping[str, Texts]) -> Mapping[str, Gold]:
     (source,) = asked.teachers
     file = file_of(source)
     assert file is not None
-    with TemporaryDirectory() as temporary:
-        store = Path(temporary)
-        store_probabilities(file, known.task, LabelNames(known.labels, asked.label_names), store)
-        for rows in texts.values():
-            absent = lacking(store, rows, len(known.labels))
-            if any(absent):
-                example = shown(next(compress(rows, absent)))
-                raise UserError(f"teacher {source} lacks {sum(absent)} of {len(rows)} texts, {example} for one")
-        return {split: likely_labels(store, rows, known.labels) for split, rows in texts.items()}
+    store = given_store(file, known.task, LabelNames(known.labels, asked.label_names))
+    for rows in texts.values():
+        absent = lacking(store, rows, len(known.labels))
+        if any(absent):
+            example = shown(next(compress(rows, absent)))
+            raise UserError(f"teacher {source} lacks {sum(absent)} of {len(rows)} texts, {example} for one")
+    return {split: likely_labels(store, rows, known.labels) for split, rows in texts.items()}

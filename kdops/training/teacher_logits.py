@@ -6,11 +6,10 @@ processes share them, and a student may have tokens of its own. Each file is wri
 killed goes on with the texts that are missing. Readers map the files into memory, so RAM does not grow with them.
 """
 
-import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,13 @@ import torch
 from torch import nn
 
 from kdops.data.encoding import Encoded
-from kdops.data.inputs import Text, sides
 from kdops.progress import Bar
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.devices import fast_products
 from kdops.training.losses import NO_LABEL
 from kdops.training.memory import give_freed_memory_back
-from kdops.training.shards import KEY_BYTES, RaggedRows, find_rows, stored_keys, write_shard
+from kdops.training.shards import KEY_BYTES, find_rows, stored_keys, write_shard
+from kdops.training.stored_logits import StoredLogits
 from kdops.workspace import locked
 
 logger = logging.getLogger(__name__)
@@ -47,78 +46,6 @@ class Question:
     teacher: nn.Module
     encoded: Encoded
     pad_id: int
-
-
-@dataclass(frozen=True)
-class StoredLogits:
-    """The logits of a list of texts, read from memory-mapped files as they are needed.
-
-    Attributes:
-        rows: float32 numbers on disk: of each unit of a text its word, then its logits.
-        classes: number of classes.
-        computed: how many of the texts went through the teacher just now; the others were on disk.
-        unit_starts: where the units of each row begin in `positions`, int64 (rows + 1,); None with `positions`.
-        positions: for each unit of a student's encoding, which of its row's stored units it is, int32 (units,); -1
-            where there is none. None: the student's units are the stored ones.
-    """
-
-    rows: RaggedRows
-    classes: int
-    computed: int
-    unit_starts: np.ndarray | None = None
-    positions: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def missing_units(self) -> int:
-        """Units of the student's encoding that the teacher said nothing about."""
-        return 0 if self.positions is None else int((self.positions < 0).sum())
-
-    def gather(self, rows: np.ndarray) -> np.ndarray:
-        """The logits of the units of some rows, in their order, float32 (units, classes); NaN where there are none."""
-        parts = [self._stored(row)[:, 1:] for row in rows]
-        if self.positions is None or self.unit_starts is None:
-            return np.concatenate(parts)
-        wanted = [self.positions[self.unit_starts[row] : self.unit_starts[row + 1]] for row in rows]
-        nothing = np.full((1, self.classes), np.nan, dtype=np.float32)
-        # Position -1 is the row of NaN at the end.
-        return np.concatenate([np.concatenate([part, nothing])[at] for part, at in zip(parts, wanted, strict=True)])
-
-    def for_units(self, encoded: Encoded) -> "StoredLogits":
-        """The same logits in the order of the units of another encoding of the same texts.
-
-        Args:
-            encoded: the texts in a student's tokens. Its units are found by their words: those that the teacher's
-                tokens lack, because the text was cut earlier there, have no logits.
-        """
-        positions = np.full(len(encoded.unit_words), -1, dtype=np.int32)
-        same = True
-        for row in range(len(self)):
-            start, end = encoded.unit_starts[row], encoded.unit_starts[row + 1]
-            stored, wanted = self._stored(row)[:, 0], encoded.unit_words[start:end]
-            if np.array_equal(stored, wanted):
-                positions[start:end] = np.arange(len(wanted))
-                continue
-            same = False
-            at = np.minimum(np.searchsorted(stored, wanted), max(len(stored) - 1, 0))
-            if len(stored):
-                positions[start:end] = np.where(stored[at] == wanted, at, -1)
-        return self if same else replace(self, unit_starts=encoded.unit_starts, positions=positions)
-
-    def _stored(self, row: int) -> np.ndarray:
-        """The words and the logits of a row's units, float32 (units, 1 + classes)."""
-        return self.rows.row(row).reshape(-1, 1 + self.classes)
-
-
-def text_keys(texts: Iterable[Text]) -> np.ndarray:
-    """The key of each text: 16 bytes of BLAKE2b over the text, or over its words, of both sides; bytes (texts,)."""
-    digests = bytearray()
-    for text in texts:
-        whole = "\x1e".join(side if isinstance(side, str) else "\x1f".join(side) for side in sides(text))
-        digests += hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
-    return np.frombuffer(bytes(digests), dtype=f"S{KEY_BYTES}")
 
 
 def teacher_logits(folder: Path, keys: np.ndarray, classes: int, ask: Callable[[np.ndarray], Question]) -> StoredLogits:

@@ -10,7 +10,8 @@ from kdops.data.encoding import encode
 from kdops.models.teachers.loading import load_teacher
 from kdops.steps.data_config import DataConfig
 from kdops.steps.setup import checked_corpus
-from kdops.training.teacher_logits import Question, teacher_logits, text_keys
+from kdops.training.stored_logits import text_keys
+from kdops.training.teacher_logits import Question, teacher_logits
 
 pytestmark = pytest.mark.slow
 TEXTS, MAX_LENGTH = 32, 96

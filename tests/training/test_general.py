@@ -18,7 +18,7 @@ from kdops.training import loop
 from kdops.training.general import GeneralStudent, general_distillation
 from kdops.training.shards import find_rows, write_shard
 from kdops.training.states import WordStates
-from kdops.training.teacher_logits import text_keys
+from kdops.training.stored_logits import text_keys
 from kdops.training.values import GeneralConfig
 
 SAMPLE = Path(__file__).parents[2] / "kdops" / "data" / "sample" / "text" / "train.jsonl"

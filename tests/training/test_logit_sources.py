@@ -33,7 +33,8 @@ from kdops.training.logit_sources.probabilities import (
 )
 from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
-from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
+from kdops.training.stored_logits import StoredLogits, text_keys
+from kdops.training.teacher_logits import Question, teacher_logits
 from kdops.training.values import LoopConfig
 
 LABELS = ("negative", "positive")
@@ -208,8 +209,8 @@ class TestFile:
     @pytest.mark.parametrize(
         ("task", "row", "message"),
         [
-            (Task.TEXT, {"text": "a", "label": "good"}, "label 'good'; choose one of: negative, positive"),
-            (Task.TEXT, {"text": "a", "probabilities": {"good": 1}}, "label 'good'; choose one of: negative, positive"),
+            (Task.TEXT, {"text": "a", "label": "good"}, ": the data have no label 'good'; they have: negative, po"),
+            (Task.TEXT, {"text": "a", "probabilities": {"good": 1}}, ": the data have no label 'good'; they have: neg"),
             (Task.TEXT, {"text": "a", "probabilities": {"positive": 0.9}}, "must add up to 1, found 0.9"),
             (
                 Task.TEXT,

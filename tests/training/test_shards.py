@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from kdops.training.shards import find_rows, stored_keys, write_shard
-from kdops.training.teacher_logits import text_keys
+from kdops.training.stored_logits import text_keys
 
 KEYS = text_keys(["a", "b", "c", "d"])
 

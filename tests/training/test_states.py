@@ -20,7 +20,7 @@ from kdops.data.wordpiece import train_wordpiece
 from kdops.models.encoder import Encoder
 from kdops.training import states as module
 from kdops.training.states import WordStates, word_states
-from kdops.training.teacher_logits import text_keys
+from kdops.training.stored_logits import text_keys
 
 SAMPLE = Path(__file__).parents[2] / "kdops" / "data" / "sample" / "text" / "train.jsonl"
 TEXTS = [json.loads(line)["text"] for line in SAMPLE.read_text(encoding="utf-8").splitlines()[:60]]

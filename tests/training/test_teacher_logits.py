@@ -16,7 +16,8 @@ from kdops.data.encoding import Encoded
 from kdops.training import batches, devices
 from kdops.training import teacher_logits as module
 from kdops.training.batches import TrainingSet, make_batch
-from kdops.training.teacher_logits import Question, StoredLogits, text_keys
+from kdops.training.stored_logits import StoredLogits, text_keys
+from kdops.training.teacher_logits import Question
 
 CLASSES, PIECES = 3, 100
 MakeEncoded = Callable[..., Encoded]
@@ -29,6 +30,7 @@ from pathlib import Path
 import numpy as np, torch
 from kdops.data.encoding import Encoded
 from kdops.training import batches, teacher_logits
+from kdops.training.stored_logits import text_keys
 
 class Slow(torch.nn.Module):
     def __init__(self):
@@ -43,7 +45,7 @@ batches._CPU_TOKENS, teacher_logits._SHARD_SECONDS = 1, 0
 rows = 40
 starts = np.arange(rows + 1)
 encoded = Encoded(np.arange(rows, dtype=np.int32), starts, np.zeros(rows, np.int32), np.zeros(rows, np.int32), starts)
-keys = teacher_logits.text_keys(map(str, range(rows)))
+keys = text_keys(map(str, range(rows)))
 sys.stdin.readline()
 ask = lambda rows: teacher_logits.Question(Slow(), encoded.take(rows), 0)
 found = teacher_logits.teacher_logits(Path(sys.argv[1]) / "store", keys, 3, ask)

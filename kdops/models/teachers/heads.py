@@ -1,68 +1,17 @@
 """The head of a fine-tuned model: its labels matched by name to the data's."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, PreTrainedModel
 
-from kdops.errors import UserError
 from kdops.task import Task
-
-_GENERIC = re.compile(r"label_\d+", re.IGNORECASE)
-_PREFIXED = re.compile(r"([bi])[-_ ](.+)")
-_SUFFIXED = re.compile(r"(.+)[-_ ]([bi])")
 
 
 def family(task: Task) -> type[AutoModelForSequenceClassification] | type[AutoModelForTokenClassification]:
     """What transformers builds for a task: one vector of logits for each token, or for each text."""
     return AutoModelForTokenClassification if task.of_words else AutoModelForSequenceClassification
-
-
-def matching_rows(own: Mapping[int, str], labels: Sequence[str], label_names: Mapping[str, str]) -> list[int] | None:
-    """The row of a model's head that stands for each of the data's labels; None if the names are not the same.
-
-    Names are the same whatever their case, and however B- and I- are joined to them: `b_per` and `PER-B` are `B-PER`.
-
-    Args:
-        own: the model's labels by row.
-        labels: the data's labels.
-        label_names: what labels of the model are called in the data, where the names differ: `{"LABEL_0": "negative"}`.
-
-    Raises:
-        UserError: if `label_names` names a label that the model or the data do not have.
-    """
-    for theirs in label_names:
-        if theirs not in own.values():
-            raise UserError(f"label_names: the teacher has no label {theirs!r}; it has: {', '.join(own.values())}")
-    check_names(labels, label_names)
-    rows = {plain_label(label_names.get(name, name)): row for row, name in own.items()}
-    wanted = [plain_label(label) for label in labels]
-    if len(rows) != len(own) or len(set(wanted)) != len(wanted) or rows.keys() != set(wanted):
-        return None
-    return [rows[name] for name in wanted]
-
-
-def check_names(labels: Sequence[str], label_names: Mapping[str, str]) -> None:
-    """Find out whether all names are labels of the data.
-
-    Raises:
-        UserError: if one is not.
-    """
-    for ours in label_names.values():
-        if ours not in labels:
-            raise UserError(f"label_names: the data have no label {ours!r}; they have: {', '.join(labels)}")
-
-
-def labels_differ(source: str, own: Mapping[int, str], labels: Sequence[str]) -> UserError:
-    """The error for a model that is used as it is, but knows other labels than the data."""
-    theirs = list(own.values())
-    advice = "name each of them by label_names" if all(map(_GENERIC.fullmatch, theirs)) else "give one fine-tuned so"
-    return UserError(
-        f"teacher {source!r} cannot be used as it is: its labels are {', '.join(theirs)}; the data's are "
-        f"{', '.join(labels)}; {advice}, or let it be trained"
-    )
 
 
 def head_names(model: PreTrainedModel) -> set[str]:
@@ -96,13 +45,3 @@ def restart(layer: nn.Linear, std: float) -> None:
     nn.init.normal_(layer.weight, std=std)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
-
-
-def plain_label(label: str) -> str:
-    """A label's name in the form in which names are compared: `b_per`, `PER-B` and `B-PER` are one."""
-    name = label.strip().casefold()
-    if found := _PREFIXED.fullmatch(name):
-        return f"{found[1]}-{found[2]}"
-    if found := _SUFFIXED.fullmatch(name):
-        return f"{found[2]}-{found[1]}"
-    return name

@@ -14,7 +14,8 @@ from kdops.errors import UserError
 from kdops.models.quiet import quiet
 from kdops.models.teachers import adapters
 from kdops.models.teachers.config import load_config
-from kdops.models.teachers.heads import family, head_names, labels_differ, matching_rows, output_layer, reorder, restart
+from kdops.models.teachers.heads import family, head_names, output_layer, reorder, restart
+from kdops.models.teachers.label_names import labels_differ, matching_rows
 from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import PinnedSource
 from kdops.task import Task

@@ -16,7 +16,6 @@ from kdops.steps.distill.result import DistilledStudent
 from kdops.steps.distill.train import train_student
 from kdops.steps.general.step import pretrained
 from kdops.steps.student.budget import Budget
-from kdops.steps.teacher.file import check_unlabeled
 from kdops.steps.teacher.step import say_what_is_reused, teacher_for
 from kdops.threads import allowed_threads
 from kdops.tracking.recorder import Recording
@@ -46,8 +45,6 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     with phases.timed("teacher"):
         teacher = teacher_for(job.checked, job.unlabeled, config.teacher_config, job.recorder)
         say_what_is_reused(teacher)
-        if teacher.is_file and recipe.unlabeled and job.unlabeled:
-            check_unlabeled(teacher, job.unlabeled, config.teacher_missing)
     if job.plan and recipe.general:
         with phases.timed("general"):
             pretrained(job.plan, corpus, job.recorder)

@@ -20,6 +20,7 @@ from kdops.steps.distill.result import Distilled, DistilledStudent
 from kdops.steps.general.plan import GeneralPlan
 from kdops.steps.setup import check_alone, checked_corpus, described_data, identifying_tags
 from kdops.steps.student.keys import student_fingerprint
+from kdops.steps.teacher.file import check_unlabeled
 from kdops.steps.teacher.result import TeacherKeys
 from kdops.steps.teacher.step import check_teachers, teacher_keys
 from kdops.tracking import names
@@ -118,6 +119,8 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
             corpus.name,
             recipe.name,
         )
+    if recipe.unlabeled and unlabeled and config.teacher_file(corpus):
+        check_unlabeled(corpus, config, unlabeled)
     return Job(config, checked, unlabeled, config.general_plan(corpus), recorder)
 
 

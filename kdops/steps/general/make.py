@@ -17,7 +17,7 @@ from kdops.steps.general.plan import GeneralPlan
 from kdops.task import Task
 from kdops.training.general import GeneralStudent, general_distillation
 from kdops.training.states import WIDTH, WordStates, word_states
-from kdops.training.teacher_logits import text_keys
+from kdops.training.stored_logits import text_keys
 from kdops.workspace import ENCODER_STATES, Piece, find_or_make, load_result, save_result
 
 logger = logging.getLogger(__name__)

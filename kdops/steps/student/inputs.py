@@ -21,7 +21,8 @@ from kdops.training.general import GeneralStudent
 from kdops.training.logit_sources.probabilities import given_logits
 from kdops.training.recipes import Recipe
 from kdops.training.scoring import LabeledTexts, labeled_texts, training_labels
-from kdops.training.teacher_logits import Question, StoredLogits, teacher_logits, text_keys
+from kdops.training.stored_logits import StoredLogits, text_keys
+from kdops.training.teacher_logits import Question, teacher_logits
 from kdops.workspace import TEACHER_LOGITS, Piece
 
 logger = logging.getLogger(__name__)

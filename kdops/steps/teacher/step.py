@@ -16,6 +16,7 @@ from kdops.shown import score
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.setup import CheckedCorpus, checked_corpus, described_data, identifying_tags, launched_together
 from kdops.steps.teacher.config import TeacherConfig
+from kdops.steps.teacher.file import checked_file, make_file_teacher
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.tracking import names
 from kdops.tracking.names import Role
@@ -83,7 +84,7 @@ def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: Call
 
 
 def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
-    """Find out within seconds whether the teachers can be had.
+    """Find out within seconds whether the teachers can be had; a file of probabilities is read.
 
     Raises:
         UserError: if one cannot, or choices exclude each other.
@@ -109,6 +110,8 @@ def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
         logger.info("teacher: %s, since none is named; teacher= names another", corpus.default_teacher)
     for source in sources:
         check_teacher(source)
+    if files:
+        checked_file(corpus, config)
 
 
 def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig) -> TeacherKeys:
@@ -161,7 +164,6 @@ def teacher_for(
     say_what_is_reused(*taught)
 
     def make(record: Recording, to: Path, piece: Piece) -> None:
-        from kdops.steps.teacher.file import make_file_teacher
         from kdops.steps.teacher.training import make_ensemble, make_teacher
 
         if file_of(config.source(corpus)):

@@ -22,11 +22,13 @@ from scipy.special import log_softmax
 from kdops.data.inputs import Text, joined
 from kdops.data.readers.lines import parse_json, stream_lines
 from kdops.data.tag_paths import best_path
-from kdops.errors import UserError, unknown
-from kdops.models.teachers.heads import plain_label
+from kdops.errors import UserError
+from kdops.fingerprint import fingerprint
+from kdops.models.teachers.label_names import plain_label
 from kdops.task import Task
 from kdops.training.shards import KEY_BYTES, find_rows, write_shard
-from kdops.training.teacher_logits import StoredLogits, text_keys
+from kdops.training.stored_logits import StoredLogits, text_keys
+from kdops.workspace import GIVEN_LOGITS, Piece, file_digest, find_or_make
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ class LabelNames:
         ours = self.called.get(name, name) if isinstance(name, str) else str(name)
         found = self._classes.get(ours, self._classes.get(plain_label(ours)))
         if found is None:
-            raise unknown(f"{place}: label", str(name), self.labels)
+            raise UserError(f"{place}: the data have no label {str(name)!r}; they have: {', '.join(self.labels)}")
         return found
 
     @cached_property
@@ -68,7 +70,17 @@ class LabelNames:
         return exact | plain if len(plain) == len(exact) else exact
 
 
-def store_probabilities(path: Path, task: Task, names: LabelNames, folder: Path) -> int:
+def given_store(path: Path, task: Task, names: LabelNames) -> Path:
+    """The store of the logits in a file of probabilities, which is read once for each set of labels.
+
+    Raises:
+        UserError: as `store_probabilities`.
+    """
+    key = fingerprint(file_digest(path), task, names.labels, names.called)
+    return find_or_make(Piece(GIVEN_LOGITS, key), lambda folder: store_probabilities(path, task, names, folder))
+
+
+def store_probabilities(path: Path, task: Task, names: LabelNames, folder: Path) -> None:
     """Read a file of probabilities, row by row, into a store of teacher logits; see `given_logits`.
 
     Args:
@@ -76,9 +88,6 @@ def store_probabilities(path: Path, task: Task, names: LabelNames, folder: Path)
         task: the task.
         names: of the labels.
         folder: the store, an empty folder.
-
-    Returns:
-        The number of different texts.
 
     Raises:
         UserError: naming the line or row that cannot be read, or says otherwise of a text than one before.
@@ -105,7 +114,6 @@ def store_probabilities(path: Path, task: Task, names: LabelNames, folder: Path)
         _write(folder, unwritten)
     if len(said) < rows:
         logger.warning("%s: %d rows repeat a row before and are left out", path, rows - len(said))
-    return len(said)
 
 
 def labels_in(path: Path) -> tuple[Task, tuple[str, ...]]:

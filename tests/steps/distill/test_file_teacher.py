@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,9 +32,27 @@ from kdops.steps.teacher.step import train_teacher
 from kdops.task import Task
 from kdops.tracking import runs
 from kdops.tracking.recorder import MlflowRecorder, NoRecorder
-from kdops.training.teacher_logits import Question, teacher_logits, text_keys
+from kdops.training.stored_logits import text_keys
+from kdops.training.teacher_logits import Question, teacher_logits
 
 pytestmark = pytest.mark.slow
+
+# Asks for a student, and prints what is wrong and what was imported until that was known.
+ASK = """
+import sys
+from kdops.errors import UserError
+from kdops.steps.distill.config import DistillConfig
+from kdops.steps.distill.step import distill
+from kdops.tracking.recorder import NoRecorder
+dataset, teacher, labels = sys.argv[1:]
+try:
+    distill(DistillConfig(dataset=dataset, teacher=teacher, labels=labels), NoRecorder())
+except UserError as error:
+    print(error)
+print(*sorted({"torch", "transformers"} & sys.modules.keys()))
+"""
+
+ROOT = Path(__file__).parents[3]
 
 Row = dict[str, object]
 
@@ -162,6 +182,24 @@ def test_texts_that_it_lacks_are_refused_or_have_their_gold_labels(
     whole = write(tmp_path / "whole.jsonl", rows_of(taught, every_text(taught)[:-9], tmp_path))
     with pytest.raises(UserError, match="lacks 9 of 9 texts without labels"):
         distill(asked(taught, teacher=whole, recipe="kd-unlabeled"), NoRecorder())
+
+
+@pytest.mark.parametrize("labels", ["gold", "teacher"])
+def test_a_bad_row_is_told_before_what_trains_is_imported(labels: str, taught: Taught, tmp_path: Path) -> None:
+    rows: list[Row] = [{"text": text, "label": "ab"[row % 2]} for row, text in enumerate(every_text(taught))]
+    file = write(tmp_path / "llm.jsonl", [*rows, {"text": "more", "probabilities": {"a": 0.5}}])
+    command = [sys.executable, "-c", ASK, str(taught.folder), str(file), labels]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    line = f"{file}:{len(rows) + 1}: probabilities must add up to 1, found 0.5"
+    assert done.stdout.splitlines() == [line, ""], done.stderr
+
+
+def test_nothing_is_said_of_training_a_file(taught: Taught, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "kdops")
+    file = write(tmp_path / "llm.jsonl", rows_of(taught, every_text(taught), tmp_path))
+    distill(asked(taught, teacher=file), NoRecorder())
+    assert "budget: teacher not trained (a file); student 2 trials" in caplog.text
+    assert "threads: one for each of" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,22 @@ def test_a_file_labels_words(tmp_path: Path) -> None:
     assert done.result.main_metric == "agreement_entity_macro"
 
 
+def test_texts_may_be_in_a_column_of_another_name(texts: list[str], tmp_path: Path) -> None:
+    rows = [{"text": text, "label": "ab"[row % 2]} for row, text in enumerate(texts)]
+    file, comments = tmp_path / "llm.jsonl", tmp_path / "comments.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    comments.write_text("".join(f"{json.dumps({'comment': text, 'text': 1})}\n" for text in texts), encoding="utf-8")
+    corpus = asked(dataset=comments, text_column="comment", teacher=file).corpus()
+    splits = [corpus.inputs(split) for split in ("train", "validation", "test")]
+    assert {text for split in splits for text in split} == set(texts)
+    with pytest.raises(UserError, match=r"comments\.jsonl:1: no column 'remark' \(found: 'comment', 'text'\)"):
+        asked(dataset=comments, text_column="remark", teacher=file).corpus()
+    plain = tmp_path / "comments.txt"
+    plain.write_text("\n".join(texts), encoding="utf-8")
+    with pytest.raises(UserError, match=r"text_column=comment: .*comments\.txt has a text per line, and no columns"):
+        asked(dataset=plain, text_column="comment", teacher=file).corpus()
+
+
 def test_gold_labels_that_are_there_are_not_looked_at(taught: Taught, tmp_path: Path) -> None:
     texts = [text for split in ("train", "validation", "test") for text in taught.corpus.inputs(split)]
     file = tmp_path / "llm.jsonl"
