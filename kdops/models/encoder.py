@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import torch
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, TokenizersBackend
 
-from kdops.errors import UserError
-from kdops.models.quiet import quiet
+from kdops.models.teachers.loading import load_teacher
+from kdops.task import Task
+
+_ANY_LABELS = ("0", "1")
 
 
 @dataclass(frozen=True)
@@ -30,39 +29,31 @@ class Encoder:
 
 
 class EncoderModel(nn.Module):
-    """A Hugging Face encoder that gives its last hidden states and nothing else."""
+    """A Hugging Face encoder that gives its last hidden states and nothing else.
 
-    def __init__(self, encoder: PreTrainedModel) -> None:
+    Attributes:
+        encoder: the Hugging Face model, without a head.
+        float32_only: whether it cannot multiply in bfloat16; see `kdops.training.devices.fast_products`.
+    """
+
+    def __init__(self, encoder: nn.Module, *, float32_only: bool = False) -> None:
         super().__init__()
         self.encoder = encoder
+        self.float32_only = float32_only
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Token states (batch, length, width) of a padded batch, both arguments (batch, length)."""
-        states: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        read = self.encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True)
+        states: Tensor = read.last_hidden_state
         return states
 
 
 def load_encoder(source: str) -> Encoder:
-    """The encoder of a folder in Hugging Face form, or of a hub id; a head that it may have is left out.
+    """The encoder of anything that can be a teacher, its head left out; of several the first.
 
     Raises:
-        UserError: if there is no such model, it has no fast tokenizer, or its tokenizer cannot pad.
+        UserError: as `load_teacher`.
     """
-    try:
-        processing = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        # Its report of a head that is left out would worry people for whom all is as it should be.
-        with quiet():
-            model = AutoModel.from_pretrained(source, dtype=torch.float32, trust_remote_code=False)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise UserError(f"encoder {source!r} cannot be loaded: {str(error).splitlines()[0]}") from error
-    if not isinstance(processing, TokenizersBackend):
-        raise UserError(f"encoder {source!r} has no fast tokenizer (tokenizer.json)")
-    if processing.pad_token_id is None:
-        raise UserError(f"encoder {source!r} has a tokenizer without a padding token")
-    positions = int(getattr(model.config, "max_position_embeddings", processing.model_max_length))
-    return Encoder(
-        EncoderModel(model).eval(),
-        processing.backend_tokenizer,
-        int(processing.pad_token_id),
-        min(positions, processing.model_max_length),
-    )
+    teacher = load_teacher(source, Task.TEXT, _ANY_LABELS, brought=False)
+    model = EncoderModel(teacher.model.encoder.base_model, float32_only=teacher.model.float32_only)
+    return Encoder(model.eval(), teacher.tokenizer, teacher.pad_id, teacher.max_length)

@@ -1,7 +1,7 @@
 """The parameters of steps that read a data set, and of those that train on it."""
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from kdops.data.raw import DataOptions, Scheme
 from kdops.errors import UserError
@@ -80,8 +80,8 @@ class TrainingDataConfig(DataConfig):
 
     teacher: str | None = parameter(
         None,
-        "Hub id, local folder, scratch, or a file of probabilities (.jsonl, .parquet); several hub ids or folders with "
-        "commas between them teach together; auto: the data set's own.",
+        "Hub id, local folder, registered model (models:/name@alias), scratch, or a file of probabilities (.jsonl, "
+        ".parquet); several with commas between them teach together; auto: the data set's own.",
     )
     labels: Literal["gold", "teacher"] = parameter(
         "gold",
@@ -90,6 +90,9 @@ class TrainingDataConfig(DataConfig):
     )
     teacher_mode: Literal["train", "as_is"] = parameter(
         "train", "train: fine-tune the teacher on the data; as_is: it is fine-tuned for the data's labels already."
+    )
+    teacher_precision: Literal["auto", "fp32"] = parameter(
+        "auto", "What a teacher multiplies in; auto: bfloat16 where the machine has it and the model can."
     )
     teacher_seeds: int = parameter(1, "Train the teacher so many times, with seeds of its own; all teach.", ge=1)
     label_names: str | None = parameter(
@@ -110,6 +113,26 @@ class TrainingDataConfig(DataConfig):
     length_filter: bool = parameter(True, "Leave out unlabeled texts shorter or longer than the training texts.")
 
     max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
+
+    def at_hand(self) -> Self:
+        """The same with the version of each registered model in the place of its alias, its files on this machine.
+
+        Raises:
+            UserError: if one cannot be had.
+        """
+        from kdops.models.teachers.sources import REGISTERED
+
+        named = {name: getattr(self, name, None) or "" for name in ("teacher", "general_encoder")}
+        registered = {name: value for name, value in named.items() if REGISTERED in value}
+        if not registered:
+            return self
+        from kdops.tracking.registry.teachers import at_hand
+
+        found = {
+            name: ",".join(at_hand(one) if one.startswith(REGISTERED) else one for one in self.named_sources(value))
+            for name, value in registered.items()
+        }
+        return self.model_copy(update=found)
 
     @property
     def place(self) -> str:

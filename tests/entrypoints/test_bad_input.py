@@ -113,7 +113,7 @@ class TestChoices:
     def test_unknown_teacher(self, program: Typer, fail: Fail) -> None:
         assert fail(program, teacher="indobenchmark/indoburt") == [
             "error: teacher 'indobenchmark/indoburt' is not on this machine and HF_HUB_OFFLINE is set; "
-            "give a Hugging Face hub id, a local folder with a model, a file of probabilities, or scratch"
+            "give a Hugging Face hub id, a local folder, models:/name@alias, a file of probabilities, or scratch"
         ]
 
     def test_a_teacher_that_is_no_model(self, fail: Fail, folder: Path) -> None:
@@ -480,7 +480,7 @@ class TestProgram:
             2,
             [
                 "error: unknown teacher 'indobenchmark/indoburt': the hub has no such model; "
-                "give a Hugging Face hub id, a local folder with a model, a file of probabilities, or scratch"
+                "give a Hugging Face hub id, a local folder, models:/name@alias, a file of probabilities, or scratch"
             ],
         )
         assert _runs() == []

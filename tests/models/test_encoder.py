@@ -2,12 +2,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from encoders import FAMILIES
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertForSequenceClassification, TokenizersBackend
 
 from kdops.data.wordpiece import PAD, train_wordpiece
 from kdops.errors import UserError
 from kdops.models.encoder import load_encoder
+from kdops.models.teachers.loading import load_teacher
+from kdops.task import Task
 
 
 @pytest.fixture
@@ -41,9 +45,27 @@ def test_it_gives_the_last_states_of_a_model_with_a_head(tmp_path: Path, tokeniz
     torch.testing.assert_close(encoder.model(ids, mask), expected)
 
 
-def test_what_cannot_be_an_encoder_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    with pytest.raises(UserError, match=f"^encoder '{tmp_path}/nothing' cannot be loaded: "):
+def test_what_cannot_be_a_teacher_is_no_encoder(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    with pytest.raises(UserError, match=f"^teacher '{tmp_path}/nothing' is not a folder with a Hugging Face model"):
         load_encoder(str(tmp_path / "nothing"))
     save(tmp_path, tokenizer, pad=None)
     with pytest.raises(UserError, match=r"has a tokenizer without a padding token$"):
         load_encoder(str(tmp_path))
+
+
+def test_it_is_read_as_the_teacher_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """With the tokenizer, the positions and the weights that the teacher has, or not at all."""
+    caplog.set_level("INFO")
+    for name in ("ALBERT with vocab.txt", "RoBERTa", "GPT-2"):
+        folder = tmp_path / name
+        folder.mkdir()
+        teacher = load_teacher(str(FAMILIES[name].write(folder)), Task.TEXT, ("a", "b", "c"))
+        caplog.clear()
+        encoder = load_encoder(str(folder))
+        assert encoder.tokenizer.to_str() == teacher.tokenizer.to_str()
+        assert (encoder.pad_id, encoder.max_length) == (teacher.pad_id, teacher.max_length)
+        assert "head" not in caplog.text
+    weights = tmp_path / "RoBERTa" / "model.safetensors"
+    save_file({f"other.{name}": value for name, value in load_file(weights).items()}, weights)
+    with pytest.raises(UserError, match=r"its weights do not fit its config\.json"):
+        load_encoder(str(tmp_path / "RoBERTa"))

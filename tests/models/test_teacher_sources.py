@@ -16,6 +16,7 @@ from hub import local_hub
 from transformers import AutoModelForSequenceClassification
 
 from kdops.errors import UserError
+from kdops.models.encoder import load_encoder
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.sources import check_teacher
 from kdops.models.teachers.tokenizers import load_tokenizer, mask_token
@@ -28,6 +29,7 @@ COMMITS = ("1" * 40, "2" * 40)
 # Prints what a hub id comes to where the cache of the hub is in HF_HOME.
 IDENTITIES = """
 import sys
+from kdops.models.encoder import load_encoder
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.sources import teacher_identity
 from kdops.task import Task
@@ -258,7 +260,7 @@ class TestSettings:
         ids = torch.full((1, positions), 9)
         assert teacher.model.eval()(ids, torch.ones_like(ids)).isfinite().all()
 
-    @pytest.mark.parametrize("name", ["RoBERTa", "ModernBERT", "DeBERTa-v1"])
+    @pytest.mark.parametrize("name", ["RoBERTa", "ModernBERT", "DeBERTa-v1", "GPT-2"])
     def test_words_of_a_list_keep_their_starts_after_save_and_load(self, name: str, tmp_path: Path) -> None:
         teacher = load_teacher(str(FAMILIES[name].write(tmp_path)), Task.TOKEN, LABELS)
         teacher.save(tmp_path / "saved")
@@ -283,19 +285,22 @@ class TestSettings:
         from kdops.training import devices
 
         monkeypatch.setattr(devices, "product_type", lambda device: torch.bfloat16)
-        for name in ("BERT", "DeBERTa-v1"):
+        for name in ("BERT", "DeBERTa-v1", "X-MOD"):
             folder = tmp_path / name
             folder.mkdir()
             FAMILIES[name].write(folder, hidden_size=128, intermediate_size=128)
         able = load_teacher(str(tmp_path / "BERT"), Task.TEXT, LABELS).model
         assert devices.fast_products(able)._enabled
         assert "bfloat16" not in caplog.text
-        unable = load_teacher(str(tmp_path / "DeBERTa-v1"), Task.TEXT, LABELS).model
-        assert "(deberta) cannot multiply in bfloat16: float32 is used" in caplog.text
-        assert not devices.fast_products(unable)._enabled
         ids = torch.tensor([[2, 5, 3]])
-        with devices.fast_products(unable):
-            unable(ids, torch.ones_like(ids)).sum().backward()
+        for name, kind in (("DeBERTa-v1", "deberta"), ("X-MOD", "xmod")):
+            unable = load_teacher(str(tmp_path / name), Task.TEXT, LABELS).model
+            assert f"({kind}) cannot multiply in bfloat16: float32 is used" in caplog.text
+            assert not devices.fast_products(unable)._enabled
+            with devices.fast_products(unable):
+                unable(ids, torch.ones_like(ids)).sum().backward()
+        encoder = load_encoder(str(tmp_path / "DeBERTa-v1"))
+        assert not devices.fast_products(encoder.model)._enabled
 
 
 def test_a_copy_of_the_folder_is_left_as_it_was(bert: Path, tmp_path: Path) -> None:

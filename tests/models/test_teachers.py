@@ -194,7 +194,7 @@ def test_offline_a_hub_id_that_is_not_on_this_machine_is_refused() -> None:
         check_teacher("someone/some-encoder")
     assert str(caught.value) == (
         "teacher 'someone/some-encoder' is not on this machine and HF_HUB_OFFLINE is set; "
-        "give a Hugging Face hub id, a local folder with a model, a file of probabilities, or scratch"
+        "give a Hugging Face hub id, a local folder, models:/name@alias, a file of probabilities, or scratch"
     )
 
 
@@ -208,7 +208,7 @@ def test_a_hub_that_does_not_answer_is_told_within_seconds(tmp_path: Path) -> No
     assert float(seconds) < 15
     assert message.startswith("teacher 'someone/some-encoder' is not on this machine and the hub does not answer (")
     assert message.endswith(
-        "give a Hugging Face hub id, a local folder with a model, a file of probabilities, or scratch\n"
+        "give a Hugging Face hub id, a local folder, models:/name@alias, a file of probabilities, or scratch\n"
     )
     assert message.count("\n") == 1
 

@@ -143,6 +143,20 @@ class TestFile:
             weights.append(student.state_dict())
         assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
+    def test_of_probabilities_kl_makes_the_same_of_the_teacher_and_mse_does_not(
+        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
+    ) -> None:
+        path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "probabilities"))
+        theirs, read = (torch.from_numpy(one.gather(np.arange(5))) for one in (stored, given(path, task)))
+        labels, gradients = torch.full((len(theirs),), NO_LABEL), {}
+        for soft in ("kl", "mse"):
+            for name, source in (("teacher", theirs), ("file", read)):
+                logits = torch.zeros_like(source, requires_grad=True)
+                DistillationObjective(soft, temperature=3.0)(logits, labels, source).loss.backward()
+                gradients[soft, name] = logits.grad
+        torch.testing.assert_close(gradients["kl", "file"], gradients["kl", "teacher"], atol=1e-5, rtol=0)
+        assert not torch.allclose(gradients["mse", "file"], gradients["mse", "teacher"], atol=1e-2)
+
     def test_probabilities_become_log_probabilities(
         self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
     ) -> None:

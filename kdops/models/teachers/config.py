@@ -18,7 +18,7 @@ def load_config(source: str | PinnedSource) -> PretrainedConfig:
     try:
         with quiet():
             config: PretrainedConfig = AutoConfig.from_pretrained(
-                pinned.name, revision=pinned.revision, trust_remote_code=False
+                pinned.place, revision=pinned.revision, trust_remote_code=False
             )
     except Exception as error:  # whatever the file holds
         raise cannot_load(pinned.name, error) from error

@@ -43,7 +43,7 @@ def load_teacher(
         labels: the data's labels.
         as_is: whether it is to be used without training, so that it must have a head for these labels.
         label_names: what labels of the model are called in the data, where the names differ: `{"LABEL_0": "negative"}`.
-        brought: whether the user brings it, who is told whether its head is kept; else kdops saved it.
+        brought: whether the user brings it as a teacher, and is told what becomes of its head.
         pairs: whether it is to read pairs.
 
     Raises:

@@ -1,7 +1,8 @@
-"""Where a teacher comes from: a folder, or a model of the Hugging Face hub at one commit."""
+"""Where a teacher comes from: a folder, a model of the Hugging Face hub at one commit, or a registered version."""
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from kdops.data.catalog.card import SCRATCH as SCRATCH
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.teachers.adapters import check_adapter
-from kdops.workspace import file_digest
+from kdops.workspace import REGISTERED_TEACHERS, Piece, file_digest
 
 MEMBER = "member-"
 """What the folders of an ensemble's members are called, before their number."""
 FILE_SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 """How files of probabilities end."""
-_CHOICES = "give a Hugging Face hub id, a local folder with a model, a file of probabilities, or scratch"
+REGISTERED = "models:/"
+"""How addresses of MLflow's registry begin."""
+_VERSION = re.compile(REGISTERED + r"[^/@]+/\d+@[0-9a-f]+")
+_CHOICES = "give a Hugging Face hub id, a local folder, models:/name@alias, a file of probabilities, or scratch"
 _HUB_TIMEOUT_S = 5.0
 _READ_SUFFIXES = {".json", ".safetensors", ".bin", ".txt", ".model"}
 _LFS_POINTER = b"version https://git-lfs"
@@ -34,12 +38,19 @@ class PinnedSource:
     """What is handed to `from_pretrained`.
 
     Attributes:
-        name: a folder, or the id of a model of the hub.
-        revision: the commit of the hub's model; None for a folder.
+        name: a folder, the id of a model of the hub, or a registered version.
+        revision: the commit of the hub's model; None for the others.
+        folder: where it is on this machine; None for a model of the hub.
     """
 
     name: str
     revision: str | None
+    folder: str | None
+
+    @property
+    def place(self) -> str:
+        """What transformers loads it from."""
+        return self.folder or self.name
 
     def __str__(self) -> str:
         return self.name if self.revision is None else f"{self.name}@{self.revision}"
@@ -61,6 +72,20 @@ def check_teacher(source: str) -> None:
         pinned_source(member)
 
 
+def registered_version(source: str) -> Piece | None:
+    """Where this machine keeps the model of a registered version, `models:/reviews/3@1f3a9c2b`; None: it is none.
+
+    `kdops.tracking.registry.teachers` gives versions this form, and fetches them. The mark at the end tells registries
+    apart, so that the form stands for the model itself.
+    """
+    return Piece(REGISTERED_TEACHERS, fingerprint(source)) if _VERSION.fullmatch(source) else None
+
+
+def _folder_of(source: str) -> Path:
+    version = registered_version(source)
+    return version.path if version else Path(source)
+
+
 def file_of(source: str) -> Path | None:
     """The file of probabilities that a teacher is; None: it is an encoder."""
     path = Path(source).expanduser()
@@ -69,7 +94,7 @@ def file_of(source: str) -> Path | None:
 
 def member_sources(source: str) -> list[str]:
     """The folders of the members where a folder holds an ensemble (see `Teacher.save`), else the source itself."""
-    folder = Path(source)
+    folder = _folder_of(source)
     members = [] if (folder / "config.json").is_file() else sorted(folder.glob(f"{MEMBER}*"))
     return [str(member) for member in members] or [source]
 
@@ -84,11 +109,13 @@ def pinned_source(source: str) -> PinnedSource:
     Raises:
         UserError: if there is no such model, saying what else to give.
     """
-    folder = Path(source)
+    folder = _folder_of(source)
     check_adapter(source, folder)
     if (folder / "config.json").is_file():
         _check_files(source, folder)
-        return PinnedSource(source, None)
+        return PinnedSource(source, None, str(folder))
+    if source.startswith(REGISTERED):
+        raise UserError(f"teacher {source!r} is a registered model, which was not fetched to this machine")
     if folder.exists() or source.startswith((".", "/", "~")):
         also = f"; probabilities are read from {', '.join(FILE_SUFFIXES)} files" if folder.is_file() else ""
         raise UserError(f"teacher {source!r} is not a folder with a Hugging Face model (it has no config.json){also}")
@@ -99,17 +126,19 @@ def pinned_source(source: str) -> PinnedSource:
         if os.environ.get("HF_HUB_OFFLINE") == "1":
             raise UserError(f"teacher {source!r} is not on this machine and HF_HUB_OFFLINE is set; {_CHOICES}")
         commit = _commit_on_the_hub(source, name, revision)
-    return PinnedSource(name, commit)
+    return PinnedSource(name, commit, None)
 
 
 def teacher_identity(source: str) -> str:
-    """Stands for a teacher in a fingerprint: a hash of a folder's files or of a file, or hub id and commit.
+    """Stands for a teacher in a fingerprint: a hash of a folder's files or of a file, hub id and commit, or version.
 
     Raises:
         UserError: for a hub id that is neither on this machine nor to be had from the hub.
     """
     if file := file_of(source):
         return file_digest(file)[:16]
+    if registered_version(source):
+        return source
     folder, members = Path(source), member_sources(source)
     if len(members) > 1:
         return fingerprint(*map(teacher_identity, members))

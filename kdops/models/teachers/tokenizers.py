@@ -91,7 +91,7 @@ def _loaded(pinned: PinnedSource) -> PreTrainedTokenizerBase:
     try:
         with quiet():
             processing: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                pinned.name, revision=pinned.revision, trust_remote_code=False
+                pinned.place, revision=pinned.revision, trust_remote_code=False
             )
     except Exception as error:  # files of others: JSON, protobuf and missing packages raise whatever they like
         raise cannot_load(pinned.name, error) from error
@@ -107,7 +107,7 @@ def _needs_sentencepiece(pinned: PinnedSource) -> bool:
 def _file(pinned: PinnedSource, name: str) -> Path | None:
     """A file of a teacher, fetched from the hub if it is there; None: it has no such file."""
     found = cached_file(
-        pinned.name,
+        pinned.place,
         name,
         revision=pinned.revision,
         _raise_exceptions_for_missing_entries=False,

@@ -58,7 +58,7 @@ def load_encoder(
         labels: the data's labels.
         as_is: whether it must have a head for these labels.
         label_names: what labels of the model are called in the data; see `matching_rows`.
-        brought: whether the user is told that its head is kept.
+        brought: whether the user is told what becomes of its head.
 
     Raises:
         UserError: if it cannot be loaded, its weights do not fit its configuration, or `as_is` and it has other labels.
@@ -90,13 +90,12 @@ def load_encoder(
         return model
     if rows is None:
         restart(layer, getattr(model.config, "initializer_range", 0.02))
-        logger.info(
-            "teacher %s: its head is for other labels (%s): it gets a new one", pinned.name, ", ".join(own.values())
-        )
-        return model
-    reorder(layer, rows)
+        said = "its head is for other labels (%s): it gets a new one"
+    else:
+        reorder(layer, rows)
+        said = "it keeps its head (labels: %s)"
     if brought:
-        logger.info("teacher %s: it keeps its head (labels: %s)", pinned.name, ", ".join(own.values()))
+        logger.info(f"teacher %s: {said}", pinned.name, ", ".join(own.values()))
     return model
 
 
@@ -119,11 +118,11 @@ def _load(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loa
 
 
 def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
-    folder = Path(pinned.name)
+    folder = Path(pinned.place)
     if not (folder / adapters.CONFIG).is_file():
-        return _load_plain(pinned, task, settings, pinned.name)
+        return _load_plain(pinned, task, settings)
     with adapters.without_adapter(folder) as base:
-        loaded = _load_plain(PinnedSource(str(base), None), task, settings, pinned.name)
+        loaded = _load_plain(replace(pinned, folder=str(base)), task, settings)
     try:
         model = adapters.merged(loaded.model, folder)
     except Exception as error:  # whatever peft raises for an adapter of another model
@@ -134,12 +133,12 @@ def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) ->
     return replace(loaded, model=model, missing=missing)
 
 
-def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any], source: str) -> _Loaded:
+def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
     try:
         # Its report of new weights in the head would worry people for whom all is as it should be.
         with quiet():
             model, report = family(task).from_pretrained(
-                pinned.name,
+                pinned.place,
                 revision=pinned.revision,
                 trust_remote_code=False,
                 # Else weights that were published in half precision would be trained in it.
@@ -149,7 +148,7 @@ def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any], s
                 **settings,
             )
     except Exception as error:  # files of others: broken ones raise whatever they like
-        raise cannot_load(source, error) from error
+        raise cannot_load(pinned.name, error) from error
     sizes = {
         name: f"{tuple(theirs)} in the file, not {tuple(ours)}" for name, theirs, ours in report["mismatched_keys"]
     }

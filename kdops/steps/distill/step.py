@@ -105,6 +105,7 @@ def work_of(
 def _checked(config: DistillConfig, recorder: Recorder) -> Job:
     """Everything that the parameters name, looked at before any training."""
     check_choices(config)
+    config = config.at_hand()
     checked = checked_corpus(config)
     corpus, config = checked.corpus, config.resolved(checked.corpus)
     recipe = config.rung

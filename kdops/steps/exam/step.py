@@ -62,6 +62,7 @@ def exam(config: ExamConfig) -> Plan | Examined:
         UserError: a line for each thing that is wrong with the parameters or the data, before any training.
     """
     runs.connect()
+    config = config.model_copy(update={"each": config.each.at_hand()})
     plan = make_plan(config, config.workers or cores())
     if config.plan:
         return plan

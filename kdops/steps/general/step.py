@@ -56,6 +56,7 @@ def pretrain_student(config: PretrainConfig, recorder: Recorder | None = None) -
         UserError: for anything wrong with the data, the encoder or the tracking server, before any training.
     """
     recorder = recorder or MlflowRecorder()
+    config = config.at_hand()
     corpus = checked_corpus(config).corpus
     check_teacher(config.encoder(corpus) or config.source(corpus))
     plan = config.plan_of(corpus)

@@ -133,8 +133,8 @@ def _logits(corpus: Corpus, teacher: TrainedTeacher, more: Unlabeled | None, max
         model = teacher.model
         return Question(model.model, encode(model.tokenizer, unseen, corpus.task, max_length), model.pad_id)
 
-    keys = text_keys(_texts(corpus, more))
-    store = Piece(TEACHER_LOGITS, f"{teacher.facts.weights}-{max_length}").path
+    keys, facts = text_keys(_texts(corpus, more)), teacher.facts
+    store = Piece(TEACHER_LOGITS, f"{facts.weights}-{max_length}{'-fp32' if facts.float32_only else ''}").path
     logits = teacher_logits(store, keys, len(corpus.labels), ask)
     known = len(logits) - logits.computed
     logger.info("teacher logits: %d texts asked of the teacher, %d known", logits.computed, known)

@@ -57,6 +57,7 @@ class TeacherFacts:
         texts: different texts of the file of probabilities that it is; None: it is an encoder.
         thresholds: the probability from which on it predicts each label; empty where labels exclude each other.
         pairs: whether it reads pairs.
+        float32_only: whether it never multiplies in bfloat16, because it cannot or is not to.
     """
 
     source: str
@@ -70,6 +71,7 @@ class TeacherFacts:
     texts: int | None = None
     thresholds: Thresholds = ()
     pairs: bool = False
+    float32_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ class TrainedTeacher:
         from kdops.models.teachers.loading import load_teacher
 
         facts = self.facts
-        return load_teacher(str(self.folder / MODEL), facts.task, facts.labels, brought=False, pairs=facts.pairs)
+        teacher = load_teacher(str(self.folder / MODEL), facts.task, facts.labels, brought=False, pairs=facts.pairs)
+        teacher.model.float32_only |= facts.float32_only
+        return teacher
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

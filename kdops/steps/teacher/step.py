@@ -68,6 +68,7 @@ def train_teacher(config: TeacherConfig, recorder: Recorder | None = None) -> Tr
 
 
 def _train_or_find(config: TeacherConfig, recorder: Recorder, call_helpers: CallHelpers) -> TrainedTeacher:
+    config = config.at_hand()
     checked = checked_corpus(config)
     corpus = checked.corpus
     sources = config.sources(corpus)
@@ -90,28 +91,33 @@ def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
         UserError: if one cannot, or choices exclude each other.
     """
     sources = config.sources(corpus)
-    files = [source for source in sources if file_of(source)]
-    if files and (len(sources) > 1 or config.teacher_seeds > 1):
-        raise UserError(f"teacher {files[0]!r} is a file of probabilities, which teaches alone and once")
-    if files and (corpus.task.several or corpus.pairs):
-        what = "pairs" if corpus.pairs else corpus.task
-        raise UserError(
-            f"teacher {files[0]!r} is a file of probabilities, which does not teach {what}; give an encoder"
-        )
+    file = next(filter(file_of, sources), None)
+    if file:
+        _check_file(config, corpus, file)
+    elif config.teacher_missing != "refuse":
+        raise UserError(f"teacher_missing={config.teacher_missing} is for a teacher that is a file of probabilities")
+    elif config.labels_of_teacher and config.teacher_mode != "as_is":
+        raise UserError("label_names is for teacher_mode=as_is: a teacher that is trained takes the data's names")
     if corpus.task.several and (len(sources) > 1 or config.teacher_seeds > 1):
         raise UserError(f"{corpus.task} has one teacher: the mean of several is for one label per text or word")
-    if config.teacher_missing != "refuse" and not files:
-        raise UserError(f"teacher_missing={config.teacher_missing} is for a teacher that is a file of probabilities")
     if SCRATCH in sources and (len(sources) > 1 or config.teacher_seeds > 1 or config.teacher_mode == "as_is"):
         raise UserError("teacher=scratch teaches alone, once, and must be trained: its tokenizer is its own")
-    if config.labels_of_teacher and config.teacher_mode != "as_is" and not files:
-        raise UserError("label_names is for teacher_mode=as_is: a teacher that is trained takes the data's names")
     if config.teacher is None:
         logger.info("teacher: %s, since none is named; teacher= names another", corpus.default_teacher)
     for source in sources:
         check_teacher(source)
-    if files:
+    if file:
         checked_file(corpus, config)
+
+
+def _check_file(config: TrainingDataConfig, corpus: Corpus, file: str) -> None:
+    if len(config.sources(corpus)) > 1 or config.teacher_seeds > 1:
+        raise UserError(f"teacher {file!r} is a file of probabilities, which teaches alone and once")
+    if corpus.task.several or corpus.pairs:
+        what = "pairs" if corpus.pairs else corpus.task
+        raise UserError(f"teacher {file!r} is a file of probabilities, which does not teach {what}; give an encoder")
+    if config.teacher_precision != "auto":
+        raise UserError(f"teacher_precision={config.teacher_precision} is for encoders: a file multiplies nothing")
 
 
 def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig) -> TeacherKeys:
@@ -127,15 +133,17 @@ def teacher_keys(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherCon
         keys = [teacher_keys(corpus, unlabeled, member) for member in members]
         return TeacherKeys(fingerprint([one.work for one in keys]), keys[0].tokenizer)
     source = config.source(corpus)
+    precision = () if config.teacher_precision == "auto" else (config.teacher_precision,)
     if file_of(source):
         given = (teacher_identity(source), config.labels_of_teacher, config.teacher_missing)
         return TeacherKeys(fingerprint(corpus.fingerprint, *given), "")
     if config.teacher_mode == "as_is":
-        work = fingerprint(corpus.fingerprint, teacher_identity(source), config.labels_of_teacher, config.max_length)
+        named = config.labels_of_teacher
+        work = fingerprint(corpus.fingerprint, teacher_identity(source), named, config.max_length, *precision)
         return TeacherKeys.of(work, source)
     read = unlabeled.fingerprint if unlabeled and source == SCRATCH else ""
     loop = asdict(config.loop(source))
-    work = fingerprint(corpus.fingerprint, teacher_identity(source), read, loop, config.max_length)
+    work = fingerprint(corpus.fingerprint, teacher_identity(source), read, loop, config.max_length, *precision)
     return TeacherKeys.of(work, source)
 
 

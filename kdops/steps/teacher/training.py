@@ -80,6 +80,7 @@ def make_teacher(
         shutil.rmtree(piece.scratch, ignore_errors=True)
     checkpoint, start = piece.scratch / "checkpoint.pt", piece.scratch / "start"
     teacher = _untrained(corpus, unlabeled, config, start, resumes=checkpoint.exists())
+    teacher.model.float32_only |= config.teacher_precision == "fp32"
     training = _training_set(corpus, teacher, config.max_length)
     if source == SCRATCH:
         check_length(teacher, source, config.max_length)
@@ -129,9 +130,10 @@ def make_ensemble(corpus: Corpus, members: Sequence[TrainedTeacher], folder: Pat
     """
     teacher = mean_teacher([member.model for member in members])
     source = " and ".join(member.facts.source for member in members)
-    for member in members:
+    for number, member in enumerate(members, start=1):
         if score := member.facts.scores.validation.get(corpus.main_metric):
-            logger.info("teacher %s: validation %s %.3f", member.facts.source, corpus.main_metric, score)
+            name, of = member.facts.source, len(members)
+            logger.info("teacher %s, %d of %d: validation %s %.3f", name, number, of, corpus.main_metric, score)
     _keep(corpus, teacher, source, members[0].facts.max_length, None, folder)
 
 
@@ -148,6 +150,7 @@ def _keep(corpus: Corpus, teacher: Teacher, source: str, max_length: int, result
         pad_id=teacher.pad_id,
         thresholds=thresholds,
         pairs=corpus.pairs,
+        float32_only=teacher.model.float32_only,
         scores=scores,
         fit=result or Fit(scores.validation.get(corpus.main_metric, 0.0), 0, ()),
     )
@@ -163,6 +166,7 @@ def help_training(order: Order) -> None:
     logging.getLogger("kdops").setLevel(logging.WARNING)
     corpus = order.config.corpus()
     teacher = load_teacher(order.source, corpus.task, corpus.labels, brought=False, pairs=corpus.pairs)
+    teacher.model.float32_only |= order.config.teacher_precision == "fp32"
     fit(
         teacher.model,
         _training_set(corpus, teacher, order.config.max_length),

@@ -208,6 +208,7 @@ def test_nothing_is_said_of_training_a_file(taught: Taught, tmp_path: Path, capl
         ({"teacher": "nothing.jsonl"}, "teacher 'nothing.jsonl': no such file"),
         ({"teacher": "FILE,scratch"}, "is a file of probabilities, which teaches alone and once"),
         ({"teacher_seeds": 2}, "is a file of probabilities, which teaches alone and once"),
+        ({"teacher_precision": "fp32"}, "is for encoders: a file multiplies nothing"),
         ({"recipe": "general-kd"}, "a file of probabilities has no pre-trained encoder .* name one by general_encoder"),
         ({"recipe": "kd-unlabeled-teacher"}, "has neither tokens nor weights"),
         ({"vocabulary": "teacher", "vocabulary_size": 8000}, "has neither tokens nor weights"),

@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
 from taught import Taught
 from transformers import pipeline
 
@@ -11,11 +13,14 @@ from kdops.data.encoding import encode
 from kdops.errors import UserError
 from kdops.models.teachers.loading import load_teacher
 from kdops.steps.setup import checked_corpus
+from kdops.steps.student.inputs import student_inputs
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TrainedTeacher
 from kdops.steps.teacher.step import check_teachers, teacher_keys, train_teacher
 from kdops.tracking import runs, store
 from kdops.tracking.recorder import NoRecorder
+from kdops.training.recipes import RECIPES
+from kdops.workspace import TEACHER_LOGITS, Piece
 
 
 def config(taught: Taught, **more: object) -> TeacherConfig:
@@ -54,6 +59,27 @@ def test_a_fine_tuned_model_teaches_as_it_is_with_its_labels_matched_by_name(tau
     assert teacher.facts.weights != taught.teacher.facts.weights
 
 
+def test_a_registered_model_teaches_and_its_version_is_recorded(
+    taught: Taught, renamed: Path, tracking_uri: str
+) -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(renamed), "teacher")
+    client = MlflowClient()
+    client.create_registered_model("shop")
+    client.create_model_version("shop", f"{run.info.artifact_uri}/teacher", run.info.run_id)
+    client.set_registered_model_alias("shop", "best", "1")
+    teacher = train_teacher(config(taught, teacher="models:/shop@best", teacher_mode="as_is"))
+    assert teacher is not None
+    assert teacher.facts.source.startswith("models:/shop/1@")
+    assert runs.get_params(teacher.run_id)["cfg.teacher"] == teacher.facts.source
+    assert teacher.facts.scores == made(config(taught, teacher=renamed, teacher_mode="as_is")).facts.scores
+    client.create_model_version("shop", f"{run.info.artifact_uri}/teacher", run.info.run_id)
+    client.set_registered_model_alias("shop", "best", "2")
+    again = train_teacher(config(taught, teacher="models:/shop@best", teacher_mode="as_is"))
+    assert again is not None
+    assert (again.reused, again.facts.source[:14]) == (False, "models:/shop/2")
+
+
 def test_other_labels_are_named_by_the_user_or_refused(taught: Taught, renamed: Path) -> None:
     config_file = renamed / "config.json"
     content = config_file.read_text(encoding="utf-8")
@@ -85,6 +111,7 @@ def test_what_stands_for_a_teacher_changes_with_how_it_is_made(taught: Taught, r
     changes: list[dict[str, object]] = [
         {}, {"seed": 2}, {"teacher_seeds": 2}, {"epochs": 2}, {"teacher": renamed}, {"teacher_mode": "as_is"},
         {"teacher_mode": "as_is", "label_names": "LABEL_0=a"}, {"max_length": 16},
+        {"teacher_precision": "fp32"}, {"teacher_precision": "fp32", "teacher_mode": "as_is"},
         {"teacher": f"{renamed},{taught.teacher.folder / MODEL}"},
     ]  # fmt: skip
     keys = {teacher_keys(taught.corpus, None, config(taught, **change)).work for change in changes}
@@ -93,6 +120,16 @@ def test_what_stands_for_a_teacher_changes_with_how_it_is_made(taught: Taught, r
         teacher_keys(taught.corpus, None, config(taught, teacher_mode="as_is", epochs=epochs)) for epochs in (1, 2)
     ]
     assert again[0] == again[1]
+
+
+def test_float32_is_kept_to_where_it_is_asked_for(taught: Taught, renamed: Path) -> None:
+    asked = {"teacher": renamed, "teacher_mode": "as_is"}
+    free, exact = made(config(taught, **asked)), made(config(taught, **asked, teacher_precision="fp32"))
+    assert (free.model.model.float32_only, exact.model.model.float32_only) == (False, True)
+    for teacher in (free, exact):
+        student_inputs(taught.corpus, teacher, RECIPES["kd"], None, 32)
+    assert Piece(TEACHER_LOGITS, f"{free.facts.weights}-32").path.is_dir()
+    assert Piece(TEACHER_LOGITS, f"{exact.facts.weights}-32-fp32").path.is_dir()
 
 
 @pytest.mark.parametrize(
