@@ -6,6 +6,7 @@ import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from kdops.tracking import names, runs
+from kdops.tracking.logged_models import data_digest
 from kdops.tracking.names import Role, Status
 
 DATA = "0123456789abcdef"
@@ -31,7 +32,7 @@ def log_data(run: runs.Run, dataset: str, data: str = DATA) -> None:
     """What `Run.dataset` logs of a corpus with this fingerprint."""
     inputs = [
         DatasetInput(
-            Dataset(dataset, runs.data_digest(data, split), "local", "{}"), [InputTag("mlflow.data.context", context)]
+            Dataset(dataset, data_digest(data, split), "local", "{}"), [InputTag("mlflow.data.context", context)]
         )
         for split, context in (("train", "training"), ("validation", "validation"), ("test", "test"))
     ]

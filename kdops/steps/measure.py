@@ -24,10 +24,11 @@ from kdops.steps.tables import aligned
 from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.figures import growth
+from kdops.tracking.logged_models import LoggedModel
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
 from kdops.tracking.recorder import MlflowRecorder, cost_metrics
-from kdops.tracking.registry import registered
+from kdops.tracking.registry import bundles
 from kdops.workspace import home
 
 logger = logging.getLogger(__name__)
@@ -52,12 +53,14 @@ class Subject:
         folder: where it is on this machine.
         info: what it says about itself.
         teacher_run: the run that made its teacher, where that is known.
+        model_id: the logged model of a registered version.
     """
 
     address: str
     folder: Path
     info: BundleInfo
     teacher_run: str | None = None
+    model_id: str | None = None
 
     @property
     def title(self) -> str:
@@ -117,9 +120,9 @@ def _subject(address: str) -> Subject:
     Raises:
         UserError: if it means nothing, or no bundle lies there.
     """
-    run_id: str | None = None
+    run_id, model_id = None, None
     if address.startswith(_REGISTERED):
-        folder, run_id = registered.download_bundle(address), registered.run_of(address)
+        folder, (run_id, model_id) = bundles.download_bundle(address), bundles.origin_of(address)
     elif named := _RUN.fullmatch(address):
         run_id, folder = _of_run(named[1])
     elif Path(address).is_dir():
@@ -131,7 +134,7 @@ def _subject(address: str) -> Subject:
         )
     try:
         teacher_run = runs.get_tags(run_id).get(names.TEACHER_RUN) if run_id else None
-        return Subject(address, folder, read_info(folder), teacher_run)
+        return Subject(address, folder, read_info(folder), teacher_run, model_id)
     except BundleError as error:
         raise UserError(str(error)) from error
 
@@ -245,6 +248,7 @@ def _log_subject(
     tags = identifying_tags(corpus, info.student, info.recipe)
     tags |= {names.PRECISION: info.precision, names.MODEL: subject.address}
     with runs.tracked(Role.MEASURE, f"measure {subject.title}", tags=tags) as run:
+        run.subject = LoggedModel(subject.model_id, corpus.name, corpus.fingerprint) if subject.model_id else None
         run.metrics(metrics | {names.SPREAD_PREFIX + one: measured.spread(one) for one in STEADY})
         if sweeps:
             run.metrics({names.RAM_GROWTH_MB: sweeps.ram_growth_mb})

@@ -10,7 +10,7 @@ from kdops.steps.promote.candidates import candidates
 from kdops.steps.promote.contest import NOTHING, Contest, Decision
 from kdops.steps.promote.figures import simpler_is_better
 from kdops.tracking import runs
-from kdops.tracking.registry import registered
+from kdops.tracking.registry import bundles
 from kdops.tracking.registry.registered import Version
 
 
@@ -71,6 +71,6 @@ def pick(config: PickConfig) -> Picked:
         limits=contest.limits,
         main_metric=corpus.main_metric,
     )
-    path = registered.download_bundle(winner.version.uri) if winner else None
+    path = bundles.download_bundle(winner.version.uri) if winner else None
     warnings = simpler_is_better(winner.metrics, corpus.main_metric) if winner else ()
     return Picked(decision.proposed, path, decision.reason, decision.table(), tuple(warnings))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kdops.errors import UserError
-from kdops.tracking import artifacts, names, runs, store
+from kdops.tracking import artifacts, logged_models, names, runs, store
+from kdops.tracking.logged_models import LoggedModel
 from kdops.tracking.names import Role
-from kdops.tracking.registry import registered
+from kdops.tracking.registry import bundles, registered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,22 @@ class Recording(runs.Run):
         """The data set that the work reads, and what its checks counted."""
         self.dataset(corpus)
         self.metrics(counts)
+
+    def model(self, role: Role, corpus: "Corpus", name: str, params: Mapping[str, object]) -> None:
+        """The logged model that scores and costs from now on belong to; its files stay with the run.
+
+        Args:
+            role: what it is for.
+            corpus: the data set that it is measured on.
+            name: what the UI calls it.
+            params: what it is, by name.
+        """
+        self.subject = logged_models.create(self.run_id, role, corpus, name, params)
+
+    def served_model(self, bundle: Path, corpus: "Corpus", name: str, params: Mapping[str, object]) -> None:
+        """The same of a bundle that MLflow serves, which is copied into the logged model."""
+        model_id = bundles.log_bundle(bundle, self, name, params=params)
+        self.subject = LoggedModel(model_id, corpus.name, corpus.fingerprint)
 
     def described(self, in_short: str, note: str) -> None:
         """What the UI shows first: the name, which ends with what the run came to, and the description, in Markdown."""
@@ -113,6 +130,9 @@ class Recorder(Protocol):
     def fetch(self, run_id: str, artifact_path: str, target: Path) -> bool:
         """Copy what a run logged as a file or folder to this machine; False: it logged none, or no longer has it."""
 
+    def costs(self, run_id: str, corpus: "Corpus", costs: Mapping[str, float]) -> None:
+        """Write what the model of a finished run costs, by the names of costs, to that run and its logged model."""
+
     @property
     def reports(self) -> bool:
         """Whether there are runs to make a report of."""
@@ -179,6 +199,11 @@ class MlflowRecorder:
             return False
         return True
 
+    def costs(self, run_id: str, corpus: "Corpus", costs: Mapping[str, float]) -> None:
+        """See `Recorder.costs`."""
+        made = runs.Run(run_id, logged_models.of_run(run_id, corpus))
+        made.metrics(names.prefixed(names.COST_PREFIX, costs))
+
     def register(
         self,
         record: Recording,
@@ -243,6 +268,9 @@ class NoRecorder:
         """Nothing was ever recorded."""
         return False
 
+    def costs(self, run_id: str, corpus: "Corpus", costs: Mapping[str, float]) -> None:
+        """There is no such run."""
+
     def register(
         self,
         record: Recording,
@@ -267,6 +295,12 @@ class NoRecorder:
 
 
 class _Nowhere(Recording):
+    def model(self, role: Role, corpus: "Corpus", name: str, params: Mapping[str, object]) -> None:
+        pass
+
+    def served_model(self, bundle: Path, corpus: "Corpus", name: str, params: Mapping[str, object]) -> None:
+        pass
+
     def described(self, in_short: str, note: str) -> None:
         pass
 

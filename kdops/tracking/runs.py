@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kdops import process
 from kdops.errors import Stopped, UserError
 from kdops.tracking import artifacts, host, names, server, store
+from kdops.tracking.logged_models import LoggedModel, data_digest
 from kdops.tracking.names import Role, Status
 
 if TYPE_CHECKING:
@@ -32,18 +33,24 @@ _CONTEXTS = {"train": "training", "validation": "validation", "test": "test"}
 
 
 class Run:
-    """An open run; `tracked` makes it and closes it."""
+    """An open run; `tracked` makes it and closes it.
 
-    def __init__(self, run_id: str) -> None:
+    Args:
+        run_id: MLflow's name for it.
+        subject: the model that its scores and costs belong to; None: to none.
+    """
+
+    def __init__(self, run_id: str, subject: LoggedModel | None = None) -> None:
         self.run_id = run_id
+        self.subject = subject
         self.status: Status | None = None
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Log metrics by name, at a step (an epoch, say) or as final values."""
         from mlflow.entities import Metric
 
-        now_ms = int(time.time() * 1000)
-        metrics = [Metric(name, float(value), now_ms, step or 0) for name, value in values.items()]
+        now_ms, metric = int(time.time() * 1000), self.subject.metric if self.subject else Metric
+        metrics = [metric(name, float(value), now_ms, step or 0) for name, value in values.items()]
         with store.answering():
             store.client().log_batch(self.run_id, metrics=metrics)
 
@@ -111,11 +118,6 @@ class Run:
     def finish(self, status: Status) -> None:
         """Decide how this run ends, whatever leaves its block; a pruned trial is KILLED without being an error."""
         self.status = status
-
-
-def data_digest(fingerprint: str, split: str) -> str:
-    """The digest by which MLflow knows a split of a data set; it begins with the data set's fingerprint."""
-    return f"{fingerprint}-{split}"
 
 
 def connect() -> None:

@@ -266,6 +266,19 @@ def test_bob_promotes_what_alice_made_and_it_serves(story: Story) -> None:
     assert "teacher/model.safetensors" in {file.path for file in artifacts}
 
 
+def test_one_search_compares_teacher_baseline_and_student(story: Story) -> None:
+    everywhere = [one.experiment_id for one in mlflow.search_experiments()]
+    found = mlflow.search_logged_models(
+        everywhere,
+        filter_string="metrics.`test.f1_macro` >= 0 AND metrics.`cost.latency_p50_ms` > 0",
+        datasets=[{"dataset_name": "reviews"}],
+        order_by=[{"field_name": "metrics.cost.latency_p50_ms", "ascending": False}],
+        output_format="list",
+    )
+    assert {one.model_type for one in found} == {"teacher", "baseline", "student"}
+    assert {one.source_run_id for one in found} >= {story.runs("teacher")[0].info.run_id}
+
+
 class TestWhatNeedsNoTraining:
     """What Bob does with Alice's work by the other entry points."""
 

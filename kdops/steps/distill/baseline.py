@@ -14,7 +14,7 @@ from kdops.steps.distill.job import Job
 from kdops.steps.distill.phases import Phases
 from kdops.steps.distill.precision import bundle_folder, exported
 from kdops.steps.distill.result import Baseline
-from kdops.steps.distill.train import student_tags, train_student
+from kdops.steps.distill.train import described_student, student_tags, train_student
 from kdops.steps.setup import identifying_tags
 from kdops.steps.student.keys import student_fingerprint
 from kdops.steps.teacher.result import TrainedTeacher
@@ -82,6 +82,7 @@ def _record_baseline(record: Recording, corpus: Corpus, found: FoundBaseline, te
     record.dataset(corpus)
     record.tags({**student_tags(baseline.facts, teacher_run), names.PRECISION: FP32})
     record.params({names.BEST_PREFIX + name: value for name, value in baseline.facts.best_parameters.items()})
+    record.model(Role.BASELINE, corpus, *described_student(baseline.facts, FP32))
     record.metrics(names.prefixed(names.TEST_PREFIX, scores.test) | score_metrics(scores) | baseline.facts.metrics())
     short = f"{shown.score(scores.test[corpus.main_metric])} {corpus.main_metric}"
     record.described(

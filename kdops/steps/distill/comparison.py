@@ -91,7 +91,7 @@ def compare(
 def baseline_in(precision: str, found: FoundBaseline, costs: Mapping[str, Cost]) -> ComparedBaseline:
     """A baseline in the student's precision, or in fp32 where its int8 form did not pass its gate."""
     same = precision if precision in costs else FP32
-    return ComparedBaseline(same, found.baseline.scores[same], costs[same])
+    return ComparedBaseline(same, found.baseline.scores[same], costs[same], costs[FP32])
 
 
 def linear_of(corpus: Corpus) -> LinearBaseline:

@@ -46,11 +46,18 @@ class ComparedBaseline:
         precision: the student's, or fp32 where the baseline's int8 form does not pass its gate.
         scores: in that precision.
         cost: in that precision, measured in turns with the student.
+        fp32: the cost of its fp32 form; None in results that are older than this.
     """
 
     precision: str
     scores: ModelScores
     cost: Cost
+    fp32: Cost | None = None
+
+    @property
+    def fp32_costs(self) -> Mapping[str, float]:
+        """What its fp32 form costs, by the names of costs; nothing in old results."""
+        return self.fp32.metrics() if self.fp32 else {}
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def _bundles(folder: Path, result: DistilledStudent) -> list[Path]:
 def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled:
     """Write what is there to the student's run and to the registry."""
     from kdops.steps.distill.make import lineage_of
-    from kdops.steps.distill.train import student_tags
+    from kdops.steps.distill.train import described_student, student_tags
 
     corpus, result = job.corpus, load_result(folder, DistilledStudent)
     lineage = lineage_of(job, record)
@@ -204,6 +204,8 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
     if result.baseline:
         record.tags({names.BASELINE_PRECISION: result.baseline.precision})
     record.params({names.BEST_PREFIX + name: value for name, value in result.facts.best_parameters.items()})
+    bundle = bundle_folder(folder, result.precision, result.precision)
+    record.served_model(bundle, corpus, *described_student(result.facts, result.precision))
     metrics = result.metrics()
     record.metrics(metrics)
     record.scores(corpus, result.scores)
@@ -214,8 +216,10 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
         record.folder(exported, exported.name)
     record.file(folder / RESULT_FILE)
     record.metrics(job.checked.counts | _unlabeled_counts(job))
+    job.recorder.costs(lineage.teacher_run, corpus, result.teacher.costs)
+    if result.baseline:
+        job.recorder.costs(lineage.baseline_run, corpus, result.baseline.fp32_costs)
     validation = names.VALIDATION_PREFIX + corpus.main_metric
-    bundle = bundle_folder(folder, result.precision, result.precision)
     card = version_card(corpus, result, read_info(bundle), threads=job.config.threads)
     record.described(result.in_short, card)
     version = job.recorder.register(

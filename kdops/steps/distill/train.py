@@ -52,3 +52,9 @@ def student_tags(facts: StudentFacts, teacher_run: str) -> Mapping[str, object]:
         names.BEST_TRIAL: facts.best_trial,
         names.STUDY: facts.study,
     }
+
+
+def described_student(facts: StudentFacts, precision: str) -> tuple[str, Mapping[str, object]]:
+    """The name of a student's logged model, and what it is."""
+    what = {"student": facts.student, "recipe": facts.recipe, "precision": precision}
+    return "-".join(what.values()), what

@@ -17,8 +17,9 @@ from kdops.metrics import Gold, is_agreement
 from kdops.progress import Bar
 from kdops.steps.promote.figures import figure, title
 from kdops.tracking import host, names, runs, store
+from kdops.tracking.logged_models import LoggedModel
 from kdops.tracking.names import Role
-from kdops.tracking.registry import registered
+from kdops.tracking.registry import bundles, registered
 from kdops.tracking.registry.registered import Version
 
 _log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list
     if missing:
         numbers = ", ".join(str(one.number) for one in missing)
         _log.info("measuring the costs of versions %s, which are not known of this kind of host", numbers)
-        folders = [registered.download_bundle(one.version.uri) for one in missing]
+        folders = [bundles.download_bundle(one.version.uri) for one in missing]
         costs = measure_side_by_side(folders, corpus.inputs(SPLIT), threads=threads).costs
         for one, measured in zip(missing, costs, strict=True):
             values = names.prefixed(names.COST_PREFIX, measured.metrics())
@@ -173,6 +174,8 @@ def with_costs(found: Sequence[Candidate], corpus: Corpus, threads: int) -> list
                 tags=tags,
                 config={"threads": threads},
             ) as run:
+                if one.version.model_id:
+                    run.subject = LoggedModel(one.version.model_id, corpus.name, corpus.fingerprint)
                 run.metrics(values)
     return [replace(one, metrics=one.metrics | known.get(one.number, {})) for one in found]
 
@@ -212,7 +215,7 @@ def _look_at(version: Version, corpus: Corpus, serves: bool, threads: int) -> Ca
 
 def _predict(version: Version, corpus: Corpus) -> tuple[str, Gold]:
     """A digest of a version's files, and the labels that it predicts for the validation data."""
-    predictor = Predictor.load(registered.download_bundle(version.uri))
+    predictor = Predictor.load(bundles.download_bundle(version.uri))
     info = predictor.info
     if info.task != corpus.task or set(info.labels) != set(corpus.labels):
         raise UserError(

@@ -17,8 +17,8 @@ from kdops.steps.promote.figures import simpler_is_better
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
+from kdops.tracking.registry import bundles, registered
 from kdops.tracking.registry import champion as serving
-from kdops.tracking.registry import registered
 from kdops.tracking.registry.champion import Words
 from kdops.tracking.registry.registered import Version
 
@@ -70,10 +70,10 @@ def promote(config: PromoteConfig) -> Decision:
 def _usage(serves: Version, corpus_name: str) -> tuple[str, ...]:
     """Lines that say how to use the champion, and where its charts are."""
     try:
-        bundle = registered.download_bundle(serves.uri)
+        bundle = bundles.download_bundle(serves.uri)
     except UserError:
         return ()  # a champion that cannot be loaded, of which the verdict tells
-    text = registered.EXAMPLE
+    text = bundles.EXAMPLE
     example: Text = Pair(text=text, text_pair=text) if read_info(bundle).pairs else text
     lines = next_steps(bundle, example, f"models:/{serves.model}@{names.CHAMPION}")
     students = {corpus_name: [serves.run_id]} if serves.run_id else {}
@@ -93,7 +93,7 @@ def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Dec
     outcome = contest.outcome()
     while outcome.winner and outcome.approved:
         try:
-            registered.try_out(outcome.winner.version)
+            bundles.try_out(outcome.winner.version.uri)
             break
         except UserError as error:
             contest.refuse(outcome.winner, str(error))
@@ -121,7 +121,7 @@ def _back(corpus_name: str, before: Version | None) -> Decision:
         raise UserError(f"nothing to go back to: {model} has no version with the alias {lacking!r}")
     if previous.number == before.number:
         raise UserError(f"nothing to go back to: version {before.number} of {model} is the previous champion too")
-    registered.try_out(previous)
+    bundles.try_out(previous.uri)
     return Decision(
         approved=True,
         promoted=False,

@@ -231,6 +231,8 @@ def _record(record: Recording, checked: CheckedCorpus, config: TeacherConfig, fo
     scored = facts.scores.test.get(corpus.main_metric)
     short = f"{facts.source} seed {config.seed}" + (f", {corpus.main_metric} {score(scored)}" if scored else "")
     record.described(short, f"Teacher of `{corpus.name}`: {short} on the test split")
+    source = Path(facts.source).name
+    record.model(Role.TEACHER, corpus, f"teacher-{source}", {"teacher": facts.source})
     record.metrics(names.prefixed(names.TEST_PREFIX, facts.scores.test))
     record.data(corpus, checked.counts)
     record.fit(facts.fit, corpus.main_metric)

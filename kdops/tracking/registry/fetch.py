@@ -70,7 +70,7 @@ def _registered(uri: str, folder: Path) -> Path:
             _need_mlflow(str(error))
     else:
         _need_mlflow(f"{uri} is not a version or an alias on a tracking server")
-    from kdops.tracking.registry.registered import download_bundle
+    from kdops.tracking.registry.bundles import download_bundle
 
     return download_bundle(uri)
 

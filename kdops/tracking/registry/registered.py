@@ -1,36 +1,24 @@
 """The model registry: bundles in as served models, versions found, what is known of them, bundles out."""
 
-import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kdops.deploy.predictor import INFO_FILE
-from kdops.errors import UserError
-from kdops.task import Task
 from kdops.tracking import artifacts, host, names, runs, store
-from kdops.tracking.registry.signature import signature_of
-from kdops.workspace import home
+from kdops.tracking.logged_models import latest_metrics
+from kdops.tracking.registry import bundles
 
 if TYPE_CHECKING:
     import mlflow.entities.model_registry as entities
-    from mlflow.models.model import ModelInfo
 
 _log = logging.getLogger(__name__)
 
 LONGEST_DESCRIPTION = 5000
 """Characters that MLflow's database keeps of a version's description."""
 
-# What the served model imports; MLflow adds itself.
-_SERVING_PACKAGES = ("numpy", "onnxruntime", "tokenizers")
-# Not the name of the run's artifact: MLflow gives out both as one folder, and a bundle holds nothing else.
-_MODEL = "model"
-_BUNDLE = "bundle"
-_PREDICTOR = "predictor"
-EXAMPLE = "Pelayanannya ramah dan makanannya enak"
+_LOGGED = "models:/"
 _VERSIONS_A_PAGE = 100
 # What tells that two versions are the same thing; which precision is best is measured, so it may come out otherwise.
 _SAME = (names.FINGERPRINT, names.PRECISION)
@@ -38,13 +26,23 @@ _SAME = (names.FINGERPRINT, names.PRECISION)
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a registered model."""
+    """One version of a registered model.
+
+    Attributes:
+        model: the registered model's name.
+        number: its own.
+        run_id: the run that made it.
+        tags: by name.
+        description: its card.
+        model_id: the logged model that it is; None where it is none.
+    """
 
     model: str
     number: int
     run_id: str | None
     tags: Mapping[str, str]
     description: str = ""
+    model_id: str | None = None
 
     @property
     def uri(self) -> str:
@@ -60,7 +58,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Record:
-    """The record of a version: from its run, and from its own tags where they say otherwise.
+    """The record of a version.
 
     Attributes:
         metrics: The latest value of each.
@@ -95,7 +93,7 @@ def register(
 
     Args:
         bundle: The folder.
-        run: The open run that made it.
+        run: The open run that made it; where its logged model is open, that becomes the version.
         corpus_name: The dataset, which names the registered model.
         tags: Tags of the version: fingerprint, student, recipe, precision, and the validation score by the name of its
             metric. No more: the UI shows each on a line of its own.
@@ -106,14 +104,17 @@ def register(
     Returns:
         The number of the version.
     """
+    import mlflow
+
     client, model = store.client(), names.registered_model_name(corpus_name)
     written = {key: str(value) for key, value in tags.items()}
     version = None if force else _same_work(corpus_name, written)
-    if version and _stands(version):
+    if version and bundles.files_stand(version.uri):
         _log.info("the same work is registered already, as version %d of %s", version.number, model)
     else:
-        with artifacts.written(run.run_id, _MODEL):
-            version = _add(bundle, model, written)
+        model_id = run.subject.model_id if run.subject else bundles.log_bundle(bundle, run, corpus_name)
+        with artifacts.written(run.run_id, f"a version of {model}"):
+            version = _version(mlflow.register_model(f"models:/{model_id}", model, tags=written))
     if not version.description:
         client.update_model_version(model, str(version.number), description[:LONGEST_DESCRIPTION])
     if challenges and _challenges(version, corpus_name):
@@ -151,24 +152,7 @@ def version_of(run_id: str, corpus_name: str) -> int | None:
     except MlflowException as error:
         _log.warning("version %s of %s is not there any more (%s)", number, model, store.one_line(error))
         return None
-    return version.number if _stands(version) else None
-
-
-def _stands(version: Version) -> bool:
-    """Whether the files of a version are still there."""
-    import mlflow.artifacts
-    from mlflow.exceptions import MlflowException
-
-    try:
-        carried = _model_info(version.uri).flavors["python_function"]["artifacts"][_BUNDLE]["path"]
-        files = mlflow.artifacts.list_artifacts(artifact_uri=f"{version.uri}/{carried}")
-    except (MlflowException, UserError, OSError, KeyError) as error:
-        _log.warning("the files of version %d of %s are gone: %s", version.number, version.model, store.one_line(error))
-        return False
-    if not any(file.path.endswith(INFO_FILE) for file in files):
-        _log.warning("the files of version %d of %s are gone", version.number, version.model)
-        return False
-    return True
+    return version.number if bundles.files_stand(version.uri) else None
 
 
 def _same_work(corpus_name: str, tags: Mapping[str, str]) -> Version | None:
@@ -177,25 +161,6 @@ def _same_work(corpus_name: str, tags: Mapping[str, str]) -> Version | None:
         return None
     same = [one for one in versions(corpus_name) if all(one.tags.get(key) == tags.get(key) for key in _SAME)]
     return same[-1] if same else None
-
-
-def _add(bundle: Path, model: str, tags: dict[str, str]) -> Version:
-    """A new version, which has its tags from the first moment."""
-    import mlflow
-    import pandas as pd
-
-    from kdops.deploy import predictor
-
-    told = predictor.read_info(bundle)
-    info = mlflow.pyfunc.log_model(
-        name=_MODEL,
-        python_model=str(Path(__file__).with_name("served_model.py")),
-        artifacts={_BUNDLE: str(bundle), _PREDICTOR: predictor.__file__},
-        pip_requirements=[f"{package}=={metadata.version(package)}" for package in _SERVING_PACKAGES],
-        signature=signature_of(Task(told.task), pairs=told.pairs),
-        input_example=pd.DataFrame(_example(pairs=told.pairs)),
-    )
-    return _version(mlflow.register_model(info.model_uri, model, tags=tags))
 
 
 def find_version(corpus_name: str, alias: str) -> Version | None:
@@ -231,25 +196,16 @@ def versions(corpus_name: str) -> list[Version]:
 
 
 def record(version: Version) -> Record:
-    """Read what is known of a version; its run may have been deleted since."""
+    """Read what is known of a version: of its run, or where that was deleted of its logged model."""
     from mlflow.exceptions import MlflowException
 
-    values: dict[str, float] = {}
-    tags: dict[str, str] = {}
-    threads = "1"
-    if version.run_id:
-        try:
-            data = store.client().get_run(version.run_id).data
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-        else:
-            values, tags = dict(data.metrics), dict(data.tags)
-            threads = data.params.get(f"{names.CONFIG_PREFIX}threads", threads)
-    for name, value in version.tags.items():
-        with contextlib.suppress(ValueError):
-            values[name] = float(value)
-    return Record(values, host.kind(tags), int(threads))
+    try:
+        data = store.client().get_run(version.run_id or "").data
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return Record(latest_metrics(version.model_id) if version.model_id else {}, None, 1)
+    return Record(data.metrics, host.kind(data.tags), int(data.params.get(f"{names.CONFIG_PREFIX}threads", "1")))
 
 
 def describe(version: Version, tags: Mapping[str, object], description: str) -> None:
@@ -274,67 +230,8 @@ def describe_model(model: str, description: str) -> None:
     store.client().update_registered_model(model, description[:LONGEST_DESCRIPTION])
 
 
-def try_out(version: Version) -> None:
-    """Load a version from the registry as a server does, past everything kept on this machine, and ask it something.
-
-    Raises:
-        UserError: It does not load, or does not answer.
-    """
-    import mlflow
-    import pandas as pd
-
-    try:
-        model = mlflow.pyfunc.load_model(version.uri)
-        pairs = model.unwrap_python_model().predictor.info.pairs
-        model.predict(pd.DataFrame(_example(pairs=True)) if pairs else [EXAMPLE])
-    except Exception as error:  # it runs the model's own code
-        raise UserError(f"version {version.number} does not serve: {store.one_line(error)}") from error
-
-
-def _example(*, pairs: bool) -> dict[str, list[str]]:
-    return {"text": [EXAMPLE], **({"text_pair": [EXAMPLE]} if pairs else {})}
-
-
-def download_bundle(model_uri: str) -> Path:
-    """Fetch the bundle of a registered or logged model to this machine; it is kept for the next time.
-
-    Args:
-        model_uri: As MLflow writes it: `models:/kdops-sample@champion`, `models:/kdops-sample/3`, `models:/m-<id>`.
-
-    Returns:
-        The bundle's folder, below `kdops.workspace.home()`; not to be changed.
-
-    Raises:
-        UserError: There is no such model, or it carries no bundle.
-    """
-    info = _model_info(model_uri)
-    carried = info.flavors.get("python_function", {}).get("artifacts", {})
-    if _BUNDLE not in carried:
-        raise UserError(f"model {model_uri} carries no kdops bundle")
-    folder = artifacts.download(model_uri, home() / "registry" / info.model_id)
-    return folder / str(carried[_BUNDLE]["path"])
-
-
-def run_of(model_uri: str) -> str | None:
-    """The run that made a registered or logged model; None when it was made outside of any.
-
-    Raises:
-        UserError: There is no such model.
-    """
-    run_id: str | None = _model_info(model_uri).run_id
-    return run_id
-
-
-def _model_info(model_uri: str) -> "ModelInfo":
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return mlflow.models.get_model_info(model_uri)
-    except (MlflowException, OSError) as error:
-        raise UserError(f"no model {model_uri}: {store.one_line(error)}") from error
-
-
 def _version(found: "entities.ModelVersion") -> Version:
     tags = {key: value for key, value in found.tags.items() if value}
-    return Version(found.name, int(found.version), found.run_id, tags, found.description or "")
+    logged = (found.source or "").removeprefix(_LOGGED)
+    model_id = None if logged == found.source or "/" in logged else logged
+    return Version(found.name, int(found.version), found.run_id, tags, found.description or "", model_id)

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from kdops.measure.costs import Room, costs
-from kdops.tracking import names, runs, store
+from kdops.tracking import names, store
+from kdops.tracking.logged_models import data_digest
 from kdops.tracking.results import Results
 
 # Where the UI keeps views that are shared by link. None of its documentation says so: it is what "Share view" writes
@@ -35,7 +36,7 @@ def save_view(results: Results) -> None:
 def _state(dataset: str, data: str, score: str, costs_shown: Sequence[str]) -> Mapping[str, object]:
     quote = '"' if "'" in dataset else "'"
     # Runs on other data of the same name have other test rows, so their scores do not compare.
-    same_rows = f" and dataset.digest = '{runs.data_digest(data, 'test')}'" if data else ""
+    same_rows = f" and dataset.digest = '{data_digest(data, 'test')}'" if data else ""
     of_dataset = f"tags.`{names.DATASET}` = {quote}{dataset}{quote}{same_rows}"
     shown = (score, names.F1_RETAINED, names.KD_GAIN, *costs_shown)
     return {

@@ -470,7 +470,7 @@ class TestBundlesThatCannotBeUsed:
         graph.unlink()
         register(20)
         decision = promote(PromoteConfig(dataset=dataset))
-        assert verdict(decision, 1).startswith("version 1 does not serve: ")
+        assert verdict(decision, 1).startswith("models:/kdops-reviews/1 does not serve: ")
         assert number(CHAMPION) == 2
 
     def test_one_of_other_labels_is_never_promoted(self, register: Callable[..., int], dataset: str) -> None:
@@ -639,7 +639,7 @@ class TestRollback:
         for graph in (tmp_path / "mlruns").rglob("model.onnx"):
             graph.unlink()
         crown(0, register, dataset)
-        with pytest.raises(UserError, match="version 1 does not serve"):
+        with pytest.raises(UserError, match="models:/kdops-reviews/1 does not serve"):
             promote(PromoteConfig(dataset=dataset, rollback=True))
         assert number(CHAMPION) == 2
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from kdops.errors import UserError
 from kdops.task import Task
 from kdops.tracking import host, names, runs
 from kdops.tracking.names import CHALLENGER, CHAMPION, Role
-from kdops.tracking.registry import registered
+from kdops.tracking.registry import bundles, registered
 
 MODEL = "kdops-sample"
 
@@ -42,9 +43,9 @@ def test_each_registration_is_a_new_version_and_the_challenger(run: runs.Run, ma
         == 2
     )
     challenger = registered.find_version("sample", CHALLENGER)
-    assert challenger == registered.Version(
-        MODEL, 2, run.run_id, {"kdops.student": "bilstm", "cost.storage_mb": "1.5"}, "int8"
-    )
+    assert challenger
+    tags = {"kdops.student": "bilstm", "cost.storage_mb": "1.5"}
+    assert challenger == registered.Version(MODEL, 2, run.run_id, tags, "int8", challenger.model_id)
     assert registered.find_version("sample", CHAMPION) is None
     assert MlflowClient().get_model_version(MODEL, "2").description == "int8"
 
@@ -156,17 +157,16 @@ def test_all_versions_come_back_in_order_over_pages(
     monkeypatch.setattr(registered, "_VERSIONS_A_PAGE", 2)
     found = registered.versions("sample")
     assert [version.number for version in found] == [1, 2, 3, 4, 5]
-    assert found[0] == registered.Version(MODEL, 1, run.run_id, {names.STUDENT: "cnn"}, "a student")
+    assert found[0] == registered.Version(MODEL, 1, run.run_id, {names.STUDENT: "cnn"}, "a student", found[0].model_id)
+    assert MlflowClient().get_logged_model(str(found[0].model_id)).source_run_id == run.run_id
 
 
 class TestRecord:
-    def test_it_comes_from_the_run_unless_the_version_says_otherwise(
-        self, run: runs.Run, make_bundle: Callable[..., Path]
-    ) -> None:
-        register(make_bundle(), run, **{"cost.latency_p95_ms": 0.5})
+    def test_it_comes_from_the_run_and_from_no_tag(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
+        register(make_bundle(), run, **{"cost.latency_p95_ms": 0.5, "kdops.promoted_over": 3})
         (version,) = registered.versions("sample")
         facts = registered.record(version)
-        assert facts.metrics == {"cost.latency_p95_ms": 0.5, "test.f1_macro": 0.9}
+        assert facts.metrics == {"cost.latency_p95_ms": 2.0, "test.f1_macro": 0.9}
         assert facts.host == host.kind(host.facts())
         assert facts.threads == 1
 
@@ -175,9 +175,12 @@ class TestRecord:
             register(make_bundle(), run)
         assert registered.record(registered.versions("sample")[0]).threads == 4
 
-    def test_a_run_that_is_gone_leaves_the_tags(self, connected: str) -> None:
-        version = registered.Version(MODEL, 1, "0" * 32, {"cost.latency_p95_ms": "0.5", "kdops.student": "cnn"})
-        assert registered.record(version) == registered.Record({"cost.latency_p95_ms": 0.5}, None, 1)
+    def test_a_run_that_is_gone_leaves_the_logged_model(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
+        register(make_bundle(), run)
+        version = replace(registered.versions("sample")[0], run_id="0" * 32)
+        known = {"cost.latency_p95_ms": 2.0, "test.f1_macro": 0.9}
+        assert registered.record(version) == registered.Record(known, None, 1)
+        assert registered.record(replace(version, model_id=None)) == registered.Record({}, None, 1)
 
 
 def test_descriptions_are_cut_where_a_database_would_refuse_them(
@@ -200,26 +203,26 @@ def test_tags_are_taken_away(run: runs.Run, make_bundle: Callable[..., Path]) ->
 class TestTryOut:
     def test_what_serves_passes(self, run: runs.Run, make_bundle: Callable[..., Path]) -> None:
         register(make_bundle(), run)
-        registered.try_out(registered.versions("sample")[0])
+        bundles.try_out(registered.versions("sample")[0].uri)
 
     def test_what_does_not_is_named(self, run: runs.Run, make_bundle: Callable[..., Path], tmp_path: Path) -> None:
         register(make_bundle(), run)
-        registered.download_bundle(f"models:/{MODEL}/1")
+        bundles.download_bundle(f"models:/{MODEL}/1")
         for tokenizer in (tmp_path / "mlruns").rglob("tokenizer.json"):
             tokenizer.unlink()
-        with pytest.raises(UserError, match="version 1 does not serve: "):
-            registered.try_out(registered.versions("sample")[0])
+        with pytest.raises(UserError, match="models:/kdops-sample/1 does not serve: "):
+            bundles.try_out(registered.versions("sample")[0].uri)
 
 
 def test_bundles_come_back_whole_and_are_fetched_once(
     run: runs.Run, make_bundle: Callable[..., Path], kdops_home: Path
 ) -> None:
     register(make_bundle(), run)
-    folder = registered.download_bundle(f"models:/{MODEL}@challenger")
+    folder = bundles.download_bundle(f"models:/{MODEL}@challenger")
     assert folder.is_relative_to(kdops_home)
     assert Predictor.load(folder).predict(["buruk"])
     (folder / "kept").touch()
-    assert registered.download_bundle(f"models:/{MODEL}/1") == folder
+    assert bundles.download_bundle(f"models:/{MODEL}/1") == folder
     assert (folder / "kept").exists()
 
 
@@ -228,7 +231,7 @@ def test_bundles_come_back_whole_and_are_fetched_once(
 )
 def test_models_that_do_not_exist_are_named(connected: str, uri: str) -> None:
     with pytest.raises(UserError, match=f"no model {uri}"):
-        registered.download_bundle(uri)
+        bundles.download_bundle(uri)
 
 
 def test_models_of_others_carry_no_bundle(run: runs.Run, tmp_path: Path) -> None:
@@ -245,7 +248,7 @@ def test_models_of_others_carry_no_bundle(run: runs.Run, tmp_path: Path) -> None
     )
     info = mlflow.pyfunc.log_model(name="other", python_model=str(source), pip_requirements=["numpy"])
     with pytest.raises(UserError, match="carries no kdops bundle"):
-        registered.download_bundle(info.model_uri)
+        bundles.download_bundle(info.model_uri)
 
 
 def test_token_bundles_are_registered_too(run: runs.Run, make_bundle: Callable[..., Path]) -> None:
