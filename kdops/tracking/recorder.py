@@ -69,12 +69,11 @@ class Recording(runs.Run):
         self.metrics({"best_epoch": fit.best_epoch})
         self.figure(curves(fit.history, main_metric), "curves.png")
 
-    def scores(self, corpus: "Corpus", scores: "ModelScores") -> None:
-        """The final scores, how well each class was told from the others on test, and what was predicted there."""
+    def predictions(self, corpus: "Corpus", scores: "ModelScores") -> None:
+        """How well each class was told from the others on the test split, and what was predicted there."""
         from kdops.metrics import by_class, confusion
         from kdops.tracking.figures import confusion_matrix
 
-        self.metrics(score_metrics(scores))
         if not scores.test_labels:
             return
         asked = (corpus.task, corpus.labels, corpus.gold("test"), scores.test_labels)
@@ -334,8 +333,8 @@ class _Nowhere(Recording):
 
 def score_metrics(scores: "ModelScores") -> dict[str, float]:
     """Final scores under the names that they are logged by."""
-    validation = names.prefixed(names.VALIDATION_PREFIX, scores.validation)
-    return validation | names.prefixed(names.TEST_PREFIX, scores.test)
+    test = names.prefixed(names.TEST_PREFIX, scores.test)
+    return test | names.prefixed(names.VALIDATION_PREFIX, scores.validation)
 
 
 def cost_metrics(costs: "Cost", teacher: Mapping[str, float]) -> dict[str, float]:

@@ -83,7 +83,7 @@ def _record_baseline(record: Recording, corpus: Corpus, found: FoundBaseline, te
     record.tags({**student_tags(baseline.facts, teacher_run), names.PRECISION: FP32})
     record.params({names.BEST_PREFIX + name: value for name, value in baseline.facts.best_parameters.items()})
     record.model(Role.BASELINE, corpus, *described_student(baseline.facts, FP32))
-    record.metrics(names.prefixed(names.TEST_PREFIX, scores.test) | score_metrics(scores) | baseline.facts.metrics())
+    record.metrics(score_metrics(scores) | baseline.facts.metrics())
     short = f"{shown.score(scores.test[corpus.main_metric])} {corpus.main_metric}"
     record.described(
         short,
@@ -93,7 +93,7 @@ def _record_baseline(record: Recording, corpus: Corpus, found: FoundBaseline, te
     record.parity(baseline.facts.parity)
     if baseline.int8_parity:
         record.int8_parity(baseline.int8_parity)
-    record.scores(corpus, scores)
+    record.predictions(corpus, scores)
     for bundle in found.bundles.values():
         record.folder(bundle, bundle.name)
     record.file(found.folder / RESULT_FILE)

@@ -208,7 +208,7 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
     record.served_model(bundle, corpus, *described_student(result.facts, result.precision))
     metrics = result.metrics()
     record.metrics(metrics)
-    record.scores(corpus, result.scores)
+    record.predictions(corpus, result.scores)
     record.parity(result.facts.parity)
     if result.int8_parity:
         record.int8_parity(result.int8_parity)

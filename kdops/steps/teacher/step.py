@@ -20,7 +20,7 @@ from kdops.steps.teacher.file import checked_file, make_file_teacher
 from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
 from kdops.tracking import names
 from kdops.tracking.names import Role
-from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
+from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording, score_metrics
 from kdops.workspace import RESULT_FILE, TEACHERS, Piece, load_result
 
 if TYPE_CHECKING:
@@ -233,10 +233,10 @@ def _record(record: Recording, checked: CheckedCorpus, config: TeacherConfig, fo
     record.described(short, f"Teacher of `{corpus.name}`: {short} on the test split")
     source = Path(facts.source).name
     record.model(Role.TEACHER, corpus, f"teacher-{source}", {"teacher": facts.source})
-    record.metrics(names.prefixed(names.TEST_PREFIX, facts.scores.test))
+    record.metrics(score_metrics(facts.scores))
     record.data(corpus, checked.counts)
     record.fit(facts.fit, corpus.main_metric)
-    record.scores(corpus, facts.scores)
+    record.predictions(corpus, facts.scores)
     if facts.texts is None:
         record.folder(folder / MODEL, ARTIFACT)
     record.file(folder / RESULT_FILE)
