@@ -113,6 +113,9 @@ class TrainingDataConfig(DataConfig):
     length_filter: bool = parameter(True, "Leave out unlabeled texts shorter or longer than the training texts.")
 
     max_length: int = parameter(128, "Tokens per text; longer texts are cut.", ge=3)
+    system_metrics: bool = parameter(
+        False, "Log what the machine does meanwhile: CPU, memory, disk, network, GPU and energy.", setting=False
+    )
 
     def at_hand(self) -> Self:
         """The same with the version of each registered model in the place of its alias, its files on this machine.

@@ -99,6 +99,7 @@ BASELINE_TEST_PREFIX = "baseline.test."
 RATIO_PREFIX = "ratio."
 SPREAD_PREFIX = "spread."
 OTHER_CORES = "measure.other_cores"
+ENERGY_WH = "system/energy_wh"  # MLflow's own system metrics begin so
 STEADINESS_SPREAD = "measure.spread"
 F1_RETAINED = "test.f1_retained"
 KD_GAIN = "test.kd_gain"
@@ -129,6 +130,12 @@ PROMOTION_REASON = "kdops.promotion_reason"
 REPLACED_BY = "kdops.replaced_by"
 # When and by whom a champion was taken back; empty once somebody has gone back to it.
 WITHDRAWN = "kdops.withdrawn"
+
+# Tags of a version that waits for somebody's approval; empty once that is decided.
+PROPOSED_OVER = "kdops.proposed_over"
+PROPOSED_AT = "kdops.proposed_at"
+PROPOSED_BY = "kdops.proposed_by"
+PROPOSAL_REASON = "kdops.proposal_reason"
 
 # Tags of a promotion run.
 PROMOTED = "kdops.promoted"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdops import process
+from kdops.energy import POWERCAP, Meter
 from kdops.errors import Stopped, UserError
 from kdops.tracking import artifacts, host, names, server, store
 from kdops.tracking.logged_models import LoggedModel, data_digest
@@ -164,7 +165,8 @@ def tracked(
         fingerprint: Names the work, for `find_finished`; empty for work that is never reused.
         tags: More tags.
         config: The configuration. What has a value is logged as parameters `cfg.<key>`: the plain names belong to
-            `mlflow run`. Where that is not all of it, all of it is logged as `config.json`.
+            `mlflow run`. Where that is not all of it, all of it is logged as `config.json`. With `system_metrics` the
+            run has what the machine does meanwhile, too.
         parent_run_id: The parent in another process, for workers.
         kind: What the block gets: `Run`, or a class that adds to it.
 
@@ -178,11 +180,12 @@ def tracked(
     described: dict[str, object] = {names.ROLE: role, names.PROCESS: process.identity(), names.USER: user()}
     if fingerprint:
         described[names.FINGERPRINT] = fingerprint
+    watched = bool(config and config.get("system_metrics"))
     with store.answering():
-        run = kind(_start(name, parent_run_id, host.facts() | described | dict(tags or {})))
+        run = kind(_start(name, parent_run_id, host.facts() | described | dict(tags or {}), watched=watched))
     try:
         _describe(run, config or {})
-        with store.answering():
+        with store.answering(), _energy(run) if watched else contextlib.nullcontext():
             yield run
     except Stopped:
         # The next start finds it open and closes it.
@@ -196,6 +199,17 @@ def tracked(
         _end(run, Status.KILLED, error, outermost)
         raise
     _end(run, run.status or Status.FINISHED, None, outermost)
+
+
+@contextlib.contextmanager
+def _energy(run: Run) -> Iterator[None]:
+    """Around work that ends well: the energy that the machine used meanwhile, where it tells that."""
+    with Meter() as meter:
+        yield
+    if meter.joules is None:
+        _log.info("energy: %s does not tell this user what the machine uses", POWERCAP)
+    else:
+        run.metrics({names.ENERGY_WH: meter.joules / 3600})
 
 
 def chosen(config: Mapping[str, object]) -> dict[str, object]:
@@ -230,6 +244,14 @@ def user() -> str:
     except KeyError:
         # A container may run under a number that has no name.
         return str(os.getuid())
+
+
+def is_signed_in() -> bool:
+    """Whether it is the tracking server that knows who is working, by name and password."""
+    import mlflow
+    from mlflow.utils.credentials import read_mlflow_creds
+
+    return mlflow.get_tracking_uri().startswith(("http://", "https://")) and read_mlflow_creds().username is not None
 
 
 def find_finished(role: Role, fingerprint: str) -> str | None:
@@ -271,7 +293,7 @@ def _data(run_id: str) -> "RunData":
         raise UserError(f"no run {run_id!r}: {store.one_line(error)}") from error
 
 
-def _start(name: str, parent_run_id: str | None, described: Mapping[str, object]) -> str:
+def _start(name: str, parent_run_id: str | None, described: Mapping[str, object], *, watched: bool) -> str:
     import mlflow
 
     # A new run has its tags from the first moment: without that of its process, nobody could close it after a kill.
@@ -282,14 +304,20 @@ def _start(name: str, parent_run_id: str | None, described: Mapping[str, object]
     if adopted and not (active or parent_run_id):
         chosen = mlflow.get_run(adopted).info.run_name or ""
         run_name = name if _GENERATED_NAME.fullmatch(chosen) else None
-        return str(mlflow.start_run(run_id=adopted, run_name=run_name, tags=tags).info.run_id)
+        run = mlflow.start_run(run_id=adopted, run_name=run_name, tags=tags, log_system_metrics=watched or None)
+        return str(run.info.run_id)
     if active or parent_run_id:
         parent = active or mlflow.get_run(str(parent_run_id))
         experiment_id = parent.info.experiment_id
     else:
         experiment_id = store.experiment_id()
     started = mlflow.start_run(
-        experiment_id=experiment_id, run_name=name, nested=active is not None, parent_run_id=parent_run_id, tags=tags
+        experiment_id=experiment_id,
+        run_name=name,
+        nested=active is not None,
+        parent_run_id=parent_run_id,
+        tags=tags,
+        log_system_metrics=watched or None,  # else as MLflow's own setting has it
     )
     return str(started.info.run_id)
 

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mlflow.entities import Run
 
 from kdops import process
 from kdops.data.corpus import load_corpus
+from kdops.energy import Meter
 from kdops.errors import UserError
 from kdops.tracking import artifacts, names, runs
 from kdops.tracking.names import Role, Status
@@ -80,6 +82,24 @@ def test_a_finished_run_says_what_it_was() -> None:
     assert tags["mlflow.user"]
     assert {names.HOST_CPU, names.HOST_CORES, "version.mlflow"} <= tags.keys()
     assert not {names.ERROR, names.STATUS} & tags.keys()
+
+
+def test_a_run_has_what_the_machine_did_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "1")
+    counter = tmp_path / "intel-rapl:0" / "energy_uj"
+    counter.parent.mkdir()
+    monkeypatch.setattr(runs, "Meter", lambda: Meter(tmp_path))
+    for wanted in (False, True):
+        counter.write_text("0", encoding="ascii")
+        with runs.tracked(Role.TEACHER, "teacher", config={"system_metrics": wanted}) as run:
+            time.sleep(3 * wanted)
+            counter.write_text("7200000", encoding="ascii")
+        logged = {name for name in runs.get_metrics(run.run_id) if name.startswith("system/")}
+        assert ("system/cpu_utilization_percentage" in logged) is wanted
+        assert (names.ENERGY_WH in logged) is wanted
+    assert runs.get_metrics(run.run_id)[names.ENERGY_WH] == pytest.approx(0.002)
 
 
 def test_long_configurations_are_logged_whole() -> None:
