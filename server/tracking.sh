@@ -39,6 +39,8 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 grant_default_workspace_access = false
 auth_cache_ttl_seconds = 60
 INI
+# By this key the secrets of webhooks are kept, the same for all workers and each start.
+[ -s "$home/webhook-key" ] || head -c 32 /dev/urandom | base64 | tr '+/' '-_' > "$home/webhook-key"
 names="localhost,localhost:*,127.0.0.1,127.0.0.1:*"
 more=${KDOPS_SERVER_NAMES:-}
 for name in ${more//,/ }; do names+=",$name,$name:*"; done
@@ -46,6 +48,7 @@ for name in ${more//,/ }; do names+=",$name,$name:*"; done
 export MLFLOW_AUTH_CONFIG_PATH="$home/auth.ini"
 export MLFLOW_AUTH_ADMIN_PASSWORD="$(cat "$home/admin-password")"
 export MLFLOW_FLASK_SERVER_SECRET_KEY="$(cat "$home/secret-key")"
+export MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY="$(cat "$home/webhook-key")"
 # By the environment, since every user of the machine sees the arguments of a program, and the address has a password.
 export MLFLOW_BACKEND_STORE_URI="$database/mlflow"
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=${MLFLOW_SERVER_ENABLE_JOB_EXECUTION:-false}

@@ -170,7 +170,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         story.run("database gone", ALICE, story.exam)
         team.database("start")
         story.run("again", ALICE, story.exam)
-        story.mlflow_run("promote", BOB, "promote", f"dataset={story.folder / 'reviews'}", "min_f1_retained=0.01")
+        asked = [f"dataset={story.folder / 'reviews'}"]
+        story.mlflow_run("propose", ALICE, "promote", *asked, "approval=required", "min_f1_retained=0.01")
+        story.run("approve one's own", ALICE, [*promote, *options(approve=1)])
+        story.mlflow_run("promote", BOB, "promote", *asked, "approve=1")
         yield story
 
 
@@ -253,6 +256,15 @@ def test_runs_of_two_people_stay_apart(story: Story) -> None:
     assert people == {"student": {ALICE}, "promote": {BOB}}
 
 
+def test_nobody_approves_a_proposal_of_their_own(story: Story) -> None:
+    proposed, own = story.said["propose"], story.said["approve one's own"]
+    assert proposed.code == 0, proposed.err
+    assert "version 1 proposed: all limits hold" in proposed.out
+    assert "somebody else approves it: mlflow run . -e promote" in proposed.out
+    assert own.code == 2
+    assert "version 1 was proposed by alice, who you are: somebody else approves it" in own.err
+
+
 def test_bob_promotes_what_alice_made_and_it_serves(story: Story) -> None:
     done = story.said["promote"]
     assert done.code == 0, done.err
@@ -260,6 +272,7 @@ def test_bob_promotes_what_alice_made_and_it_serves(story: Story) -> None:
     version = mlflow.MlflowClient().get_model_version_by_alias(MODEL, "champion")
     assert version.tags["kdops.promoted_by"] == BOB
     assert "promoted by bob" in version.description
+    assert version.tags["kdops.promotion_reason"].endswith("proposed by alice, approved by bob")
     answers = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion").predict(["makanan enak"])
     assert answers[0]["label"] in ("negative", "positive")
     artifacts = mlflow.MlflowClient().list_artifacts(story.runs("teacher")[0].info.run_id, "teacher")

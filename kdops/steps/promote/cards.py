@@ -9,7 +9,8 @@ from kdops.tracking.registry.registered import LONGEST_DESCRIPTION, Version
 
 _CHAMPION = "\n\n## Champion\n\n"
 _FORMER_CHAMPION = "\n\n## Former champion\n\n"
-_NOTE = re.compile(f"{_CHAMPION}|{_FORMER_CHAMPION}")
+_PROPOSED = "\n\n## Proposed\n\n"
+_NOTE = re.compile(f"{_CHAMPION}|{_FORMER_CHAMPION}|{_PROPOSED}")
 _SHORTENED = "\n..."
 
 
@@ -48,6 +49,21 @@ def with_replacement(card: str, tags: Mapping[str, object], successor: int, prom
     return _with_note(card, f"{_FORMER_CHAMPION}{since}{promotion[names.PROMOTED_AT]}{how}\n\n{replaced}")
 
 
+def with_proposal(card: str, tags: Mapping[str, object]) -> str:
+    """A card that says, below everything else, who proposed its version and why.
+
+    Args:
+        card: The description so far; what it says of an earlier proposal is replaced.
+        tags: The tags of the proposal.
+    """
+    over, by, at, reason = (
+        tags[name] for name in (names.PROPOSED_OVER, names.PROPOSED_BY, names.PROPOSED_AT, names.PROPOSAL_REASON)
+    )
+    replaced = "" if over == "none" else f" over version {over}"
+    note = f"{_PROPOSED}By {by}{replaced}, {at}: {reason}\n\nSomebody else approves it."
+    return _fitted(card.split(_PROPOSED)[0], note)
+
+
 def model_card(to: Version, tags: Mapping[str, object], numbers: Mapping[str, float]) -> str:
     """The description of a registered model: which version is the champion, what it costs, how to serve it.
 
@@ -84,8 +100,13 @@ def _promoted(tags: Mapping[str, object], *, over: bool = True) -> str:
 
 
 def _with_note(card: str, note: str) -> str:
+    """A card with a note in place of all that it said of promotions."""
+    return _fitted(without_promotion(card), note)
+
+
+def _fitted(card: str, note: str) -> str:
     """A card with a note below it; where both are too long for MLflow's database the card gives way."""
-    card, room = without_promotion(card), LONGEST_DESCRIPTION - len(note)
+    room = LONGEST_DESCRIPTION - len(note)
     if len(card) > room:
         card = card[: max(0, room - len(_SHORTENED))] + _SHORTENED
     return card + note

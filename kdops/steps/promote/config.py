@@ -1,8 +1,8 @@
 """The parameters of `promote`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
 from kdops.steps.data_config import DataConfig
 from kdops.steps.parameters import NONE, parameter
@@ -74,8 +74,35 @@ class PromoteConfig(LimitsConfig):
         le=100,
     )
     reason: str | None = parameter(None, "Why, in your own words; it is kept with the version.", shown=NONE)
+    approval: Literal["none", "required"] = parameter(
+        "none", "required: only propose the best version, which another person then approves."
+    )
+    approve: int | None = parameter(
+        None, "The proposed version that you approve: it becomes the champion.", shown=NONE, ge=1
+    )
     rollback: bool = parameter(False, "Go back to the previous champion.")
+    rollback_to: int | None = parameter(
+        None, "Go back to this version, which was the champion before.", shown=NONE, ge=1
+    )
     dry_run: bool = parameter(False, "Only say what would be done.")
+
+    @model_validator(mode="after")
+    def _one_at_a_time(self) -> Self:
+        asked = {
+            "approval": self.approval == "required",
+            "approve": self.approve is not None,
+            "rollback": self.rollback,
+            "rollback_to": self.rollback_to is not None,
+        }
+        given = [name for name, on in asked.items() if on]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other: give one of them")
+        return self
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether the data decide; a rollback and an approval need the registry alone."""
+        return not (self.rollback or self.rollback_to or self.approve)
 
     @property
     def relative_limits(self) -> "tuple[RelativeLimit, ...]":

@@ -44,6 +44,7 @@ class Decision:
         main_metric: What scores are compared by.
         warnings: A sentence for each simpler model that is better than the proposed version.
         usage: Lines that say how to use what serves now.
+        waits: It is proposed, and somebody else is to approve it.
     """
 
     approved: bool
@@ -56,9 +57,11 @@ class Decision:
     main_metric: str = ""
     warnings: tuple[str, ...] = ()
     usage: tuple[str, ...] = ()
+    waits: bool = False
 
     def __str__(self) -> str:
-        verdict = "promoted" if self.promoted else "would be promoted" if self.approved else "not promoted"
+        verdict = "would be promoted" if self.approved else "not promoted"
+        verdict = "promoted" if self.promoted else "proposed" if self.waits else verdict
         said = f"version {self.proposed.number} {verdict}" if self.proposed else "nothing promoted"
         table = [self.table(), ""] if self.candidates else []
         return "\n".join([*table, f"{said}: {self.reason}", *self.warnings, *self.usage])

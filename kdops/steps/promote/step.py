@@ -1,6 +1,5 @@
 """`promote`: of all registered versions of a dataset, lets the best within the limits serve; or goes back."""
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from kdops.steps.promote.cards import model_card, says_champion, with_promotion,
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Contest, Decision
 from kdops.steps.promote.figures import simpler_is_better
+from kdops.steps.promote.other_ways import approval, champions_since, now, number_of, propose, way_back
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
@@ -28,32 +28,32 @@ _PROMOTION_TAGS = (
     names.PROMOTED_BY,
     names.PROMOTION_REASON,
 )
+_PROPOSAL_TAGS = (names.PROPOSED_OVER, names.PROPOSED_AT, names.PROPOSED_BY, names.PROPOSAL_REASON)
 
 
 def promote(config: PromoteConfig) -> Decision:
     """Decide which version of a dataset's model serves, and unless in a dry run make it so.
 
-    A rollback needs only the registry: the data need not exist any more.
+    A rollback and an approval need only the registry: the data need not exist any more.
 
     Raises:
         UserError: No such dataset, nothing registered for it, a champion that cannot be compared with, nothing to go
-            back to, or somebody else moved the champion meanwhile.
+            back to or to approve, or somebody else moved the champion meanwhile.
     """
     runs.connect()
     title = f"promote {config.dataset}"
-    config = config if config.rollback else by_name(config)
+    config = by_name(config) if config.wants_data else config
     with runs.tracked(Role.PROMOTE, title, config=config.model_dump()) as run:
         name = config.corpus_name
         run.tags({names.DATASET: name})
         before = registered.find_version(name, names.CHAMPION)
-        decision = _back(name, before) if config.rollback else _decide(config, before, run)
+        decision = _decision(config, before, run)
         if config.reason:
             decision = replace(decision, reason=f"{decision.reason}; {config.reason}")
         if decision.approved and not config.dry_run:
-            _carry_out(decision, name, rollback=config.rollback)
-            decision = replace(decision, promoted=True)
+            decision = _done(decision, config)
         serves = decision.proposed if decision.promoted else before
-        if serves and not config.dry_run:
+        if serves and not (config.dry_run or decision.waits):
             decision = replace(decision, usage=_usage(serves, name) if decision.proposed else (_stays(serves),))
         run.text(f"{decision}\n", "decision.txt")
         run.tags(
@@ -61,10 +61,26 @@ def promote(config: PromoteConfig) -> Decision:
                 names.PROMOTED: str(decision.promoted).lower(),
                 names.PROMOTION_REASON: decision.reason,
                 names.PROPOSED_VERSION: decision.proposed.number if decision.proposed else "none",
-                names.CHAMPION_VERSION: before.number if before else "none",
+                names.CHAMPION_VERSION: number_of(before),
             }
         )
     return decision
+
+
+def _decision(config: PromoteConfig, before: Version | None, run: runs.Run) -> Decision:
+    if config.approve is not None:
+        return approval(config.corpus_name, config.approve, before)
+    if config.rollback or config.rollback_to is not None:
+        return way_back(config.corpus_name, config.rollback_to, before)
+    return _contest(config, before, run)
+
+
+def _done(decision: Decision, config: PromoteConfig) -> Decision:
+    """A decision after it was carried out, or proposed."""
+    if config.approval == "required":
+        return propose(decision, config.dataset)
+    _carry_out(decision, config.corpus_name, rollback=config.rollback or config.rollback_to is not None)
+    return replace(decision, promoted=True)
 
 
 def _usage(serves: Version, corpus_name: str) -> tuple[str, ...]:
@@ -84,7 +100,7 @@ def _stays(champion: Version) -> str:
     return f"version {champion.number} stays champion"
 
 
-def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Decision:
+def _contest(config: PromoteConfig, before: Version | None, run: runs.Run) -> Decision:
     corpus = config.corpus()
     run.tags({names.TASK: corpus.task})
     found = candidates(corpus, champion=before.number if before else None, threads=config.threads)
@@ -112,56 +128,31 @@ def _decide(config: PromoteConfig, before: Version | None, run: runs.Run) -> Dec
     )
 
 
-def _back(corpus_name: str, before: Version | None) -> Decision:
-    """Going back to the previous champion, if it still serves."""
-    model = names.registered_model_name(corpus_name)
-    previous = registered.find_version(corpus_name, names.PREVIOUS_CHAMPION)
-    if before is None or previous is None:
-        lacking = names.CHAMPION if before is None else names.PREVIOUS_CHAMPION
-        raise UserError(f"nothing to go back to: {model} has no version with the alias {lacking!r}")
-    if previous.number == before.number:
-        raise UserError(f"nothing to go back to: version {before.number} of {model} is the previous champion too")
-    bundles.try_out(previous.uri)
-    return Decision(
-        approved=True,
-        promoted=False,
-        proposed=previous,
-        champion=before,
-        reason=f"rollback from version {before.number}",
-        main_metric=previous.main_metric,
-    )
-
-
 def _carry_out(decision: Decision, corpus_name: str, *, rollback: bool) -> None:
     """Move the alias, and say on both versions and their model when, by whom and why, with the numbers of both."""
     to, before = decision.proposed, decision.champion
     assert to is not None
     lost = _numbers(decision, before) if before else {}
     promotion: dict[str, object] = {
-        names.PROMOTED_OVER: before.number if before else "none",
-        names.PROMOTED_AT: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        names.PROMOTED_OVER: number_of(before),
+        names.PROMOTED_AT: now(),
         names.PROMOTED_BY: runs.user(),
         names.PROMOTION_REASON: decision.reason,
     }
     # Whatever it says of an earlier time as champion, or of how that ended.
-    stale = {**_no_promotion(to), names.REPLACED_BY: None, names.WITHDRAWN: None}
+    stale = {**_no_promotion(to), **dict.fromkeys([names.REPLACED_BY, names.WITHDRAWN, *_PROPOSAL_TAGS])}
     description = with_promotion(to.description, promotion, _numbers(decision, to), lost)
     others = _mistaken(decision, corpus_name)
+    # So that the next promotion does not choose them again, for the scores that they were chosen for before.
+    withdrawn = f"{promotion[names.PROMOTED_AT]} by {runs.user()}: {decision.reason}" if rollback else None
     if before:
-        others.append(_farewell(before, to, promotion, rollback=rollback))
+        card = with_replacement(before.description, before.tags, to.number, promotion)
+        others.append(Words(before, {names.REPLACED_BY: to.number, names.WITHDRAWN: withdrawn}, card))
+    for later in champions_since(corpus_name, to) if rollback else []:
+        if later.number not in (to.number, before and before.number):
+            others.append(Words(later, {names.WITHDRAWN: withdrawn}, later.description))
     serving.move(to, expected=before, tags=stale | promotion, description=description, others=others)
     registered.describe_model(to.model, model_card(to, promotion, _numbers(decision, to)))
-
-
-def _farewell(before: Version, to: Version, promotion: Mapping[str, object], *, rollback: bool) -> Words:
-    """The new tags and card of a champion that is replaced."""
-    withdrawn = None
-    if rollback:
-        # So that the next promotion does not choose it again, for the scores that it was chosen for before.
-        at, by, reason = (promotion[name] for name in (names.PROMOTED_AT, names.PROMOTED_BY, names.PROMOTION_REASON))
-        withdrawn = f"{at} by {by}: {reason}"
-    card = with_replacement(before.description, before.tags, to.number, promotion)
-    return Words(before, {names.REPLACED_BY: to.number, names.WITHDRAWN: withdrawn}, card)
 
 
 def _mistaken(decision: Decision, corpus_name: str) -> list[Words]:

@@ -644,6 +644,89 @@ class TestRollback:
         assert number(CHAMPION) == 2
 
 
+class TestFurtherBack:
+    def test_those_that_came_after_it_are_taken_back(self, register: Callable[..., int], dataset: str) -> None:
+        for wrong in (20, 8, 0):
+            crown(wrong, register, dataset)
+        assert promote(PromoteConfig(dataset=dataset, rollback_to=1, reason="rude")).promoted
+        assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (1, 3)
+        again = promote(PromoteConfig(dataset=dataset))
+        assert not again.promoted
+        for taken_back in (2, 3):
+            assert verdict(again, taken_back).startswith("taken back 2")
+            assert verdict(again, taken_back).endswith(": rollback from version 3; rude")
+        # But people may change their minds.
+        assert promote(PromoteConfig(dataset=dataset, rollback_to=2)).promoted
+        assert number(CHAMPION) == 2
+        assert names.WITHDRAWN not in champion().tags
+
+    def test_one_that_never_was_the_champion_is_not_gone_back_to(
+        self, register: Callable[..., int], dataset: str
+    ) -> None:
+        crown(8, register, dataset)
+        register(20)
+        crown(0, register, dataset)
+        for wrong in (2, 3, 7):
+            said = f"version {wrong} of kdops-reviews was no champion before this one; former champions: 1$"
+            with pytest.raises(UserError, match=said):
+                promote(PromoteConfig(dataset=dataset, rollback_to=wrong))
+
+
+class TestApproval:
+    @pytest.fixture
+    def proposed(self, register: Callable[..., int], dataset: str) -> Decision:
+        crown(20, register, dataset)
+        register(0)
+        return promote(PromoteConfig(dataset=dataset, approval="required"))
+
+    def test_a_proposal_moves_nothing_and_says_what_to_do(self, proposed: Decision, dataset: str) -> None:
+        *_, verdict, _, todo = str(proposed).splitlines()
+        assert verdict.startswith("version 2 proposed: better: ")
+        assert todo.endswith(f"mlflow run . -e promote -P dataset={dataset} -P approve=2")
+        assert (proposed.approved, proposed.promoted, number(CHAMPION)) == (True, False, 1)
+        version = registered.versions("reviews")[1]
+        assert version.tags[names.PROPOSED_OVER] == "1"
+        assert version.tags[names.PROPOSED_BY] == runs.user()
+        assert "a card\n\n## Proposed\n\nBy " in version.description
+        assert run_of_promotion().data.tags[names.PROMOTED] == "false"
+
+    def test_who_approves_it_moves_the_alias_without_the_data(self, proposed: Decision, dataset: str) -> None:
+        shutil.rmtree(dataset)
+        approved = promote(PromoteConfig(dataset=dataset, approve=2))
+        assert approved.promoted
+        assert (number(CHAMPION), number(PREVIOUS_CHAMPION)) == (2, 1)
+        me = runs.user()
+        assert approved.reason == f"{proposed.reason}; proposed by {me}, approved by {me}"
+        assert "Proposed" not in champion().description
+        assert not [name for name in champion().tags if name.startswith(("kdops.proposed", "kdops.proposal"))]
+
+    def test_on_a_server_with_users_nobody_approves_their_own(
+        self, proposed: Decision, dataset: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(runs, "is_signed_in", lambda: True)
+        with pytest.raises(UserError, match=f"version 2 was proposed by {runs.user()}, who you are: somebody else"):
+            promote(PromoteConfig(dataset=dataset, approve=2))
+        monkeypatch.setattr(runs, "user", lambda: "bob")
+        assert promote(PromoteConfig(dataset=dataset, approve=2)).promoted
+
+    def test_one_over_another_champion_is_made_again(
+        self, proposed: Decision, register: Callable[..., int], dataset: str
+    ) -> None:
+        mlflow.MlflowClient().set_registered_model_alias("kdops-reviews", CHAMPION, str(register(4)))
+        with pytest.raises(UserError, match="was proposed over champion 1, but the champion is 3 now: propose again"):
+            promote(PromoteConfig(dataset=dataset, approve=2))
+        assert number(CHAMPION) == 3
+
+    def test_what_is_not_proposed_is_not_approved(self, proposed: Decision, dataset: str) -> None:
+        with pytest.raises(UserError, match=r"version 1 of reviews is not proposed; proposed: 2$"):
+            promote(PromoteConfig(dataset=dataset, approve=1))
+
+
+def test_ways_to_another_champion_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="approve and rollback exclude each other: give one of them"):
+        PromoteConfig(dataset="sample", approve=1, rollback=True)
+
+
 def test_who_loads_the_champion_gets_other_answers_after_a_promotion_and_the_old_ones_after_a_rollback(
     register: Callable[..., int], dataset: str
 ) -> None:
