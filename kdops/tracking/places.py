@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from kdops.tracking import store
 from kdops.tracking.results import Results, data_of
+from kdops.tracking.workarounds import tested
 from kdops.tracking.workarounds.mlflow_run import check_storage
 from kdops.tracking.workarounds.shared_views import view_key
 from kdops.workspace import home
@@ -54,7 +55,8 @@ def how_to_look(students: Mapping[str, Sequence[str]] = MappingProxyType({})) ->
     except MlflowException:
         # The runs are written; that the store stopped answering must not cost the summary.
         return lines[0] if lines else base
-    return "\n  ".join([*lines, *(f"charts of {name}: {base}{page}" for name, page in charts.items())])
+    untried = f" (made for MLflow {tested.TESTED}: a newer one may open the list of runs)" if tested.is_newer() else ""
+    return "\n  ".join([*lines, *(f"charts of {name}: {base}{page}{untried}" for name, page in charts.items())])
 
 
 def run_links(results: Results) -> dict[str, str]:

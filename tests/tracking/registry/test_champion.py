@@ -17,6 +17,7 @@ from kdops.tracking.names import CHAMPION, PREVIOUS_CHAMPION, Role
 from kdops.tracking.registry import champion, registered
 from kdops.tracking.registry.champion import Words
 from kdops.tracking.registry.registered import Version
+from kdops.tracking.workarounds import claims
 
 ROOT = Path(__file__).parents[3]
 MODEL = "kdops-sample"
@@ -146,13 +147,13 @@ class TestLeftClaims:
     def test_that_of_a_process_that_lives_is_never_taken_away(self, three_versions: list[Version], dead: str) -> None:
         self.leave(process.identity())
         # As if it had been made since this process saw one of a dead process.
-        champion._take_away(f"claim.{MODEL}")
+        claims._take_away(f"claim.{MODEL}")
         assert MlflowClient().get_registered_model(f"claim.{MODEL}").tags[names.USER] == "bob"
 
     def test_that_of_another_machine_is_named_with_the_way_out(
         self, three_versions: list[Version], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(champion, "_PATIENCE_S", 0.2)
+        monkeypatch.setattr(claims, "_PATIENCE_S", 0.2)
         self.leave("elsewhere:1:2")
         with pytest.raises(UserError) as caught:
             move(three_versions[0], None)
@@ -182,9 +183,9 @@ class TestLeftClaims:
 
 def test_a_claim_that_was_sent_twice_is_the_senders_own(three_versions: list[Version]) -> None:
     tags = {"kdops.token": "mine"}
-    assert champion._claim("claim.x", tags)
-    assert champion._claim("claim.x", tags)
-    assert not champion._claim("claim.x", {"kdops.token": "another's"})
+    assert claims._claim("claim.x", tags)
+    assert claims._claim("claim.x", tags)
+    assert not claims._claim("claim.x", {"kdops.token": "another's"})
 
 
 def test_an_alias_that_was_set_by_hand_meanwhile_is_noticed(
