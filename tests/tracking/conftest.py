@@ -14,8 +14,15 @@ from servers import answering, free_port
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from kdops.deploy.predictor import BundleInfo
-from kdops.task import Task
+from kdops.task import ASPECT_MARK, Task
 from kdops.tracking import runs
+
+_LABELS = {
+    Task.TEXT: ("positive", "negative"),
+    Task.MULTI_LABEL: ("positive", "negative"),
+    Task.ASPECTS: (f"food{ASPECT_MARK}good", f"food{ASPECT_MARK}bad"),
+    Task.TOKEN: ("B-LOC", "O"),
+}
 
 
 @pytest.fixture
@@ -41,7 +48,7 @@ def guarded() -> Iterator[str]:
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
     """Writes a bundle that knows two words: `bagus` is positive (or a place), `buruk` negative (or outside)."""
 
-    def make(task: Task = Task.TEXT, name: str = "bundle") -> Path:
+    def make(task: Task = Task.TEXT, name: str = "bundle", *, pairs: bool = False) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         words = {"[PAD]": 0, "[UNK]": 1, "bagus": 2, "buruk": 3}
@@ -51,7 +58,7 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
         onnx.save(_graph(task), folder / "model.onnx")
         info = BundleInfo(
             task=task,
-            labels=("positive", "negative") if task is Task.TEXT else ("B-LOC", "O"),
+            labels=_LABELS[task],
             max_length=16,
             pad_id=0,
             student="bilstm",
@@ -60,9 +67,11 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
             teacher="scratch",
             recipe="kd",
             precision="fp32",
-            main_metric="f1_macro" if task is Task.TEXT else "f1_entity_macro",
+            main_metric="f1_entity_macro" if task is Task.TOKEN else "f1_macro",
             main_metric_value=0.8,
             fingerprint="0123456789abcdef",
+            thresholds=(0.5, 0.5) if task is Task.MULTI_LABEL else (),
+            pairs=pairs,
             files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())},
         )
         (folder / "bundle.json").write_text(json.dumps(asdict(info)), encoding="utf-8")
@@ -75,7 +84,7 @@ def _graph(task: Task) -> onnx.ModelProto:
     """Each word votes for a label; a text has the sum of its words' votes."""
     votes = np.array([[0, 0], [0, 0.1], [5, 0], [0, 5]], dtype=np.float32)
     weights = [numpy_helper.from_array(votes, "votes")]
-    if task is Task.TEXT:
+    if task is not Task.TOKEN:
         weights.append(numpy_helper.from_array(np.array([1]), "positions"))
         nodes = [
             helper.make_node("Gather", ["votes", "input_ids"], ["words"]),
@@ -87,7 +96,7 @@ def _graph(task: Task) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.INT64, ["texts", "pieces"])
         for name in ("input_ids", "attention_mask")
     ]
-    shape = ["texts", 2] if task is Task.TEXT else ["texts", "pieces", 2]
+    shape = ["texts", "pieces", 2] if task is Task.TOKEN else ["texts", 2]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

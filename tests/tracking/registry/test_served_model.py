@@ -168,33 +168,44 @@ def test_lists_of_words_are_answered_over_http_and_in_python(
     assert post(app, {"dataframe_records": [{"text": ["bagus"] * 1_000_001}]})[0] == 400
 
 
-@pytest.mark.parametrize("task", [Task.TEXT, Task.TOKEN])
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("task", list(Task))
 def test_whatever_holds_texts_is_taken_and_the_example_works_when_pasted(
-    task: Task, connected: str, make_bundle: Callable[..., Path]
+    task: Task, pairs: bool, connected: str, make_bundle: Callable[..., Path]
 ) -> None:
     with runs.tracked(Role.STUDENT, "bilstm") as run:
-        registered.register(make_bundle(task), run=run, corpus_name="sample", tags={}, description="")
+        bundle = make_bundle(task, pairs=pairs)
+        registered.register(bundle, run=run, corpus_name="sample", tags={}, description="")
     model = mlflow.pyfunc.load_model("models:/kdops-sample@challenger")
-    texts = ["bagus", "buruk sekali"]
-    first, *others = [
+    texts, others = ["bagus", "buruk sekali"], ["buruk", "bagus sekali"]
+    rows: Any = [list(both) for both in zip(texts, others, strict=True)] if pairs else texts
+    columns = {"text": texts, **({"text_pair": others} if pairs else {})}
+    first, *rest = [
         model.predict(given)
         for given in (
-            texts,
-            np.array(texts),
-            np.array(texts, dtype=object),
-            pd.Series(texts),
-            pd.DataFrame({"text": texts}),
-            pd.DataFrame({"text": texts, "id": [1, 2]}),
+            rows,
+            np.array(rows),
+            np.array(rows, dtype=object),
+            pd.Series(rows),
+            pd.DataFrame(columns),
+            pd.DataFrame(columns | {"id": [1, 2]}),
         )
     ]
     assert len(first) == 2
-    assert others == [first] * len(others)
-    assert model.predict("bagus") == first[:1]
+    assert first[0] != first[1]
+    assert rest == [first] * len(rest)
+    if not pairs:
+        assert model.predict("bagus") == first[:1]
     folder = Path(mlflow.artifacts.download_artifacts("models:/kdops-sample@challenger"))
     pasted = (folder / "serving_input_example.json").read_bytes()
-    status, said = post(scoring_server.init(model), pasted)
-    assert status == 200, said
-    assert json.loads(said)["predictions"][0].keys() == first[0].keys()
+    app = scoring_server.init(model)
+    for body in (pasted, {"inputs": rows}, {"dataframe_records": pd.DataFrame(columns).to_dict("records")}):
+        status, said = post(app, body)
+        assert status == 200, said
+        answers = json.loads(said)["predictions"]
+        assert answers[0].keys() == first[0].keys()
+        if body is not pasted:
+            assert answers == json.loads(json.dumps(first))
     described = {column.name for column in model.metadata.get_output_schema()}
     assert described == first[0].keys()
 
