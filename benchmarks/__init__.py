@@ -1,1 +1,1 @@
-"""What kdops costs beside other ways to the same end: `make bench`, or `python -m benchmarks --help`."""
+"""The costs of kdops beside other ways to the same end: `make bench`, or `python -m benchmarks --help`."""

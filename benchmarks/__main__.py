@@ -41,7 +41,7 @@ _TEXTS = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 class Part(StrEnum):
-    """What can be asked for."""
+    """A benchmark that can be chosen."""
 
     TEACHERS = "teachers"
     STUDENTS = "students"
@@ -237,7 +237,7 @@ def _growth(source: Path, most: int, trials: int, out: Path) -> str:
     rows = [
         {
             "texts": f"{one.figure('count'):,.0f}",
-            **{f"{name}, µs a token": f"{one.figure(name):.1f}" for name in names},
+            **{f"{name}, µs per token": f"{one.figure(name):.1f}" for name in names},
             "peak RAM of the process, MB": f"{one.figure('peak_mb'):.0f}",
         }
         for one in standings

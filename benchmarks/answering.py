@@ -34,7 +34,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """What to answer.
+    """A request to one predictor.
 
     Attributes:
         bundle: the predictor's folder.
@@ -59,7 +59,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured, raw.
+    """The raw measurements of one predictor.
 
     Attributes:
         wall_ms: text in, label out, each call.

@@ -17,7 +17,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask.
+    """A load of requests.
 
     Attributes:
         texts: of each request, together.
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """The answers to a load, as measured.
 
     Attributes:
         per_s: requests that were answered, a second.

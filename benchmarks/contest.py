@@ -34,13 +34,13 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one contestant took once.
+    """The measurements of one contestant in one round.
 
     Attributes:
         wall_s: seconds that passed.
         cpu_s: seconds of CPU time of all its threads and finished children.
         ram_mb: the most memory of its process beyond that of the bare libraries, preparation included.
-        figures: what the work itself told.
+        figures: further figures of the work itself.
     """
 
     wall_s: float
@@ -51,7 +51,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Standing:
-    """What one contestant took in all rounds."""
+    """The measurements of one contestant in all rounds."""
 
     name: str
     turns: list[Turn] = field(default_factory=list)

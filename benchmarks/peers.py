@@ -1,4 +1,4 @@
-"""What a bundle is measured beside, each in a folder of its own, ready to be served."""
+"""The peers of a bundle, each in a folder of its own, ready to be served."""
 
 import json
 import logging

@@ -31,7 +31,7 @@ _UNSCORED = "not scored"
 
 @dataclass(frozen=True)
 class Exam:
-    """What all are asked.
+    """The texts that all predictors answer.
 
     Attributes:
         labels: in the order of the models' classes.

@@ -1,4 +1,4 @@
-"""What a cluster's size costs: handing a piece of work to a process, a text's logits on disk, requests to a server."""
+"""Costs that grow with a cluster: sending work to a process, a text's logits on disk, requests to a server."""
 
 import importlib.util
 import os
@@ -60,7 +60,7 @@ def _handed_over(name: str, make: Callable[[], AbstractContextManager[Workers | 
 
 
 def logits_on_disk() -> str:
-    """The table of bytes a text that the store of teacher logits takes, of each task."""
+    """The table of bytes per text that the store of teacher logits takes, of each task."""
     return table([_stored(task, classes) for task, classes in _CLASSES.items()])
 
 
@@ -79,7 +79,7 @@ def _stored(task: Task, classes: int) -> Mapping[str, str]:
         "task": str(task),
         "texts": f"{_TEXTS:,} of {_WORDS} words",
         "classes": str(classes),
-        "bytes a text": f"{stored / _TEXTS:,.0f}",
+        "bytes per text": f"{stored / _TEXTS:,.0f}",
     }
 
 

@@ -52,10 +52,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one way answered once.
+    """The measurements of one way to serve, in one round.
 
     Attributes:
-        per_s: requests a second, of all clients.
+        per_s: requests per second, of all clients.
         p50_ms: half of the requests took no longer.
         p99_ms: 99 of 100 took no longer.
         cpu_ms: CPU time of server and clients, a request.
@@ -115,14 +115,14 @@ def _row(name: str, count: int, turns: Sequence[Turn], alone: Sequence[Turn]) ->
         return float(statistics.median(getattr(turn, of) for turn in turns))
 
     # Each turn beside the predictor's of the same round, when the machine was as busy. CPU time does not mind who else
-    # is there; requests a second do, where a request is handed from process to process.
+    # is there; requests per second do, where a request is handed from process to process.
     beside = list(zip(turns, alone, strict=True))
     speed = statistics.median(turn.per_s / other.per_s for turn, other in beside)
     work = statistics.median(other.cpu_ms / turn.cpu_ms for turn, other in beside)
     return {
         "way": name,
-        "texts a request": str(count),
-        "requests a second": f"{median('per_s'):,.0f}",
+        "texts per request": str(count),
+        "requests per second": f"{median('per_s'):,.0f}",
         "of the predictor alone": f"{speed:.0%}",
         "CPU, ms": f"{median('cpu_ms'):.2f}",
         "of it the predictor's": f"{work:.0%}",

@@ -1,4 +1,4 @@
-"""What all contestants of a benchmark share: a data set, a teacher that is trained out, a student's start."""
+"""The common ground of a benchmark's contestants: a data set, a teacher that is trained out, a student's start."""
 
 import json
 from dataclasses import dataclass, replace
@@ -95,7 +95,7 @@ class Classroom:
 
     @cached_property
     def validation(self) -> LabeledTexts:
-        """What every contestant is scored on after each epoch."""
+        """The split that every contestant is scored on after each epoch."""
         return labeled_texts(self.corpus, "validation", self.vocabulary.tokenizer, self.pad_id, self.setting.max_length)
 
     def new_student(self, name: str) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What a user waits for before anything happens."""
+"""The time that passes before a command begins its work."""
 
 import os
 import subprocess

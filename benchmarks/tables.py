@@ -1,4 +1,4 @@
-"""What the contests came to, as Markdown."""
+"""The results of the contests, as Markdown."""
 
 from collections.abc import Mapping, Sequence
 

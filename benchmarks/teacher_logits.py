@@ -38,7 +38,7 @@ def _kdops(setting: Setting) -> Work:
 
 
 def _plain(setting: Setting) -> Work:
-    """What people write: 32 texts after 32 texts, padded to the longest of them."""
+    """The usual loop: batches of 32 texts in their order, padded to the longest of the batch."""
     room = Classroom(setting, plain_teacher=True)
     rows = np.split(room.encoded.ids, room.encoded.row_starts[1:-1])
     texts = [torch.from_numpy(row.astype(np.int64)) for row in rows]

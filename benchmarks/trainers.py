@@ -1,4 +1,4 @@
-"""What the benchmarks with a `Trainer` of transformers share: quiet arguments, and a score after each epoch."""
+"""The common parts of benchmarks with a `Trainer` of transformers: quiet arguments, and a score after each epoch."""
 
 import tempfile
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the pages say is there: links, entry points with their parameters, messages, examples."""
+"""The pages keep their word: links, entry points with their parameters, messages, examples."""
 
 import ast
 import re
@@ -87,7 +87,7 @@ def test_every_entry_point_is_in_the_readme() -> None:
 
 
 def test_the_messages_that_the_readme_explains_are_said() -> None:
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## When it says")[1].split("## ")[0]
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Error messages")[1].split("## ")[0]
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "kdops").rglob("*.py"))
     messages = re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)
     assert len(messages) >= 10
