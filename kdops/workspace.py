@@ -1,8 +1,8 @@
-"""The workspace: what took long to make, kept on this machine and found again.
+"""The workspace: results that took long to make, kept on this machine and found again.
 
-There is one way for all of it. A piece of work is named by its stage, the stage's version and a key that stands for
-everything that it is made from. One process at a time works on it: it is found on disk, or fetched from elsewhere, or
-made. A finished piece appears whole or not at all, so what a killed process left behind never counts as finished.
+All of them are kept in one way. A piece of work is named by its stage, the stage's version and a key that stands for
+everything that it is made from. One process at a time finds it on disk, fetches it from elsewhere, or makes it. A
+finished piece appears whole or not at all, so the leftovers of a killed process never count as finished.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 _UNFINISHED = ".part"
 
 RESULT_FILE = "result.json"
-"""What a piece of work came to, as a file among its others."""
+"""The file with the result of a piece of work, among its other files."""
 
 
 def home() -> Path:
@@ -50,6 +50,8 @@ class Stage:
 
 GENERAL_TEXTS = Stage("general-texts", 1)
 ENCODER_STATES = Stage("encoder-states", 1)
+UNLABELED_TEXTS = Stage("unlabeled-texts", 4)
+AUGMENTED_TEXTS = Stage("augmented-texts", 4)
 VOCABULARIES = Stage("vocabularies", 1)
 GENERAL_STUDENTS = Stage("general-students", 1)
 TEACHERS = Stage("teachers", 5)
@@ -193,13 +195,13 @@ def _beside(target: Path) -> Iterator[Path]:
 
 
 def save_result(folder: Path, result: "DataclassInstance") -> None:
-    """Write what a piece of work came to, a dataclass of plain values, into its folder."""
+    """Write the result of a piece of work, a dataclass of plain values, into its folder."""
     # Not by pydantic, which writes infinity as null.
     (folder / RESULT_FILE).write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
 
 
 def load_result(folder: Path, kind: type[Result]) -> Result:
-    """What `save_result` wrote."""
+    """Read back the dataclass that `save_result` wrote."""
     return TypeAdapter(kind).validate_json((folder / RESULT_FILE).read_bytes())
 
 

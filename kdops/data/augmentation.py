@@ -8,7 +8,6 @@ language, so a word is replaced by one of its nearest neighbours among the word 
 """
 
 import json
-import os
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,40 +67,34 @@ def write_augmented(
     copies: int = 10,
     seed: int = 1,
 ) -> Path:
-    """Write up to so many changed copies of each text as a JSONL file of unlabeled text, each different one once.
+    """Write up to `copies` changed copies of each text as a JSONL file of unlabeled text, each different one once.
 
     For token tasks a word stays a word: it is masked, replaced or left out as a whole.
 
     Args:
         inputs: the train texts, or the words of each.
         task: decides whether rows have `text` or `tokens`.
-        target: the file to write, whole or not at all.
+        target: the file to write.
         mask_token: how the teacher's tokenizer writes its mask; None: no word is masked.
         neighbours: what may stand in place of a word, from `nearest_words`.
-        copies: tries a text; tries that give nothing new are not repeated.
+        copies: tries per text; a try that gives nothing new is not repeated.
         seed: the same one gives the same file.
 
     Returns:
         The target.
     """
     rng = random.Random(seed)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     seen: set[str] = set()
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            for text in inputs:
-                parts = _parts(text)
-                for _ in range(copies):
-                    changed = _changed(parts, rng, mask_token, neighbours)
-                    row = {task.input_column: changed if task.of_words else "".join(changed)}
-                    line = json.dumps(row)
-                    if changed and changed != parts and line not in seen:
-                        seen.add(line)
-                        file.write(f"{line}\n")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with target.open("w", encoding="utf-8") as file:
+        for text in inputs:
+            parts = _parts(text)
+            for _ in range(copies):
+                changed = _changed(parts, rng, mask_token, neighbours)
+                row = {task.input_column: changed if task.of_words else "".join(changed)}
+                line = json.dumps(row)
+                if changed and changed != parts and line not in seen:
+                    seen.add(line)
+                    file.write(f"{line}\n")
     return target
 
 

@@ -1,10 +1,8 @@
 """Texts without labels: chosen once, kept on disk as memory-mapped Arrow."""
 
 import hashlib
-import json
 import logging
 import math
-import os
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,13 +21,13 @@ from kdops.data.keys import content_key, text_key
 from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.workspace import home
+from kdops.workspace import AUGMENTED_TEXTS, UNLABELED_TEXTS, Piece, find_or_make, load_result, save_result
 
 logger = logging.getLogger(__name__)
 
 SOURCES = ("default", "catalogue", "augmented")
 
-_VERSION = 4
+_FILE, _AUGMENTED_FILE = "texts.arrow", "texts.jsonl"
 _COPIES = 10
 _ROWS_AT_ONCE = 1_000
 _LENGTH_PERCENTILES = (1, 99)
@@ -48,7 +46,7 @@ class UnlabeledCounts:
         labeled: those that stand in train.
         held_out: those that stand in validation or test.
         out_of_length: shorter or longer than the labeled texts.
-        beyond_max: left out because fewer were asked for.
+        beyond_max: left out beyond `max_texts`.
         kept: the rest, to train on.
     """
 
@@ -69,7 +67,7 @@ class Unlabeled:
         texts: one column, `text`, or `tokens` for token tasks; of pairs two; in the order of their source.
         counts: what was left out, and why.
         source: where they come from.
-        words: the least and the most words a text that the length filter let pass; None without a filter.
+        words: the least and the most words per text that the length filter lets pass; None without a filter.
         fingerprint: stands for the texts.
     """
 
@@ -110,7 +108,7 @@ def load_unlabeled(
     unlabeled text helps when it has the labeled data's own length and domain (arXiv:2201.00558). Augmented texts are
     made short on purpose, so it leaves them alone.
 
-    The chosen texts are kept below `home()`: a large file is read once, and RAM does not grow with its texts.
+    The chosen texts are kept in the workspace: a large file is read once, and RAM does not grow with its texts.
 
     Args:
         corpus: the labeled data set that the texts are for.
@@ -128,7 +126,7 @@ def load_unlabeled(
 
     Raises:
         UserError: naming the line that cannot be read; when no text is left; when a file holds the test set, which is
-            at least half of the different test texts, and at least 10: training on them would make its scores a lie.
+            at least half of the different test texts, and at least 10: after such training no score means anything.
     """
     chosen = default_source(corpus) if source in (None, "default") else source
     if chosen is None:
@@ -136,18 +134,19 @@ def load_unlabeled(
     augmented = chosen == "augmented"
     texts = _open(corpus, chosen, seed, mask_token)
     words = _length_range(corpus) if length_filter and not augmented else None
-    key = fingerprint(_VERSION, texts.key, corpus.task, corpus.fingerprint, max_texts, words, seed)
-    target = home() / "unlabeled" / f"{key}.arrow"
-    facts = target.with_suffix(".json")
-    if not target.is_file():
-        _write(texts, corpus, max_texts, words, seed, target, facts, refuse_test_set=chosen not in SOURCES)
-    counts = UnlabeledCounts(**json.loads(facts.read_text(encoding="utf-8")))
+    key = fingerprint(UNLABELED_TEXTS.version, texts.key, corpus.task, corpus.fingerprint, max_texts, words, seed)
+
+    def make(to: Path) -> None:
+        _write(to, texts, corpus, max_texts, words, seed, refuse_test_set=chosen not in SOURCES)
+
+    folder = find_or_make(Piece(UNLABELED_TEXTS, key), make)
+    counts = load_result(folder, UnlabeledCounts)
     logger.info("unlabeled: %d of %d texts kept, from %s", counts.kept, counts.read, texts.description)
-    return Unlabeled(Dataset.from_file(str(target)), counts, texts.description, words, key)
+    return Unlabeled(Dataset.from_file(str(folder / _FILE)), counts, texts.description, words, key)
 
 
 def default_source(corpus: Corpus) -> str | None:
-    """What `default` stands for: `catalogue`, the path of the file beside the data, or nothing."""
+    """The meaning of `default`: `catalogue`, the path of the file beside the data, or nothing."""
     card = CATALOG.get(corpus.name)
     if card is not None and card.public:
         return "catalogue"
@@ -171,25 +170,24 @@ def _open(corpus: Corpus, source: str, seed: int, mask_token: str | None) -> Tex
 def _augmented(corpus: Corpus, seed: int, mask_token: str | None) -> TextSource:
     from kdops.data.augmentation import nearest_words, write_augmented  # here: it loads gensim
 
-    key = fingerprint(_VERSION, corpus.fingerprint, _COPIES, seed, mask_token)
-    path = home() / "unlabeled" / f"augmented-{key}.jsonl"
-    if not path.is_file():
+    key = fingerprint(AUGMENTED_TEXTS.version, corpus.fingerprint, _COPIES, seed, mask_token)
+
+    def make(to: Path) -> None:
         inputs = cast(list[str] | list[list[str]], corpus.inputs("train"))
-        neighbours = nearest_words(inputs, seed=seed)
-        write_augmented(
-            inputs, corpus.task, path, mask_token=mask_token, neighbours=neighbours, copies=_COPIES, seed=seed
-        )
+        near, target = nearest_words(inputs, seed=seed), to / _AUGMENTED_FILE
+        write_augmented(inputs, corpus.task, target, mask_token=mask_token, neighbours=near, copies=_COPIES, seed=seed)
+
+    path = find_or_make(Piece(AUGMENTED_TEXTS, key), make) / _AUGMENTED_FILE
     return TextSource(f"augmented ({corpus.name})", key, file_source(path, corpus.task).read)
 
 
 def _write(
+    folder: Path,
     source: TextSource,
     corpus: Corpus,
     max_texts: int | None,
     words: tuple[int, int] | None,
     seed: int,
-    target: Path,
-    facts: Path,
     *,
     refuse_test_set: bool,
 ) -> None:
@@ -205,26 +203,19 @@ def _write(
         left_out = {name: count for name, count in asdict(counts).items() if count and name != "read"}
         reasons = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in left_out.items())
         raise UserError(f"{source.description}: no text is left of {counts.read}: {reasons}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     names = (corpus.task.input_column, *([corpus.task.pair_column] if corpus.pairs else []))
     column = ListOf(Value("string")) if corpus.task.of_words else Value("string")
-    try:
-        with ArrowWriter(path=str(part), features=Features(dict.fromkeys(names, column))) as writer:
-            for text, kept in zip(source.read(), keep, strict=True):
-                if kept:
-                    writer.write(dict(zip(names, sides(text), strict=True)))
-            writer.finalize()
-        # the counts first: where the texts are, their counts are
-        facts.write_text(json.dumps(asdict(counts)), encoding="utf-8")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with ArrowWriter(path=str(folder / _FILE), features=Features(dict.fromkeys(names, column))) as writer:
+        for text, kept in zip(source.read(), keep, strict=True):
+            if kept:
+                writer.write(dict(zip(names, sides(text), strict=True)))
+        writer.finalize()
+    save_result(folder, counts)
 
 
 def _measure(texts: Iterable[Text], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The keyed hash of each text, bytes (texts,), and its number of words, int32 (texts,)."""
-    # 20 bytes a text in flat arrays: all that grows with a source
+    # 20 bytes per text in flat arrays: all that grows with a source
     digests, lengths = bytearray(), array("i")
     salt = str(seed).encode()
     for text in texts:

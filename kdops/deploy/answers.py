@@ -1,4 +1,4 @@
-"""What an answer of a bundle says, as metrics score it."""
+"""A bundle's predictions in the form that metrics score."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from kdops.metrics import Gold
 from kdops.task import ASPECT_MARK
 
 
-def said(predictions: Sequence[Prediction]) -> Gold:
-    """What a bundle predicts: a label for each text, or a list: of labels, of one value per aspect, or of tags."""
+def predicted_labels(predictions: Sequence[Prediction]) -> Gold:
+    """Return per text a label, or a list: of labels, of one value per aspect, or of tags."""
     return [_names(one) for one in predictions]
 
 

@@ -1,9 +1,7 @@
 """The bundle: one folder with all that a model needs in production, and nothing that must be unpickled."""
 
-import hashlib
 import json
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +24,7 @@ from kdops.deploy.predictor import (
 from kdops.errors import UserError
 from kdops.metrics import Gold
 from kdops.task import Task
+from kdops.workspace import file_digest, written_whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +41,7 @@ def write_bundle(folder: Path, *, model: "nn.Module", tokenizer: Tokenizer, info
         folder: Where the bundle goes.
         model: See `kdops.deploy.onnx.export`.
         tokenizer: What turns text into the model's tokens, special ones included.
-        info: What the bundle says about itself; its `files` and `format_version` are filled in here.
+        info: The content of `bundle.json`; its `files` and `format_version` are filled in here.
 
     Returns:
         The folder.
@@ -103,7 +102,7 @@ def write_int8_bundle(folder: Path, source: Path, inputs: Inputs, gold: Gold) ->
 
 
 def write_ungated_int8_bundle(folder: Path, source: Path) -> Path:
-    """Write the int8 form of an fp32 bundle whatever it says, to be measured beside others and not to be deployed.
+    """Write the int8 form of an fp32 bundle without its gate, to be measured beside others and not to be deployed.
 
     Args:
         folder: where it goes; it appears whole or not at all.
@@ -125,31 +124,18 @@ def write_ungated_int8_bundle(folder: Path, source: Path) -> Path:
 
 
 def _describe(folder: Path, info: BundleInfo) -> None:
-    """Write what the bundle says about itself, with the sums of the files that are there, and its digest."""
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INFO_FILE}
+    """Write `bundle.json`, with the SHA-256 of the other files and its own digest."""
+    files = {path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.name != INFO_FILE}
     info = replace(info, files=files, format_version=FORMAT_VERSION)
-    content = json.dumps(info.told, indent=2, ensure_ascii=False, allow_nan=False)
+    content = json.dumps(info.content, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / INFO_FILE).write_text(content + "\n", encoding="utf-8")
 
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """A new folder beside the given one, which takes its place when all went well and vanishes when not."""
+    """A new folder that takes the place of a bundle, or of nothing, when all went well and vanishes when not."""
     if folder.exists() and not (folder / INFO_FILE).exists() and any(folder.iterdir()):
         raise UserError(f"{folder} holds something that is not a bundle; it will not be replaced")
-    mark = uuid.uuid4().hex[:8]
-    fresh, retired = (folder.with_name(f".{folder.name}.{mark}.{state}") for state in ("new", "old"))
-    fresh.mkdir(parents=True)
-    try:
+    with written_whole(folder) as fresh:
+        fresh.mkdir()
         yield fresh
-        if folder.exists():
-            folder.rename(retired)
-        fresh.rename(folder)
-        shutil.rmtree(retired, ignore_errors=True)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The checks of a bundle: that it says what its model says, and that its int8 form says nearly the same."""
+"""The checks of a bundle: it predicts what its model predicts, and its int8 form nearly the same."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from kdops.deploy.answers import said
+from kdops.deploy.answers import predicted_labels
 from kdops.deploy.gate import Parity
 from kdops.deploy.onnx import evaluating
 from kdops.deploy.predictor import EncodedText, FloatArray, Inputs, Predictor
@@ -83,7 +83,7 @@ def _compare(
         raise ValueError("parity needs at least one text")
     task, labels = Task(predictor.info.task), predictor.info.labels
     differences = [float(np.abs(one - other).max(initial=0)) for one, other in zip(expected, actual, strict=True)]
-    answers = [said(predictor.decode(encoded, logits)) for logits in (expected, actual)]
+    answers = [predicted_labels(predictor.decode(encoded, logits)) for logits in (expected, actual)]
     agreeing = [same for one, other in zip(*answers, strict=True) for same in _agreeing(task, labels, one, other)]
     before, now = (score(task, labels, gold, given)[main_metric(task, labels)] for given in answers)
     return Parity(

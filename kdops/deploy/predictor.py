@@ -40,7 +40,7 @@ class BundleError(ValueError):
 
 
 class TooLarge(ValueError):
-    """More texts or characters than a server should be asked for at once."""
+    """More texts or characters than one request to a server may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +60,20 @@ class BundleInfo:
     main_metric: str
     main_metric_value: float  # on the validation split
     fingerprint: str
-    word_pattern: str = r"\w+|[^\w\s]"  # matches one word of a text after the other; older files do not have it
-    thresholds: tuple[float, ...] = ()  # probability from which on each label is told; older files do not have it
+    word_pattern: str = r"\w+|[^\w\s]"  # matches the words of a text; older files lack it
+    thresholds: tuple[float, ...] = ()  # the least probability of each label that is predicted; older files lack them
     pairs: bool = False  # whether it reads pairs of texts; likewise
     format_version: int = FORMAT_VERSION
     files: Mapping[str, str] = field(default_factory=dict)  # sha256 in hex of the other files, by name
     digest: str = field(init=False)  # sha256 in hex of all of this, and so of what all files hold
 
     def __post_init__(self) -> None:
-        content = json.dumps(self.told, sort_keys=True, allow_nan=False).encode()  # of all but the digest
+        content = json.dumps(self.content, sort_keys=True, allow_nan=False).encode()  # all but the digest
         object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What its file holds: of what older files do not have only what says something."""
+    def content(self) -> dict[str, Any]:
+        """The content of its file; fields that older files lack are left out where they hold their default."""
         return {name: value for name, value in vars(self).items() if name not in _NEWER or value != _NEWER[name]}
 
 
@@ -123,7 +123,7 @@ class TokenPrediction:
     """The tags of one text."""
 
     words: tuple[str, ...]  # as given, or as split from the text
-    tags: tuple[str, ...]  # one a word; `O` beyond the model's length
+    tags: tuple[str, ...]  # one per word; `O` beyond the model's length
     spans: tuple[Span, ...]  # the entities that the tags spell, in text order
     truncated: bool
 
@@ -143,8 +143,8 @@ def check_size(inputs: Sequence[Any]) -> int:
     """Count the characters of texts and words; TooLarge if these are more, or more texts, than one request may have."""
     characters = sum(map(_characters, inputs))
     if len(inputs) > MAX_TEXTS or characters > MAX_CHARACTERS:
-        told = f"a request may have {MAX_TEXTS} texts and {MAX_CHARACTERS} characters at most"
-        raise TooLarge(f"{len(inputs)} texts of {characters} characters: {told}")
+        limits = f"a request may have {MAX_TEXTS} texts and {MAX_CHARACTERS} characters at most"
+        raise TooLarge(f"{len(inputs)} texts of {characters} characters: {limits}")
     return characters
 
 
@@ -167,7 +167,7 @@ class _Side(NamedTuple):
 
 
 def read_info(folder: str | os.PathLike[str]) -> BundleInfo:
-    """Read what a bundle says about itself, its other files unopened; BundleError if that is not what was written."""
+    """Read a bundle's `bundle.json`, and no other file; BundleError if it is not as it was written."""
     try:
         given = json.loads(_path(Path(folder), INFO_FILE).read_bytes())
         if given["format_version"] != FORMAT_VERSION:
@@ -216,11 +216,10 @@ class Predictor:
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
             tokenizer.no_padding()
             tokenizer.enable_truncation(info.max_length)
-            predictor = cls(info, tokenizer, session)  # tried with any text, which a damaged tokenizer may fail at,
-            predictor.encode(
-                [("a", "a")] if info.pairs else ["a"]
-            )  # and with the highest token, to find too short a table
-            shape = predictor._forward([[max(info.pad_id, tokenizer.get_vocab_size() - 1)]]).shape
+            predictor = cls(info, tokenizer, session)
+            predictor.encode([("a", "a")] if info.pairs else ["a"])  # a damaged tokenizer may fail at any text,
+            highest = max(info.pad_id, tokenizer.get_vocab_size() - 1)  # and a table may be too short for this token
+            shape = predictor._forward([[highest]]).shape
             if shape != ((1, 1) if predictor._of_words else (1,)) + (len({*info.labels}),):
                 raise BundleError(f"logits {shape} do not fit {info.task} with labels {', '.join(info.labels)}")
         except BaseException as error:  # what the two libraries raise has no type in common; a panic is no Exception
@@ -239,7 +238,7 @@ class Predictor:
         return self.decode(encoded := self.encode(inputs), self.run(encoded, batch_size))
 
     def encode(self, inputs: Inputs, first: int = 0) -> list[EncodedText]:
-        """Turn inputs into token ids; in what is said of a wrong one the first has the number `first`."""
+        """Turn inputs into token ids; messages about a wrong one count from `first`."""
         if isinstance(inputs, str):
             raise TypeError("a single text was given; put it into a list")
         return [self._encode(index, given) for index, given in enumerate(inputs, first)]
@@ -320,8 +319,8 @@ def _labels(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> Label
     chances = [0.5 + 0.5 * math.tanh(0.5 * score) for score in values.tolist()]  # the logistic function, no overflow
     probabilities = dict(zip(info.labels, chances, strict=True))
     thresholds = dict(zip(info.labels, info.thresholds, strict=True))
-    told = tuple(label for label, chance in probabilities.items() if chance >= thresholds[label])
-    return LabelsPrediction(told, probabilities, thresholds, encoded.truncated)
+    predicted = tuple(label for label, chance in probabilities.items() if chance >= thresholds[label])
+    return LabelsPrediction(predicted, probabilities, thresholds, encoded.truncated)
 
 
 def _aspects(info: BundleInfo, encoded: EncodedText, values: FloatArray) -> AspectsPrediction:
@@ -377,7 +376,7 @@ def _illegal(labels: tuple[str, ...]) -> NDArray[np.bool_]:
     )
 
 
-_ANSWERS = {  # what is made of logits, by task
+_ANSWERS = {  # how logits become predictions, by task
     "text-classification": _label,
     "multi-label-classification": _labels,
     "aspect-classification": _aspects,
@@ -386,7 +385,7 @@ _ANSWERS = {  # what is made of logits, by task
 
 
 def _beginning(whole: str | list[str], limit: int) -> str | list[str]:
-    """So many words, or at most so many characters and no word cut in two."""
+    """The first `limit` words, or at most `limit` characters without cutting a word in two."""
     return whole[: limit + 1].rpartition(" ")[0] if isinstance(whole, str) else whole[:limit]
 
 
@@ -412,7 +411,7 @@ def _spans(tags: Sequence[str], offsets: Sequence[tuple[int, int]], text: str) -
 
 
 def _inputs(lines: Iterable[bytes], info: BundleInfo, wrong: list[str]) -> Iterator[Any]:
-    """What the lines hold, up to one that cannot be read; what is wrong with that is put into `wrong`."""
+    """Yield the inputs of the lines, up to one that cannot be read; the reason is appended to `wrong`."""
     for number, line in enumerate(lines, start=1):
         try:
             given: Any = line.rstrip(b"\r\n").decode("utf-8")
@@ -427,7 +426,7 @@ def _inputs(lines: Iterable[bytes], info: BundleInfo, wrong: list[str]) -> Itera
 
 def main() -> None:
     """Predict line by line, as a command."""
-    parser = argparse.ArgumentParser(description="Read a text a line, write a prediction a line, as JSON.")
+    parser = argparse.ArgumentParser(description="Read one text per line, write one prediction per line, as JSON.")
     parser.add_argument("bundle", help="folder of the bundle")
     parser.add_argument(
         "file", nargs="?", default=0, help="UTF-8; a line may be a JSON list of words (token tasks), or is a JSON pair"

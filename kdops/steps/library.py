@@ -9,7 +9,7 @@ from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import Distilled
 from kdops.steps.distill.step import distill as run_distill
 from kdops.steps.parameters import from_text
-from kdops.tracking.recorder import MlflowRecorder, NoRecorder
+from kdops.tracking.recorder import MlflowRecorder, Recorder
 
 Tracking = Literal["mlflow"]
 
@@ -31,14 +31,14 @@ def distill(
         parameters: those of `distill`, by name; the README and `python -m entrypoints.distill --help` list them.
 
     Returns:
-        The student: `bundle` is its folder, `scores` and `costs` are what it came to, `str()` is the table.
+        The student: `bundle` is its folder, `scores` and `costs` are its results, `str()` is the table.
 
     Raises:
         UserError: for anything wrong with the parameters, the data, the teacher or the tracking server.
     """
     given = {name: str(value) for name, value in parameters.items() if value is not None}
     config = from_text(DistillConfig, given | {"dataset": str(dataset)})
-    return run_distill(config, MlflowRecorder() if tracking == "mlflow" else NoRecorder())
+    return run_distill(config, MlflowRecorder() if tracking == "mlflow" else Recorder())
 
 
 def load_dataset(dataset: str | Path, **parameters: str | bool | None) -> Corpus:

@@ -3,9 +3,9 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kdops.errors import UserError
 from kdops.tracking import artifacts, logged_models, names, runs, store
@@ -14,9 +14,6 @@ from kdops.tracking.names import Role
 from kdops.tracking.registry import bundles, registered
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
     from kdops.data.corpus import Corpus
     from kdops.deploy.gate import Parity
     from kdops.measure.costs import Cost
@@ -51,7 +48,7 @@ class Recording(runs.Run):
         self.subject = LoggedModel(model_id, corpus.name, corpus.fingerprint)
 
     def described(self, in_short: str, note: str) -> None:
-        """What the UI shows first: the name, which ends with what the run came to, and the description, in Markdown."""
+        """Write what the UI shows first: the name, which ends with the result, and the description in Markdown."""
         name = store.client().get_run(self.run_id).info.run_name
         self.tags({names.RUN_NAME: f"{name}: {in_short}", names.NOTE: note[: registered.LONGEST_DESCRIPTION]})
 
@@ -70,21 +67,21 @@ class Recording(runs.Run):
         self.figure(curves(fit.history, main_metric), "curves.png")
 
     def predictions(self, corpus: "Corpus", scores: "ModelScores") -> None:
-        """How well each class was told from the others on the test split, and what was predicted there."""
+        """Write the scores of each class on the test split, and the predictions there."""
         from kdops.metrics import by_class, confusion
         from kdops.tracking.figures import confusion_matrix
 
         if not scores.test_labels:
             return
         asked = (corpus.task, corpus.labels, corpus.gold("test"), scores.test_labels)
-        told: dict[str, object] = {"labels": list(corpus.labels), "classes": by_class(*asked)}
+        content: dict[str, object] = {"labels": list(corpus.labels), "classes": by_class(*asked)}
         if not corpus.task.several:  # else no label stands in place of another
             counts = confusion(*asked)
             self.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
-            told["confusion"] = counts.tolist()
-        self.text(json.dumps(told, ensure_ascii=False), names.BY_CLASS)
+            content["confusion"] = counts.tolist()
+        self.text(json.dumps(content, ensure_ascii=False), names.BY_CLASS)
         rows = zip(corpus.gold("test"), scores.test_labels, strict=True)
-        lines = (json.dumps({"gold": gold, "predicted": said}, ensure_ascii=False) for gold, said in rows)
+        lines = (json.dumps({"gold": gold, "predicted": guess}, ensure_ascii=False) for gold, guess in rows)
         self.text("\n".join(lines), names.PREDICTIONS)
 
     def parity(self, parity: "Parity") -> None:
@@ -98,8 +95,11 @@ class Recording(runs.Run):
         self.tags({names.INT8: "passed" if parity.passed else "failed"})
 
 
-class Recorder(Protocol):
-    """Where the runs of a step go."""
+class Recorder:
+    """Takes what a step computed, and records none of it; `MlflowRecorder` does."""
+
+    reports = False
+    """Whether there are runs to make a report of."""
 
     def connect(self) -> None:
         """Make sure that runs can be written.
@@ -111,6 +111,7 @@ class Recorder(Protocol):
     def close_orphans(self) -> None:
         """Close the runs that dead processes of this machine left open."""
 
+    @contextmanager
     def opened(
         self,
         role: Role,
@@ -120,21 +121,20 @@ class Recorder(Protocol):
         tags: Mapping[str, object] | None = None,
         config: Mapping[str, object] | None = None,
         parent_run_id: str | None = None,
-    ) -> AbstractContextManager[Recording]:
+    ) -> Iterator[Recording]:
         """Open a run around a piece of work; see `kdops.tracking.runs.tracked`."""
+        yield _Nowhere("")
 
     def finished(self, role: Role, fingerprint: str) -> str | None:
         """The newest finished run that did a piece of work; None: there is none."""
+        return None
 
     def fetch(self, run_id: str, artifact_path: str, target: Path) -> bool:
         """Copy what a run logged as a file or folder to this machine; False: it logged none, or no longer has it."""
+        return False
 
     def costs(self, run_id: str, corpus: "Corpus", costs: Mapping[str, float]) -> None:
         """Write what the model of a finished run costs, by the names of costs, to that run and its logged model."""
-
-    @property
-    def reports(self) -> bool:
-        """Whether there are runs to make a report of."""
 
     def register(
         self,
@@ -148,15 +148,18 @@ class Recorder(Protocol):
         challenges: bool,
     ) -> int | None:
         """Register a bundle; see `kdops.tracking.registry.registered.register`. None: there is no registry."""
+        return None
 
     def version_of(self, run_id: str, corpus_name: str) -> int | None:
         """The registered version that a finished run made, if it still stands there with its files."""
+        return None
 
     def challenger(self, corpus_name: str) -> int | None:
         """The registered version that is the challenger."""
+        return None
 
 
-class MlflowRecorder:
+class MlflowRecorder(Recorder):
     """Writes to the MLflow tracking store that `MLFLOW_TRACKING_URI` names."""
 
     reports = True
@@ -169,6 +172,7 @@ class MlflowRecorder:
         """See `kdops.tracking.store.close_orphans`."""
         store.close_orphans()
 
+    @contextmanager
     def opened(
         self,
         role: Role,
@@ -178,12 +182,12 @@ class MlflowRecorder:
         tags: Mapping[str, object] | None = None,
         config: Mapping[str, object] | None = None,
         parent_run_id: str | None = None,
-    ) -> AbstractContextManager[Recording]:
+    ) -> Iterator[Recording]:
         """See `kdops.tracking.runs.tracked`."""
-        opened = runs.tracked(
+        with runs.tracked(
             role, name, fingerprint=fingerprint, tags=tags, config=config, parent_run_id=parent_run_id, kind=Recording
-        )
-        return cast(AbstractContextManager[Recording], opened)
+        ) as run:
+            yield cast(Recording, run)
 
     def finished(self, role: Role, fingerprint: str) -> str | None:
         """See `kdops.tracking.runs.find_finished`."""
@@ -234,101 +238,11 @@ class MlflowRecorder:
         return registered.alias_of(names.registered_model_name(corpus_name), names.CHALLENGER)
 
 
-class NoRecorder:
-    """Writes nothing anywhere, and needs no MLflow."""
-
-    reports = False
-
-    def connect(self) -> None:
-        """There is nothing to connect to."""
-
-    def close_orphans(self) -> None:
-        """Nothing was ever opened."""
-
-    @contextmanager
-    def opened(
-        self,
-        role: Role,
-        name: str,
-        *,
-        fingerprint: str = "",
-        tags: Mapping[str, object] | None = None,
-        config: Mapping[str, object] | None = None,
-        parent_run_id: str | None = None,
-    ) -> Iterator[Recording]:
-        """A recording that goes nowhere."""
-        yield _Nowhere("")
-
-    def finished(self, role: Role, fingerprint: str) -> str | None:
-        """Nothing was ever recorded."""
-        return None
-
-    def fetch(self, run_id: str, artifact_path: str, target: Path) -> bool:
-        """Nothing was ever recorded."""
-        return False
-
-    def costs(self, run_id: str, corpus: "Corpus", costs: Mapping[str, float]) -> None:
-        """There is no such run."""
-
-    def register(
-        self,
-        record: Recording,
-        bundle: Path,
-        corpus_name: str,
-        *,
-        tags: Mapping[str, object],
-        description: str,
-        force: bool,
-        challenges: bool,
-    ) -> int | None:
-        """There is no registry."""
-        return None
-
-    def version_of(self, run_id: str, corpus_name: str) -> int | None:
-        """There is no registry."""
-        return None
-
-    def challenger(self, corpus_name: str) -> int | None:
-        """There is no registry."""
-        return None
-
-
 class _Nowhere(Recording):
-    def model(self, role: Role, corpus: "Corpus", name: str, params: Mapping[str, object]) -> None:
+    def _ignore(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def served_model(self, bundle: Path, corpus: "Corpus", name: str, params: Mapping[str, object]) -> None:
-        pass
-
-    def described(self, in_short: str, note: str) -> None:
-        pass
-
-    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
-        pass
-
-    def params(self, values: Mapping[str, object]) -> None:
-        pass
-
-    def tags(self, values: Mapping[str, object]) -> None:
-        pass
-
-    def folder(self, path: Path, artifact_path: str) -> None:
-        pass
-
-    def file(self, path: Path) -> None:
-        pass
-
-    def figure(self, figure: "Figure", name: str) -> None:
-        pass
-
-    def text(self, text: str, name: str) -> None:
-        pass
-
-    def table(self, rows: "pd.DataFrame", name: str) -> None:
-        pass
-
-    def dataset(self, corpus: "Corpus") -> None:
-        pass
+    model = served_model = described = metrics = params = tags = folder = file = figure = text = table = dataset = _ignore
 
 
 def score_metrics(scores: "ModelScores") -> dict[str, float]:

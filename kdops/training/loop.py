@@ -20,6 +20,7 @@ from kdops.training.averaging import AVERAGED_STEPS, average
 from kdops.training.batches import Batch, TrainingSet, make_batch, training_order
 from kdops.training.losses import NO_LABEL, LossTerms, Objective
 from kdops.training.values import Epoch, Fit, LoopConfig
+from kdops.workspace import written_whole
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ _CHECKPOINT_SECONDS = 60.0
 
 @dataclass
 class _Progress:
-    """Where training stands; with the model, optimizer and schedule it is all that a checkpoint holds."""
+    """The state of training; with the model, optimizer and schedule it is all that a checkpoint holds."""
 
     epoch: int = 1
     step: int = 0
@@ -59,7 +60,7 @@ class _Progress:
 
 
 def _weights_by_rate(model: nn.Module, config: LoopConfig, head: Collection[str]) -> list[dict[str, Any]]:
-    """What the optimizer takes: the weights that learn at the peak rate, and those of the head."""
+    """The parameter groups of the optimizer: weights that learn at the peak rate, and those of the head."""
     named = list(model.named_parameters())
     rates = [config.learning_rate, config.head_factor * config.learning_rate]
     weights = [[weight for name, weight in named if (name in head) is in_head] for in_head in (False, True)]
@@ -75,7 +76,7 @@ class _Loop:
         self.steps_an_epoch = -(-len(data) // config.batch_size)
         steps = self.steps_an_epoch * config.epochs
         devices.processes()
-        # A batch is split over the processes: the schedule makes one step a batch, however many they are.
+        # A batch is split over the processes: the schedule makes one step per batch, however many there are.
         split = DataLoaderConfiguration(split_batches=True)
         self.accelerator = Accelerator(mixed_precision="no", dataloader_config=split)
         # These stay as they are: accelerate's optimizer looks for a package on the disk at each step.
@@ -137,7 +138,7 @@ class _Loop:
         return replace(terms, **{name: term * weight for name, term in vars(terms).items() if term is not None})
 
     def share_losses(self) -> None:
-        """Let all processes know the losses of the whole epoch."""
+        """Share the losses of the whole epoch among all processes."""
         if self.accelerator.num_processes > 1:
             sums = self.progress.sums
             self.progress.sums = {name: self.accelerator.reduce(sums[name], reduction="mean") for name in sums}
@@ -170,10 +171,8 @@ class _Loop:
             "average": self.average.state_dict() if self.average else None,
             "progress": vars(self.progress),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        torch.save(state, unfinished)
-        unfinished.rename(path)
+        with written_whole(path) as unfinished:
+            torch.save(state, unfinished)
 
     def load(self, path: Path) -> None:
         state = torch.load(path, weights_only=True, map_location="cpu")
@@ -222,7 +221,7 @@ def fit(
         config: how long and how fast.
         main_metric: the score that decides which epoch is best; higher is better.
         pad_id: padding token.
-        description: what the progress says.
+        description: the text of the progress bar.
         head: names of the weights that are new and learn faster; see `LoopConfig.head_factor`.
         on_epoch: called after each epoch that this call trains; what it raises ends the training.
         checkpoint: file to save to at least once a minute and after each epoch, and to go on from if it exists.

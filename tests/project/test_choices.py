@@ -1,4 +1,4 @@
-"""What a user may choose beyond the defaults, each through `mlflow run`."""
+"""The choices of a user beyond the defaults, each through `mlflow run`."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ from kdops.data.catalog import CATALOG
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 1, "max_length": 48, "teacher": "scratch"}
+BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 1, "max_length": 48, "teacher": "scratch", "precision": "fp32"}
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ class TestOwnTable:
         run = only(place.runs("student"))
         assert run.data.params["cfg.unlabeled"] == "augmented"
         assert run.data.metrics["unlabeled_texts"] == run.data.metrics["unlabeled.kept"] > 90
-        (made,) = place.home.glob("unlabeled/augmented-*.jsonl")
+        (made,) = place.home.glob("augmented-texts/*/texts.jsonl")
         texts = made.read_text(encoding="utf-8")
         assert "[MASK]" in texts
         with (place.folder / "Data 2024" / "test.csv").open(encoding="utf-8", newline="") as file:

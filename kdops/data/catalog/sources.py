@@ -1,6 +1,5 @@
 """Public files on this machine: fetched once over https, checked against their sha256, kept."""
 
-import hashlib
 import logging
 import os
 import urllib.error
@@ -12,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from kdops.data.catalog.card import RemoteFile
 from kdops.errors import UserError
-from kdops.workspace import home
+from kdops.workspace import file_digest, home, written_whole
 
 HOST = "https://raw.githubusercontent.com"
 MIRROR_VARIABLE = "KDOPS_DATA_MIRROR"
@@ -30,24 +29,19 @@ def fetch(file: RemoteFile) -> Path:
     """
     target = home() / "downloads" / file.address
     # the name holds the commit and nothing unchecked is ever put here, but disks and people do change files
-    if not target.is_file() or _sha256(target) != file.sha256:
+    if not target.is_file() or file_digest(target) != file.sha256:
         _download(file, target)
     return target
 
 
 def _download(file: RemoteFile, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
+    with written_whole(target) as part:
         address = _copy(file, part)
-        found = _sha256(part)
+        found = file_digest(part)
         if found != file.sha256:
             raise UserError(
                 f"{address}: sha256 is {found}, expected {file.sha256}; the file there is not the one kdops knows"
             )
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy(file: RemoteFile, part: Path) -> str:
@@ -79,8 +73,3 @@ def _drain(source: BinaryIO, part: Path) -> None:
     with part.open("wb") as sink:
         while chunk := source.read(_CHUNK_BYTES):
             sink.write(chunk)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

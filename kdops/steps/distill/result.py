@@ -29,7 +29,7 @@ class Baseline:
 
     Attributes:
         facts: what is known of it.
-        scores: of its bundle in each precision that passed its gate.
+        scores: scores of its bundle in each precision that passed its gate.
         int8_parity: how far int8 is from fp32.
     """
 
@@ -84,7 +84,7 @@ class ComparedTeacher:
         parity: how far its bundle is from it; None: it has none.
         texts: different texts of the file that it is; None: it is an encoder.
         given_latency_ms: the latency of a file's own teacher, as the user gave it.
-        int8: the same by dynamic quantisation; None in results that are older than this, and where cost is None.
+        int8: the same by dynamic quantisation; None: it is a file of probabilities.
         constant: the one answer of a teacher that learned nothing.
     """
 
@@ -99,7 +99,7 @@ class ComparedTeacher:
 
     @property
     def costs(self) -> Mapping[str, float]:
-        """What it costs, by the names of costs, as far as that is known."""
+        """The known costs, by their names."""
         if self.cost:
             return self.cost.metrics()
         return {} if self.given_latency_ms is None else {"latency_p50_ms": self.given_latency_ms}
@@ -111,18 +111,18 @@ class DistilledStudent:
 
     Attributes:
         main_metric: what scores are compared by.
-        facts: of the student.
-        precision: that it is deployed in.
-        scores: of its deployed bundle.
-        costs: by each precision that passed its gate.
-        int8_parity: how far int8 is from fp32; None where nobody wanted it.
+        facts: facts about the student.
+        precision: the precision that it is deployed in.
+        scores: scores of its deployed bundle.
+        costs: costs in each precision that passed its gate.
+        int8_parity: how far int8 is from fp32; None if int8 was not asked for.
         teacher: the teacher.
         baseline: the same student without distillation; None where this student is that.
         retained: the share of the teacher's test score that it keeps; None: the teacher has none.
         gain: points of test score above the baseline; None where there is none.
         steadiness: how steadily costs could be measured.
         seconds: how long each phase took.
-        linear: the linear baseline; None in results that are older than it.
+        linear: the linear baseline.
         constant: the one answer of a student that learned nothing.
     """
 
@@ -138,12 +138,12 @@ class DistilledStudent:
     gain: Interval | None
     steadiness: Steadiness
     seconds: Mapping[str, float]
-    linear: LinearBaseline | None = None
+    linear: LinearBaseline
     constant: ConstantAnswer | None = None
 
     @property
     def cost(self) -> Cost:
-        """What the deployed bundle costs."""
+        """The costs of the deployed bundle."""
         return self.costs[self.precision]
 
     @property
@@ -164,27 +164,17 @@ class DistilledStudent:
     @property
     def in_short(self) -> str:
         """Its test score and share of the teacher's, latency and size on disk, for the names of runs."""
-        said = ["learned nothing"] if self.constant else []
+        nothing = ["learned nothing"] if self.constant else []
         kept = f" ({shown.share(self.retained.value)} of the teacher's)" if self.retained else ""
-        said.append(f"{shown.score(self.scores.test[self.main_metric])} {self.main_metric}{kept}")
-        short = {names.LATENCY_P50_MS, names.STORAGE_MB}
-        said += [
-            f"{cost.shown(self.cost.metrics())} {cost.unit}"
-            for cost in costs()
-            if names.COST_PREFIX + cost.name in short
-        ]
-        return ", ".join(said)
+        score = f"{shown.score(self.scores.test[self.main_metric])} {self.main_metric}{kept}"
+        short = [cost for cost in costs() if names.COST_PREFIX + cost.name in (names.LATENCY_P50_MS, names.STORAGE_MB)]
+        return ", ".join([*nothing, score, *(f"{cost.shown(self.cost.metrics())} {cost.unit}" for cost in short)])
 
     @property
     def int8_teacher(self) -> Mapping[str, float]:
-        """The quantized teacher's scores and costs by the names that they are logged by; none in old results."""
+        """The quantized teacher's scores and costs by the names that they are logged by; none for a file."""
         int8 = self.teacher.int8
         return score_metrics(int8.scores) | names.prefixed(names.COST_PREFIX, int8.cost.metrics()) if int8 else {}
-
-    @property
-    def linear_scores(self) -> Mapping[str, float]:
-        """The linear baseline's scores; none in old results."""
-        return score_metrics(self.linear.scores) if self.linear else {}
 
     def metrics(self) -> dict[str, float]:
         """All of it as numbers, by the names that they are logged by."""
@@ -206,7 +196,7 @@ class DistilledStudent:
             **cost_metrics(self.cost, self.teacher.costs),
             **score_metrics(self.scores),
             **names.prefixed(names.INT8_TEACHER_PREFIX, self.int8_teacher),
-            **names.prefixed(names.LINEAR_PREFIX, self.linear_scores),
+            **names.prefixed(names.LINEAR_PREFIX, score_metrics(self.linear.scores)),
             **baseline,
             names.STEADINESS_SPREAD: self.steadiness.spread,
             names.OTHER_CORES: self.steadiness.other_cores,
@@ -255,7 +245,7 @@ class Distilled:
 
     @property
     def costs(self) -> Cost:
-        """What the deployed bundle costs."""
+        """The costs of the deployed bundle."""
         return self.result.cost
 
     @property
@@ -300,10 +290,10 @@ class Distilled:
 
     def _precision(self) -> str:
         costs = self.result.costs
-        told = [f"{one} {costs[one].latency_p50_ms:.3f} ms p50" for one in (FP32, INT8) if one in costs]
+        facts = [f"{one} {costs[one].latency_p50_ms:.3f} ms p50" for one in (FP32, INT8) if one in costs]
         if self.result.int8_parity:
-            told.append(f"int8 gives {shown.share(self.result.int8_parity.label_agreement)} of fp32's labels")
-        return f"{self.result.precision} ({', '.join(told)})"
+            facts.append(f"int8 gives {shown.share(self.result.int8_parity.label_agreement)} of fp32's labels")
+        return f"{self.result.precision} ({', '.join(facts)})"
 
     def table(self) -> str:
         """Teacher, baseline and student side by side, and how many times cheaper the student is."""
@@ -311,7 +301,7 @@ class Distilled:
         columns = {
             f"teacher {FP32}" if self.result.teacher.cost else "teacher": self.teacher,
             f"teacher {INT8}": self.result.int8_teacher,
-            "linear": self.result.linear_scores,
+            "linear": score_metrics(self.result.linear.scores),
             f"baseline {self.result.baseline.precision}" if self.result.baseline else "": self.baseline,
             f"student {self.result.precision}": self.student,
         }
@@ -324,9 +314,9 @@ class Distilled:
         return f"{aligned(rows)}\n\n{self.result.steadiness}\n{self.result.verdict}{self._linear_verdict()}"
 
     def _linear_verdict(self) -> str:
-        """What is to be said of the linear baseline: that it wins, if its validation score is no lower."""
+        """The sentence that the linear baseline wins, if its validation score is no lower."""
         main, linear = self.result.main_metric, self.result.linear
-        if linear is None or linear.scores.validation[main] < self.result.scores.validation[main]:
+        if linear.scores.validation[main] < self.result.scores.validation[main]:
             return ""
         theirs, own = (one.scores.validation[main] for one in (linear, self.result))
         return f"\n{shown.linear_is_no_worse(main, theirs, own)}"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
+from kdops.deploy.answers import predicted_labels
 from kdops.deploy.predictor import Predictor
-from kdops.deploy.scoring import predicted_labels
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.measure.cost import cheapest as cheapest_places
@@ -222,7 +222,7 @@ def _predict(version: Version, corpus: Corpus) -> tuple[str, Gold]:
             f"it predicts {', '.join(info.labels)} ({info.task}), but {corpus.name} has now "
             f"{', '.join(corpus.labels)} ({corpus.task})"
         )
-    return fingerprint(info.files), predicted_labels(predictor, corpus.inputs(SPLIT))
+    return fingerprint(info.files), predicted_labels(predictor.predict(corpus.inputs(SPLIT)))
 
 
 def _work(one: Candidate, corpus: Corpus, here: str | None, threads: int) -> str:

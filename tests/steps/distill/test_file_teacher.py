@@ -11,15 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from distillations import cost
 from mlflow import MlflowClient
 from taught import Taught
 
 from entrypoints import cli
 from kdops.data.encoding import Text, encode
 from kdops.errors import UserError
-from kdops.measure.turns import Measured, SideBySide
-from kdops.steps.distill import comparison
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import Distilled
 from kdops.steps.distill.step import distill
@@ -31,11 +28,11 @@ from kdops.steps.teacher.result import MODEL
 from kdops.steps.teacher.step import train_teacher
 from kdops.task import Task
 from kdops.tracking import runs
-from kdops.tracking.recorder import MlflowRecorder, NoRecorder
+from kdops.tracking.recorder import MlflowRecorder, Recorder
 from kdops.training.stored_logits import text_keys
 from kdops.training.teacher_logits import Question, teacher_logits
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("measured_at_once")]
 
 # Asks for a student, and prints what is wrong and what was imported until that was known.
 ASK = """
@@ -43,10 +40,10 @@ import sys
 from kdops.errors import UserError
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.step import distill
-from kdops.tracking.recorder import NoRecorder
+from kdops.tracking.recorder import Recorder
 dataset, teacher, labels = sys.argv[1:]
 try:
-    distill(DistillConfig(dataset=dataset, teacher=teacher, labels=labels), NoRecorder())
+    distill(DistillConfig(dataset=dataset, teacher=teacher, labels=labels), Recorder())
 except UserError as error:
     print(error)
 print(*sorted({"torch", "transformers"} & sys.modules.keys()))
@@ -57,24 +54,16 @@ ROOT = Path(__file__).parents[3]
 Row = dict[str, object]
 
 
-@pytest.fixture(autouse=True)
-def _measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def at_once(bundles: Sequence[Path], *args: object, **kwargs: object) -> SideBySide:
-        return SideBySide(tuple(Measured((cost(),) * 3) for _ in bundles), other_cores=0)
-
-    monkeypatch.setattr(comparison, "measure_side_by_side", at_once)
-
-
 def asked(taught: Taught, **more: object) -> DistillConfig:
     given: Mapping[str, object] = {
         "dataset": taught.folder, "name": "shop", "student": "bilstm", "recipe": "kd", "vocabulary": "own",
-        "vocabulary_size": 100, "precision": "fp32", "trials": 2, "epochs": 1, "max_length": 32, **more,
+        "vocabulary_size": 100, "precision": "fp32", "trials": 1, "epochs": 1, "max_length": 32, **more,
     }  # fmt: skip
     return cli.settings(DistillConfig, **{name: str(value) for name, value in given.items()})
 
 
 def rows_of(taught: Taught, texts: Sequence[Text], folder: Path) -> list[Row]:
-    """What the teacher says of texts, as rows of a file."""
+    """The teacher's probabilities for texts, as rows of a file."""
     teacher, corpus = taught.teacher.model, taught.corpus
     encoded = encode(teacher.tokenizer, texts, corpus.task, 32)
 
@@ -105,7 +94,7 @@ def write(path: Path, rows: Sequence[Row]) -> Path:
 
 
 def check_report(place: Path, done: Distilled) -> None:
-    """What is not known is left out."""
+    """Unknown figures are left out."""
     (page,) = (place / "mlruns").glob(f"*/{done.run_id}/artifacts/report/report.html")
     cells = re.findall(r"<td[^>]*>([^<]*)<", page.read_text(encoding="utf-8"))
     assert "teacher" in cells
@@ -116,16 +105,17 @@ def content(done: Distilled) -> bytes:
     return (done.bundle / "model.onnx").read_bytes()
 
 
-@pytest.mark.parametrize(("name", "recipe"), [("llm.jsonl", "kd"), ("llm.parquet", "kd-unlabeled")])
-@pytest.mark.parametrize("which", ["taught", "tagged"])
+@pytest.mark.parametrize(
+    ("which", "name", "recipe"), [("taught", "llm.parquet", "kd-unlabeled"), ("tagged", "llm.jsonl", "kd")]
+)
 def test_a_file_made_from_a_teacher_gives_the_same_student_to_the_last_digit(
     which: str, name: str, recipe: str, request: pytest.FixtureRequest, tmp_path: Path, float32_products: None
 ) -> None:
     taught: Taught = request.getfixturevalue(which)
     file = write(tmp_path / name, rows_of(taught, every_text(taught), tmp_path))
-    given = distill(asked(taught, recipe=recipe, teacher=file), NoRecorder())
+    given = distill(asked(taught, recipe=recipe, teacher=file), Recorder())
     encoder = {"teacher": taught.teacher.folder / MODEL, "teacher_mode": "as_is"}
-    taught_by = distill(asked(taught, recipe=recipe, **encoder), NoRecorder())
+    taught_by = distill(asked(taught, recipe=recipe, **encoder), Recorder())
     assert content(given) == content(taught_by)
     assert given.scores == taught_by.scores
     assert given.result.facts.best_parameters == taught_by.result.facts.best_parameters
@@ -167,7 +157,7 @@ def test_texts_that_it_lacks_are_refused_or_have_their_gold_labels(
     file = write(tmp_path / "llm.jsonl", rows_of(taught, every_text(taught)[1:19], tmp_path))
     refused = rf"lacks 1 of 12 training texts, '{taught.corpus.inputs('train')[0]}' for one; teacher_missing=gold"
     with pytest.raises(UserError, match=refused):
-        distill(asked(taught, teacher=file), NoRecorder())
+        distill(asked(taught, teacher=file), Recorder())
     done = distill(asked(taught, teacher=file, teacher_missing="gold"))
     assert "lacks 1 of 12 training texts: these have their gold labels" in caplog.text
     assert "lacks 5 of 6 test texts: it has no score there" in caplog.text
@@ -181,7 +171,7 @@ def test_texts_that_it_lacks_are_refused_or_have_their_gold_labels(
     check_report(tmp_path, done)
     whole = write(tmp_path / "whole.jsonl", rows_of(taught, every_text(taught)[:-9], tmp_path))
     with pytest.raises(UserError, match="lacks 9 of 9 texts without labels"):
-        distill(asked(taught, teacher=whole, recipe="kd-unlabeled"), NoRecorder())
+        distill(asked(taught, teacher=whole, recipe="kd-unlabeled"), Recorder())
 
 
 @pytest.mark.parametrize("labels", ["gold", "teacher"])
@@ -197,7 +187,7 @@ def test_a_bad_row_is_told_before_what_trains_is_imported(labels: str, taught: T
 def test_nothing_is_said_of_training_a_file(taught: Taught, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "kdops")
     file = write(tmp_path / "llm.jsonl", rows_of(taught, every_text(taught), tmp_path))
-    distill(asked(taught, teacher=file), NoRecorder())
+    distill(asked(taught, teacher=file), Recorder())
     assert "budget: teacher not trained (a file); student 2 trials" in caplog.text
     assert "threads: one for each of" in caplog.text
 
@@ -226,5 +216,5 @@ def test_choices_that_cannot_be_are_one_line(
     given = {"teacher": "FILE", **choice}
     given["teacher"] = str(given["teacher"]).replace("FILE", str(file))
     with pytest.raises(UserError, match=message) as caught:
-        distill(asked(taught, **given), NoRecorder())
+        distill(asked(taught, **given), Recorder())
     assert "\n" not in str(caught.value)

@@ -3,16 +3,12 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from distillations import cost
 from mlflow import MlflowClient
 from taught import Taught
 
-from kdops.measure.turns import Measured, SideBySide
-from kdops.steps.distill import comparison
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import Distilled
 from kdops.steps.distill.step import distill
@@ -24,11 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def config(taught: Taught, tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> DistillConfig:
-    def at_once(bundles: Sequence[Path], *args: object, **kwargs: object) -> SideBySide:
-        return SideBySide(tuple(Measured((cost(),) * 3) for _ in bundles), other_cores=0)
-
-    monkeypatch.setattr(comparison, "measure_side_by_side", at_once)
+def config(taught: Taught, tracking_uri: str, measured_at_once: None) -> DistillConfig:
     return DistillConfig(
         dataset=str(taught.folder), name="shop", teacher="scratch", student="bilstm", recipe="kd", precision="fp32",
         teacher_epochs=1, trials=1, epochs=1, max_length=16,

@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from distillations import cost
 from mlflow import MlflowClient
 from taught import WORDS, Taught
 from transformers import pipeline
@@ -17,9 +15,7 @@ from transformers import pipeline
 from entrypoints import cli
 from kdops.data.corpus import load_corpus
 from kdops.errors import UserError
-from kdops.measure.turns import Measured, SideBySide
 from kdops.models.teachers.loading import load_teacher
-from kdops.steps.distill import comparison
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.step import distill
 from kdops.steps.export import export
@@ -30,17 +26,9 @@ from kdops.steps.promote.step import promote
 from kdops.steps.teacher.result import MODEL
 from kdops.task import Task
 from kdops.tracking import runs
-from kdops.tracking.recorder import NoRecorder
+from kdops.tracking.recorder import Recorder
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def _measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def at_once(bundles: Sequence[Path], *args: object, **kwargs: object) -> SideBySide:
-        return SideBySide(tuple(Measured((cost(),) * 3) for _ in bundles), other_cores=0)
-
-    monkeypatch.setattr(comparison, "measure_side_by_side", at_once)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("measured_at_once")]
 
 
 def asked(**more: object) -> DistillConfig:
@@ -137,7 +125,7 @@ def test_a_file_labels_words(tmp_path: Path) -> None:
         rows[row]["tags"] = ["B-Y", "O", "O", "O", "O"]
     file = tmp_path / "llm.jsonl"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    done = distill(asked(dataset=file, teacher=file), NoRecorder())
+    done = distill(asked(dataset=file, teacher=file), Recorder())
     names = {name for name in done.student if name.startswith("test.")} - {"test.kd_gain_low", "test.kd_gain_high"}
     assert names == {
         "test.agreement_entity_macro", "test.agreement_entity_micro", "test.agreement", "test.kd_gain",

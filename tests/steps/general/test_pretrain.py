@@ -18,7 +18,7 @@ from kdops.steps.general.step import pretrain_student
 from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import student_inputs
 from kdops.tracking import runs, store
-from kdops.tracking.recorder import NoRecorder
+from kdops.tracking.recorder import Recorder
 from kdops.training.recipes import RECIPES
 
 
@@ -45,7 +45,7 @@ def config(taught: Taught, encoder: Path, **more: object) -> PretrainConfig:
 def test_a_student_starts_from_the_general_one_in_its_own_tokens(
     student: str, taught: Taught, encoder: Path, tmp_path: Path
 ) -> None:
-    made = pretrain_student(config(taught, encoder, student=student), NoRecorder())
+    made = pretrain_student(config(taught, encoder, student=student), Recorder())
     assert not made.reused
     asked = DistillConfig(
         dataset=str(taught.folder), teacher=str(encoder), student=student, recipe="general", general_epochs=1,
@@ -143,7 +143,7 @@ def test_the_recipe_suits_the_teacher(taught: Taught, encoder: Path) -> None:
 
 
 def test_a_general_student_fits_its_own_kind_only(taught: Taught, encoder: Path) -> None:
-    made = pretrain_student(config(taught, encoder), NoRecorder())
+    made = pretrain_student(config(taught, encoder), Recorder())
     other = replace(made.plan, training=replace(made.plan.training, student="cnn"))
     assert other.piece != made.plan.piece
     tokens = vocabulary_of(made.plan).size

@@ -18,7 +18,7 @@ from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import MODEL, TrainedTeacher
 from kdops.steps.teacher.step import check_teachers, teacher_keys, train_teacher
 from kdops.tracking import runs, store
-from kdops.tracking.recorder import NoRecorder
+from kdops.tracking.recorder import Recorder
 from kdops.training.recipes import RECIPES
 from kdops.workspace import TEACHER_LOGITS, Piece
 
@@ -29,7 +29,7 @@ def config(taught: Taught, **more: object) -> TeacherConfig:
 
 
 def made(asked: TeacherConfig) -> TrainedTeacher:
-    teacher = train_teacher(asked, NoRecorder())
+    teacher = train_teacher(asked, Recorder())
     assert teacher is not None
     return teacher
 
