@@ -1,14 +1,13 @@
-"""What a student is trained to minimise."""
+"""The losses that students are trained with."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-SoftLoss = Literal["kl", "mse"]
-SOFT_LOSSES: tuple[SoftLoss, ...] = ("kl", "mse")
+from kdops.training.recipes import SoftLoss
+
 NO_LABEL = -100
 """The label of a unit that has none: unlabeled text."""
 
@@ -17,7 +16,7 @@ NO_LABEL = -100
 class Heads:
     """How the logits of a unit divide into answers, each a softmax over labels that exclude each other.
 
-    Losses are means over the heads, so that they are of one size whatever the task.
+    Losses are means over the heads, so that they have the same scale for every task.
 
     Attributes:
         sizes: labels of each head, in the order of the logits; empty: one head over all of them.
@@ -26,14 +25,14 @@ class Heads:
     sizes: tuple[int, ...] = ()
 
     def split(self, logits: Tensor) -> list[Tensor]:
-        """The logits of each head, (units, its classes); of a head of one label those of no, which is 0, and of yes."""
+        """The logits of each head, (units, its classes); a head of one label has two: 0 for no, and its own for yes."""
         if len(self.sizes) < 2 and self.sizes != (1,):
             return [logits]
         parts = torch.split(logits, list(self.sizes), dim=-1)
         return [torch.cat([torch.zeros_like(part), part], dim=-1) if part.shape[-1] == 1 else part for part in parts]
 
     def classes(self, labels: Tensor) -> list[Tensor]:
-        """The class of each head, int64 (units,), of 0 and 1 for each label, (units, labels); `NO_LABEL` is kept."""
+        """The class of each head, int64 (units,), from 0 and 1 for each label, (units, labels); `NO_LABEL` is kept."""
         parts = torch.split(labels, list(self.sizes), dim=-1)
         known = labels[:, 0] != NO_LABEL
         found = [part[:, 0] if part.shape[-1] == 1 else part.argmax(dim=-1) for part in parts]
@@ -102,7 +101,7 @@ def state_loss(states: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LossTerms:
-    """A batch's loss and what it is made of, each a scalar tensor; a term that plays no part is None."""
+    """A batch's loss and its terms, each a scalar tensor; a term that is not used is None."""
 
     loss: Tensor
     gold: Tensor | None = None
@@ -136,7 +135,7 @@ class DistillationObjective:
     def __call__(self, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None) -> LossTerms:
         """The loss of one batch: logits and teacher logits (units, classes); see `gold_loss` for the labels.
 
-        Units that the teacher said nothing about, whose logits are NaN, take no part in the distillation loss.
+        Units without teacher logits, which are NaN, take no part in the distillation loss.
         """
         assert teacher_logits is not None
         gold = gold_loss(logits, labels, self.heads)

@@ -1,16 +1,20 @@
-"""What a student may learn from: the study's five recipes (arXiv:2201.00558, section 3), and general distillation."""
+"""Recipes for students: the study's five (arXiv:2201.00558, section 3), and those with general distillation."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 from kdops.errors import UserError
 
 EMBEDDINGS = ("random", "teacher", "fasttext")
+SoftLoss = Literal["kl", "mse"]
+SOFT_LOSSES: tuple[SoftLoss, ...] = get_args(SoftLoss)
+"""The distillation losses; see `kdops.training.losses`."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a student learns from.
+    """A recipe: where a student starts, and what it learns from.
 
     Attributes:
         name: as the user writes it.

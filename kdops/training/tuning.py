@@ -12,8 +12,8 @@ from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from kdops.process import identity, is_dead
-from kdops.training.losses import SOFT_LOSSES, DistillationObjective, GoldObjective, SoftLoss
-from kdops.training.recipes import Recipe
+from kdops.training.losses import DistillationObjective, GoldObjective
+from kdops.training.recipes import SOFT_LOSSES, Recipe, SoftLoss
 from kdops.training.storage import open_storage, storage_answers
 from kdops.training.workers import WorkerDied, Workers
 
@@ -71,13 +71,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What a study chooses from, and where it begins.
+    """The search space of a study, and its first trials.
 
     Attributes:
         learning_rate: of the first trials, as far as the range allows.
         dropout: of the first trials; the range is 0 to 0.5.
         distills: whether there are losses to search over.
-        losses: what is tried first of them.
+        losses: the first settings to try.
         learning_rates: least and most; None: from 0.3 to 10 times `learning_rate`.
         soft_losses: distillation losses to choose from.
         gold_weights: least and most.
@@ -180,12 +180,12 @@ def open_study(
 
 
 def missing_trials(study: optuna.Study, trials: int) -> int:
-    """How many trials a study lacks until it has so many finished ones; pruned ones are finished."""
+    """The number of trials that a study still needs to have `trials` finished ones; pruned trials are finished."""
     return max(0, trials - len(study.get_trials(states=_FINISHED)))
 
 
 def open_trial(study_name: str, storage: str, trial_id: int, *, warmup_epochs: int) -> optuna.Trial:
-    """A running trial in another process than the one that asked for it, to report to and to ask about pruning."""
+    """A running trial, opened in another process than the one that began it, to report scores and check pruning."""
     study = optuna.load_study(
         study_name=study_name, storage=open_storage(storage), sampler=RandomSampler(), pruner=_pruner(warmup_epochs)
     )
@@ -226,9 +226,9 @@ def run_trials(study: optuna.Study, objective: Callable[[optuna.Trial], float], 
 def run_trials_at_once(
     study: optuna.Study, start: Callable[[Workers, optuna.Trial], Future[float]], trials: int, workers: int
 ) -> FrozenTrial:
-    """As `run_trials`, with several trials at once in other processes, and never one more than asked for.
+    """As `run_trials`, with several trials at once in other processes, and never more than `trials` of them.
 
-    This process alone chooses settings and writes down how trials ended. The setting of a trial whose process was
+    This process alone chooses settings and records how trials ended. The setting of a trial whose process was
     killed is tried once more; those that were at work when this ends early are queued again.
 
     Args:
@@ -267,7 +267,7 @@ def run_trials_at_once(
 
 
 def _queue_first(study: optuna.Study) -> None:
-    """Queue the next first setting that no trial had, unless one waits: what was cut off comes before what is new."""
+    """Queue the next first setting that no trial had, unless one waits: interrupted settings come before new ones."""
     if study.get_trials(states=(TrialState.WAITING,)):
         return
     had = [trial.system_attrs.get(_QUEUED, {}) for trial in study.trials]
@@ -277,7 +277,7 @@ def _queue_first(study: optuna.Study) -> None:
 
 
 def _write_down(study: optuna.Study, trial: optuna.Trial, future: Future[float]) -> TrialState:
-    """Write down how a trial ended that another process worked on."""
+    """Record the end of a trial that another process worked on."""
     try:
         return study.tell(trial, future.result()).state
     except optuna.TrialPruned:
@@ -309,8 +309,8 @@ def _check_failures(study: optuna.Study, ended: list[TrialState], errors: list[B
     if ended[-_MOST_FAILURES:] != [TrialState.FAIL] * _MOST_FAILURES:
         return
     error = errors[-1] if errors else None
-    told = f"the last one with {type(error).__name__}: {error}" if error else "without a score"
-    raise RuntimeError(f"trials of study {study.study_name} keep failing, {told}; their runs hold the errors")
+    last = f"the last one with {type(error).__name__}: {error}" if error else "without a score"
+    raise RuntimeError(f"trials of study {study.study_name} keep failing, {last}; their runs hold the errors")
 
 
 def _pruner(warmup_epochs: int) -> MedianPruner:

@@ -12,7 +12,7 @@ from kdops.steps.general.config import GeneralConfig
 from kdops.steps.parameters import Range, parameter
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.threads import allowed_workers
-from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES, STUDY_RECIPES, Recipe, recipe_for
+from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES, SOFT_LOSSES, STUDY_RECIPES, Recipe, recipe_for
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
@@ -31,7 +31,7 @@ class DistillConfig(GeneralConfig):
 
     recipe: Literal[AUTO, *RECIPES] = parameter(  # type: ignore[valid-type]
         AUTO,
-        "What the student learns from; auto: general-kd, for words and where unlabeled text is given "
+        "The recipe, what the student learns from; auto: general-kd, for words and where unlabeled text is given "
         "general-kd-unlabeled, kd-unlabeled-teacher with a teacher from scratch.",
     )
     embeddings: str | None = parameter(
@@ -47,7 +47,9 @@ class DistillConfig(GeneralConfig):
         "Let a BiLSTM that tags words read each word's own state beside what it attends to; auto: with general "
         "distillation, not in the study's recipes.",
     )
-    soft_loss: Literal["auto", "kl", "mse"] = parameter("auto", "The distillation loss; auto: tuning chooses.")
+    soft_loss: Literal[AUTO, *SOFT_LOSSES] = parameter(  # type: ignore[valid-type]
+        AUTO, "The distillation loss; auto: tuning chooses."
+    )
     temperature: Range | None = parameter(None, "Temperature of kl, or its range as in 1..5; auto: tuned, 1..10.")
     gold_weight: Range | None = parameter(
         None, "Share of the gold labels in the loss, or its range; auto: tuned, 0..1."
@@ -74,9 +76,11 @@ class DistillConfig(GeneralConfig):
         None, "The teacher's peak learning rate; auto: as train_teacher has it. The student's is tuned.", gt=0, le=1
     )
     teacher_latency_ms: float | None = parameter(
-        None, "Latency per text of what a file of probabilities stands for; auto: left out.", gt=0
+        None, "Latency per text of the teacher behind a file of probabilities; auto: left out.", gt=0
     )
-    precision: Precision = parameter("auto", "What is registered; auto: the faster one of those that pass their gate.")
+    precision: Precision = parameter(
+        "auto", "The precision that is registered; auto: the faster one of those that pass their gate."
+    )
     threads: int = parameter(1, "CPU threads of each model while it is measured.", ge=1)
     seed: int = parameter(1, "Seed of everything random.", setting=False, ge=0)
     teacher_seed: int | None = parameter(
@@ -145,7 +149,7 @@ class DistillConfig(GeneralConfig):
 
     @property
     def deployment(self) -> tuple[object, ...]:
-        """The parameters that matter after training, as a part of the key; fp32 is left out of it."""
+        """The parameters that matter after training, as a part of the key; fp32 adds nothing to it."""
         precision = () if self.precision == "fp32" else (self.precision,)
         return (self.threads, *precision, *(() if self.teacher_latency_ms is None else (self.teacher_latency_ms,)))
 
@@ -176,7 +180,7 @@ class DistillConfig(GeneralConfig):
         return self.model_copy(update={"recipe": recipe})
 
     def check_used(self, corpus: "Corpus") -> None:
-        """Refuse choices about what this student is not made with; the recipe must be `resolved`.
+        """Refuse choices that have no effect on this student; the recipe must be `resolved`.
 
         Raises:
             UserError: naming them.

@@ -1,12 +1,9 @@
-"""What may be spent on a student, and what of its tuning is fixed."""
+"""The training budget of a student, and the fixed part of its tuning."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
 from kdops.steps.parameters import Range
-
-if TYPE_CHECKING:
-    from kdops.training.losses import SoftLoss
+from kdops.training.recipes import SoftLoss
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class Search:
         learning_rate: least and most.
     """
 
-    soft_loss: "SoftLoss | None" = None
+    soft_loss: SoftLoss | None = None
     temperature: Range | None = None
     gold_weight: Range | None = None
     learning_rate: Range | None = None
