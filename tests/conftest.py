@@ -1,4 +1,4 @@
-"""What every test shares: no network, one thread, and homes and stores of its own."""
+"""The common ground of all tests: no network, one thread, and homes and stores of its own."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def _mlflow_settings() -> list[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _isolated_from_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is made once for several tests stays out of the user's caches and tracking store too."""
+    """Keep what is made once for several tests out of the user's caches and tracking store too."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         _isolate(tmp_path_factory.mktemp("session"), monkeypatch)
         yield

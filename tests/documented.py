@@ -48,7 +48,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def what_runs(words: list[str]) -> str:
-    """What a command runs, in a word: an entry point, or a program; empty for what makes the environment of tests."""
+    """The entry point or program that a command runs; empty for commands that make the environment of tests."""
     if words[0] in ("make", "pip"):
         return ""
     if words[:2] == ["mlflow", "run"]:

@@ -29,7 +29,7 @@ def _tags(dataset: str, **more: str) -> dict[str, object]:
 
 
 def log_data(run: runs.Run, dataset: str, data: str = DATA) -> None:
-    """What `Run.dataset` logs of a corpus with this fingerprint."""
+    """The data set as `Run.dataset` logs it of a corpus with this fingerprint."""
     inputs = [
         DatasetInput(
             Dataset(dataset, data_digest(data, split), "local", "{}"), [InputTag("mlflow.data.context", context)]

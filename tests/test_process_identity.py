@@ -123,7 +123,7 @@ def test_setting_the_clock_kills_nobody() -> None:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What systems without Linux's files and calls offer, as macOS."""
+    """A system without Linux's files and calls, such as macOS."""
     monkeypatch.setattr(process, "_PROC", tmp_path / "none")
     monkeypatch.setattr(process.uuid, "getnode", lambda: 0x001122334455)
     monkeypatch.delattr(process.time, "pthread_getcpuclockid")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def fresh(code: str) -> dict[str, float]:
-    """What a new process that runs this code says, in JSON."""
+    """The JSON that a new process prints when it runs this code."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     answer: dict[str, float] = json.loads(done.stdout)

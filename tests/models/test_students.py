@@ -1,4 +1,4 @@
-"""What every student must do, for both tasks."""
+"""The contract of every student, for both tasks."""
 
 import pytest
 import torch

@@ -21,15 +21,25 @@ from kdops.training.teacher_checks import check_teacher_reads
 
 LABELS = {Task.TEXT: ("negative", "neutral", "positive"), Task.TOKEN: ("O", "B-LOC", "I-LOC")}
 FAST = {"BERT", "RoBERTa", "GPT-2", "CANINE", "BART"}
+COMMON = {"XLM-R", "DistilBERT", "ELECTRA", "MPNet", "ALBERT", "DeBERTa-v3", "ModernBERT", "Longformer"}
+
+
+def _marks(name: str) -> tuple[pytest.MarkDecorator, ...]:
+    """Rare families are for the night: together they take minutes."""
+    if name in FAST:
+        return ()
+    return (pytest.mark.slow,) if name in COMMON else (pytest.mark.slow, pytest.mark.nightly)
+
+
 CASES = [
-    pytest.param(family, task, id=f"{name}-{task.name}", marks=() if name in FAST else pytest.mark.slow)
+    pytest.param(family, task, id=f"{name}-{task.name}", marks=_marks(name))
     for name, family in FAMILIES.items()
     for task in (Task.TEXT, Task.TOKEN)
 ]
 
 
 def use(folder: Path, task: Task) -> None:
-    """What `distill` does with a teacher, in small: load, check, train a step, save, load, export and compare."""
+    """All that `distill` does with a teacher, in small: load, check, train a step, save, load, export and compare."""
     labels, source = LABELS[task], str(folder)
     teacher = load_teacher(source, task, labels)
     texts = TEXTS if task is Task.TEXT else [text.split() for text in TEXTS]

@@ -36,7 +36,7 @@ class Place:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What of the environment says where to work."""
+        """The environment variables that say where to work."""
         return {"MLFLOW_TRACKING_URI": self.tracking_uri, "KDOPS_HOME": str(self.home)}
 
     @property

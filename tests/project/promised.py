@@ -1,4 +1,4 @@
-"""What a finished distillation has left in the tracking store, and how tests call a program in their own process."""
+"""Checks of a finished distillation's runs in the tracking store, and a way to call programs in this process."""
 
 import re
 

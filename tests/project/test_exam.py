@@ -35,7 +35,7 @@ HOUR_S = 3600
 
 @dataclass
 class Story:
-    """What each start of the same exam said, how it ended, the runs that it left open, and all there were then."""
+    """The output of each start of one exam, how it ended, the runs that it left open, and all there were then."""
 
     place: Place
     asked: dict[str, object]
@@ -189,7 +189,7 @@ def test_only_the_cells_of_a_stopped_and_of_a_killed_worker_are_begun_again(stor
 
 
 def test_a_clock_that_is_set_ends_nothing_and_no_duration_is_taken_from_it(story: Story) -> None:
-    """What else would be taken for hung, or wait for hours, is seen by the other tests."""
+    """Otherwise cells would be taken for hung, or wait for hours: the other tests would see that."""
     if story.clock is None:
         pytest.skip("no C compiler (cc) makes the clock that can be set")
     starts_h = [(run.info.start_time - story.began_ms) / 1000 / HOUR_S for run in story.place.runs()]

@@ -84,7 +84,7 @@ class Server:
 
 @dataclass
 class Story:
-    """What each start of the same exam said, and how it ended."""
+    """The output of each start of one exam, and how it ended."""
 
     place: Place
     server: Server

@@ -42,7 +42,7 @@ class Exam:
     said: str
 
     def results(self) -> dict[str, dict[str, object]]:
-        """What each student came to, except for what depends on the machine's load."""
+        """The result of each student, except for what depends on the machine's load."""
         (teacher,) = finished(self.place, "teacher")
         students = finished(self.place, "student")
         found: dict[str, dict[str, object]] = {"teacher": _told(teacher)}
@@ -190,7 +190,7 @@ def hosts() -> Iterator[None]:
 
 
 def on(host: str) -> list[str]:
-    """What makes a command run on a host of that name and address."""
+    """The prefix that makes a command run on a host of that name and address."""
     rename = f'hostname {host} && exec "$@"'
     return ["ip", "netns", "exec", host, "unshare", "--uts", "sh", "-c", rename, "sh"]
 

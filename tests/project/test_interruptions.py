@@ -29,7 +29,7 @@ PATIENCE_S = 200
 
 @dataclass
 class Story:
-    """What each start of the one command said, how it ended, and what it left."""
+    """The output of each start of one command, how it ended, and what it left."""
 
     place: Place
     asked: dict[str, object]
@@ -131,8 +131,8 @@ def test_the_teacher_goes_on_from_its_checkpoint(story: Story) -> None:
 def test_each_text_goes_through_the_teacher_once(story: Story) -> None:
     assert 0 < story.logits_left < TRAIN + UNLABELED
     computed = TRAIN + UNLABELED - story.logits_left
-    assert f"teacher logits: {computed} texts asked of the teacher, {story.logits_left} known" in story.said[2]
-    assert f"teacher logits: 0 texts asked of the teacher, {TRAIN + UNLABELED} known" in story.said[3]
+    assert f"teacher logits: {computed} texts computed, {story.logits_left} known" in story.said[2]
+    assert f"teacher logits: 0 texts computed, {TRAIN + UNLABELED} known" in story.said[3]
     assert stored_logits(story.place) == TRAIN + UNLABELED
 
 

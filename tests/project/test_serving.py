@@ -17,7 +17,7 @@ import pytest
 from place import Place, make_place, write_reviews
 from servers import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(900)]
 LOAD_SECONDS, CLIENTS = 10, 2
 
 

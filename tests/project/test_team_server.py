@@ -61,7 +61,7 @@ class Done:
 
 @dataclass
 class Story:
-    """What people did, in this order."""
+    """The commands of the team, in this order."""
 
     team: Team
     folder: Path
@@ -293,7 +293,7 @@ def test_one_search_compares_teacher_baseline_and_student(story: Story) -> None:
 
 
 class TestWhatNeedsNoTraining:
-    """What Bob does with Alice's work by the other entry points."""
+    """Bob uses Alice's work by the other entry points."""
 
     def test_he_measures_the_champion(self, story: Story) -> None:
         how = {"rounds": 3, "max_spread": 1000, "sweeps": "false"}
@@ -394,7 +394,7 @@ class TestWhoMayAsk:
 
     @staticmethod
     def added(story: Story, name: str, **more: str) -> str:
-        """What `add_user.py` says in its last line when it adds nobody; MLflow may warn before that."""
+        """The last line of `add_user.py` when it adds nobody; MLflow may warn before that."""
         done = subprocess.run(
             [sys.executable, ROOT / "server" / "add_user.py", name],
             env=story.team.environment | {"MLFLOW_TRACKING_URI": story.team.uri, **more},

@@ -88,7 +88,7 @@ def install(built: Path, folder: Path, packages: Path) -> Installed:
 
 @pytest.fixture(scope="module")
 def serving(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """What `pip install kdops` brings: three packages."""
+    """The packages of `pip install kdops`: three packages."""
     folder = tmp_path_factory.mktemp("serving")
     packages = folder / "packages"
     packages.mkdir()
@@ -100,7 +100,7 @@ def serving(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture(scope="module")
 def training(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """What `pip install kdops[train]` brings: everything that is installed here, kdops as a wheel."""
+    """The packages of `pip install kdops[train]`: everything that is installed here, kdops as a wheel."""
     return install(built, tmp_path_factory.mktemp("training") / "venv", PACKAGES)
 
 

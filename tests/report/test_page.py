@@ -16,7 +16,7 @@ from kdops.tracking.results import read_results
 
 
 class _Links(HTMLParser):
-    """What a page would fetch, and its elements."""
+    """The addresses that a page would fetch, and its elements."""
 
     def __init__(self) -> None:
         super().__init__()

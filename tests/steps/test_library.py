@@ -15,6 +15,7 @@ def test_the_examples_in_its_docstrings_run() -> None:
     assert doctest.testmod(library).failed == 0
 
 
+@pytest.mark.usefixtures("measured_at_once")
 def test_a_program_distills_without_tracking_and_serves_the_bundle(taught: Taught, tmp_path: Path) -> None:
     result = kdops.distill(
         taught.folder, tracking=None, teacher="scratch", student="bilstm", recipe="kd", teacher_epochs=1, trials=1,

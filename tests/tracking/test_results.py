@@ -68,7 +68,7 @@ def test_curves_by_epoch_and_scores_by_class(store: str) -> None:
 
 
 class TestComparable:
-    """What stands in one table."""
+    """The runs that stand in one table."""
 
     def test_runs_on_other_data_of_one_name_are_left_out_and_that_is_said(self, tracking_uri: str) -> None:
         old = add_student("emot", add_teacher("emot", data="a" * 16), "cnn", test=0.99, data="a" * 16, trials=1)

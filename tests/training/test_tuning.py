@@ -353,7 +353,7 @@ def test_a_database_that_goes_away_stops_the_work_and_keeps_the_trials(
 
 
 def work_elsewhere(storage: str, trial_id: int, number: int, learning_rate: float, fate: str) -> float:
-    """What a worker does; `fate` names the trials that end badly."""
+    """The work of a worker; `fate` names the trials that end badly."""
     trial = open_trial("study", storage, trial_id, warmup_epochs=0)
     trial.report(-abs(learning_rate - 2e-3), 1)
     if f"killed {number}" in fate or f"killed by {learning_rate} {trial.params['soft']}" in fate:

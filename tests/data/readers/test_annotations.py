@@ -1,4 +1,4 @@
-"""What annotation tools export: doccano, Label Studio, Prodigy, spaCy and brat."""
+"""Exports of annotation tools: doccano, Label Studio, Prodigy, spaCy and brat."""
 
 import csv
 import json

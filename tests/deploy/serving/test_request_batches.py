@@ -36,7 +36,7 @@ class Slow:
 
 
 def run(predictor: Any, work: Callable[[Batcher], Any]) -> tuple[Any, list[int]]:
-    """What the work gives, and the size of each batch."""
+    """The result of the work, and the size of each batch."""
     sizes: list[int] = []
 
     async def main() -> Any:

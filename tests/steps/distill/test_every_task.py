@@ -59,7 +59,7 @@ def _write(folder: Path, row: Any) -> Path:
 
 
 @pytest.fixture
-def distilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def distilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured_at_once: None) -> Any:
     monkeypatch.setenv("KDOPS_HOME", str(tmp_path / "home"))
 
     def distill(row: Any, task: Task, student: str = "cnn") -> tuple[Any, kdops.Predictor]:

@@ -30,7 +30,7 @@ def test_progress_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     assert asked.summary == "4 cells: 1 finished, 3 to do; time: about 3 min with 2 workers"
     progress = Progress(asked, lambda one: tmp_path / one.student)
     assert str(progress) == "1 finished, 3 left, 3 min"
-    progress.ended(Outcome(CELLS[0], run_id="run", said="test f1_macro 0.5000"))
+    progress.ended(Outcome(CELLS[0], run_id="run", summary="test f1_macro 0.5000"))
     progress.ended(Outcome(CELLS[1], error="ValueError: no"))
     assert [record.getMessage() for record in caplog.records] == [
         "emot bilstm kd seed 1: test f1_macro 0.5000; 2 finished, 2 left, 2 min",

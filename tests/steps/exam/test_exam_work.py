@@ -40,7 +40,7 @@ CELLS = [GOOD, FAILS, cell("bilstm", 2)]
 
 
 def made(config: DistillConfig, *, exam_run: str) -> Distilled:
-    """What stands for `distill` in the worker processes."""
+    """A stand-in for `distill` in the worker processes."""
     first = home() / f"{config.student} was begun"
     if config.student == FAILS.student:
         raise ValueError("this one\nfails")
@@ -72,7 +72,7 @@ def test_a_cell_keeps_no_other_up_whatever_becomes_of_it(tmp_path: Path, caplog:
         shop.logs.mkdir()
         shop.log_of(on_full_disk).symlink_to("/dev/full")
         ended = {one.cell: one for one in shop.outcomes([FAILS, on_full_disk, HANGS, DIES, GOOD])}
-    assert (ended[GOOD].run_id, ended[GOOD].said) == ("exam-bilstm", "test f1_macro 0.500")
+    assert (ended[GOOD].run_id, ended[GOOD].summary) == ("exam-bilstm", "test f1_macro 0.500")
     assert ended[FAILS].error == "ValueError: this one fails"
     assert ended[on_full_disk].error == ended[FAILS].error
     assert "Traceback" in shop.log_of(FAILS).read_text(encoding="utf-8")

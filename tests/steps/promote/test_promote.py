@@ -148,7 +148,7 @@ def crown(wrong: int, register: Callable[..., int], dataset: str, **costs: float
 
 
 def verdict(decision: Decision, number: int) -> str:
-    """What the printed table says of a version, in its last column."""
+    """The last column of the printed table, for a version."""
     (line,) = [line for line in decision.table().splitlines() if line.startswith(f"{number} ")]
     return line[decision.table().splitlines()[0].index("verdict") :]
 

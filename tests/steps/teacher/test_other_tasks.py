@@ -1,4 +1,4 @@
-"""What does not teach several labels per text, aspects or pairs is refused before any training."""
+"""Teachers that cannot teach several labels per text, aspects or pairs are refused before any training."""
 
 import json
 from pathlib import Path
