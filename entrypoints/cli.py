@@ -1,4 +1,4 @@
-"""What entry points share: parameters as MLproject writes them, one-line errors, logging, a clean end on signals."""
+"""The common parts of entry points: parameters as in MLproject, one-line errors, logging, a clean end on signals."""
 
 import inspect
 import logging
@@ -146,7 +146,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _name_unused_run(name: str) -> None:
-    """Where `mlflow run` made a run that nothing took up, as for a typo or a plan, it is called after the command."""
+    """Name a run that `mlflow run` made and nothing used, as after a typo or for a plan, after the command."""
     if _RUN_ID in os.environ:
         from kdops.steps.unused_run import name_unused_run
 

@@ -20,11 +20,11 @@ def unknown_option(value: str, choices: Iterable[str]) -> UserError:
 
 
 class Failed(Exception):
-    """Parts of the work went wrong, each told in one line, and all that could be done is done."""
+    """Parts of the work failed, one line of the message for each; the rest is done."""
 
 
 class NothingFits(Exception):
-    """Nothing is within the limits that were asked for, as the message says in one line; all was looked at."""
+    """Nothing is within the user's limits, as the message says in one line."""
 
 
 class Stopped(KeyboardInterrupt):

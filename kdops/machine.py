@@ -1,6 +1,6 @@
-"""What this process may use of the machine: cores and memory, in a container too, and the name of its processor.
+"""The resources that this process may use: cores and memory, in a container too, and the name of the processor.
 
-Linux tells it in files, below `/proc` and `/sys/fs/cgroup`; elsewhere `os` and psutil do.
+On Linux they are read from files below `/proc` and `/sys/fs/cgroup`, elsewhere from `os` and psutil.
 """
 
 import math
@@ -41,10 +41,10 @@ class CgroupFiles:
 
 
 def cores(files: CgroupFiles | None = None) -> int:
-    """CPU cores that this process may keep busy: of its affinity, at most its container's quota, rounded up.
+    """CPU cores that this process may keep busy: those of its affinity, at most its container's quota, rounded up.
 
     Args:
-        files: where quotas stand; by default the system's.
+        files: the files with the quotas; by default the system's.
     """
     # Python 3.13 has os.process_cpu_count for the first half of this.
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -53,10 +53,10 @@ def cores(files: CgroupFiles | None = None) -> int:
 
 
 def memory_bytes(files: CgroupFiles | None = None) -> int:
-    """Physical memory that this process may use: of the machine, at most its container's limit.
+    """Physical memory that this process may use, in bytes: the machine's, at most its container's limit.
 
     Args:
-        files: where limits stand; by default the system's.
+        files: the files with the limits; by default the system's.
     """
     limits = (_memory_limit(group) for group in (files or CgroupFiles()).groups("memory"))
     return min([_physical_bytes(), *(limit for limit in limits if limit is not None)])

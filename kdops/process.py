@@ -1,4 +1,4 @@
-"""Who is working: the identity of a process, whether it is gone, whether it still gets on, and its end.
+"""Processes: their identity, whether one has ended, signs of life, and an end with the parent.
 
 On Linux by `/proc`, prctl(2) and clocks of threads; elsewhere by psutil, polling, and the clock of the process.
 """
@@ -66,7 +66,7 @@ def is_dead(identity: str) -> bool:
 
     Returns:
         True only when it is known to be gone; never for a process of another machine or container, or a name that
-        cannot be read, as those that older versions wrote, of host, process id and start alone.
+        cannot be read.
     """
     try:
         host, pid, start, *rest = identity.split(":")
@@ -83,7 +83,7 @@ def is_dead(identity: str) -> bool:
 
 
 def _was_before(there: _Place, here: _Place) -> bool:
-    """Whether the one is the other before it started again; of containers, that cannot be known."""
+    """Whether one place is the other before the machine was restarted; for containers that cannot be known."""
     same = bool(there.machine) and there.machine == here.machine
     return same and there.namespace == here.namespace == _INITIAL_NAMESPACE
 
@@ -181,8 +181,8 @@ def heartbeat(file: Path) -> Iterator[None]:
     """Touch a file every five seconds in which the calling thread computed anything.
 
     A thread that waits for what never comes uses no CPU time, so the file keeps its time, as it does when the whole
-    process is stopped or gone. Who waits for a lock asks for it again and again, and is alive. Where threads have no
-    clocks, as on macOS, the CPU time of the whole process counts, but for this one's: 5 ms of it per beat.
+    process is stopped or gone. A thread that waits for a lock polls it, so it counts as alive. Where threads have no
+    clocks, as on macOS, the CPU time of the whole process counts, without that of the heartbeat: 5 ms of it per beat.
 
     Args:
         file: must be there.
@@ -195,7 +195,7 @@ def heartbeat(file: Path) -> Iterator[None]:
         while not ended.wait(_BEAT_S):
             used = clock()
             if used > seen + least_ns:
-                # A disk that fails for a moment must not end the beat: who listens would take this for a hang.
+                # A disk that fails for a moment must not end the beat, which would look like a hang.
                 with contextlib.suppress(OSError):
                     os.utime(file)
             seen = used

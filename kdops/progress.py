@@ -1,4 +1,4 @@
-"""How far long work is: a live line with the time left in a terminal, elsewhere a log line each half minute."""
+"""Progress of long work: a live line with the time left in a terminal, elsewhere a log line every half minute."""
 
 import logging
 import sys
@@ -48,7 +48,7 @@ class Bar(tqdm):  # type: ignore[misc]
             logger.info("%s", self.format_meter(**{**self.format_dict, "bar_format": _LINE, "unit": self.unit.strip()}))
 
     def close(self) -> None:
-        """The end: what was said stays said, and nothing more is."""
+        """End without a last line; lines in the log stay."""
         if not self._live:
             self.disable = True
         super().close()

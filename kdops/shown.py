@@ -1,4 +1,4 @@
-"""How scores, shares and gains are written: the same in terminals, cards and reports."""
+"""The format of scores, shares and gains, the same in terminals, cards and reports."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Interval:
     high: float
 
     def holds(self, value: float) -> bool:
-        """Whether a value cannot be told from this figure."""
+        """Whether a value lies within the interval, so that it cannot be told from the figure."""
         return self.low <= value <= self.high
 
 
@@ -38,7 +38,7 @@ def points(value: float) -> str:
 
 
 def gain(gain: Interval) -> str:
-    """A gain in points, in a cell: the number with its interval; within noise it says so."""
+    """A gain in points, for a cell: the number with its interval, or that no difference is seen."""
     between = f"{points(gain.low)} to {points(gain.high)}"
     return f"no difference seen ({between})" if gain.holds(0) else f"{points(gain.value)} ({between})"
 
@@ -83,19 +83,19 @@ def verdict(
     """One sentence: how much of the teacher's score the student keeps, and how it stands beside its baseline.
 
     Args:
-        student: what it is called.
-        metric: what is compared.
+        student: its name.
+        metric: the main metric.
         share_kept: of the teacher's score; None: the teacher has none.
         gained: points above the baseline; None: there is none.
         agreement: share of the teacher's labels that it gives, where these stand for gold labels.
     """
-    said = f"{student} has no share of the teacher's score, which has no test {metric}"
+    sentence = f"{student} has no share of the teacher's score, which has no test {metric}"
     if agreement is not None:
-        said = f"{student} gives {share(agreement)} of the teacher's labels on the test split"
+        sentence = f"{student} gives {share(agreement)} of the teacher's labels on the test split"
     if share_kept:
         kept = f"{student} keeps {share(share_kept.value)} of the teacher's test {metric}"
         between = f"95 %: {share(share_kept.low)} to {share(share_kept.high)}"
-        said = f"{kept} ({between}{', no difference seen' if share_kept.holds(1) else ''})"
+        sentence = f"{kept} ({between}{', no difference seen' if share_kept.holds(1) else ''})"
     if gained is None:
-        return f"{said}."
-    return f"{said}; {'' if gained.holds(0) else 'it is '}{beside_baseline(gained)}."
+        return f"{sentence}."
+    return f"{sentence}; {'' if gained.holds(0) else 'it is '}{beside_baseline(gained)}."

@@ -1,7 +1,7 @@
-"""The tasks, by their Hugging Face names: what a model predicts, and of what.
+"""The tasks, by their Hugging Face names.
 
 What else differs by task stands once in each layer, in a table: scores in `metrics.py`, predictions in
-`training/scoring.py`, answers in `deploy/predictor.py` and what is said of them in `tracking/registry/signature.py`.
+`training/scoring.py`, answers in `deploy/predictor.py` and their columns in `tracking/registry/signature.py`.
 Losses follow from the heads: see `head_sizes`.
 """
 
@@ -15,7 +15,7 @@ ASPECT_MARK = ":"
 
 
 class Task(StrEnum):
-    """What a model predicts: one label per text, any number of them, one for each of several aspects, or one per word.
+    """The kind of prediction: one label per text, any number of them, one for each of several aspects, or one per word.
 
     A *unit* is what gets an answer: a text, or a word of it.
     """
@@ -27,7 +27,7 @@ class Task(StrEnum):
 
     @property
     def unit(self) -> str:
-        """What a unit is called."""
+        """The name of a unit: `text` or `word`."""
         return _FACTS[self].unit
 
     @property

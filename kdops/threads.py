@@ -18,14 +18,14 @@ _WORKER_BYTES = 2 << 30
 
 
 def variables(count: int) -> dict[str, str]:
-    """The environment in which the libraries of a new process use so many threads, which sleep while they wait."""
+    """The environment in which the libraries of a new process use `count` threads, which sleep while they wait."""
     return dict.fromkeys(_COUNTS, str(count)) | _SLEEP_WHILE_WAITING
 
 
 def allowed_threads(environment: Mapping[str, str] = os.environ) -> int:
-    """Threads that may work at a time: what the user's `OMP_NUM_THREADS` says, or else a thread per core."""
-    said = environment.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdecimal() and int(said) else cores()
+    """Threads that may work at a time: the user's `OMP_NUM_THREADS`, or else a thread per core."""
+    number = environment.get("OMP_NUM_THREADS", "")
+    return int(number) if number.isdecimal() and int(number) else cores()
 
 
 def allowed_workers(environment: Mapping[str, str] = os.environ) -> int:
@@ -34,14 +34,14 @@ def allowed_workers(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def use_threads(count: int | None = None, environment: MutableMapping[str, str] = os.environ) -> int:
-    """Let this process and those it starts use so many threads; to be called before anything heavy is imported.
+    """Let this process and those it starts use `count` threads; to be called before anything heavy is imported.
 
     Args:
-        count: None: as many as `allowed_threads` says.
-        environment: where that is set. What the user set of how threads wait is left alone.
+        count: of threads; None: as many as `allowed_threads` gives.
+        environment: where that is set. The user's own settings of how threads wait are left alone.
 
     Returns:
-        How many they are.
+        The number of threads.
     """
     threads = count or allowed_threads(environment)
     late = [name for name in _READERS if name in sys.modules]

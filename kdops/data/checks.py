@@ -17,7 +17,7 @@ def sorted_labels(rows: Sequence[Example]) -> tuple[str, ...]:
 def check_split(
     split: str, rows: Sequence[Example], train: Sequence[Example], labels: Sequence[str], path: Path
 ) -> None:
-    """Stop at the first fault that training could not survive, or that would make its score a lie.
+    """Stop at the first fault that would break training, or make its scores worthless.
 
     Rows were checked one by one when they were read, and tags when they were brought to one scheme.
 
@@ -58,7 +58,7 @@ def _sided(row: Example) -> str:
 
 
 def _check_aspects(rows: Sequence[Example], train: Sequence[Example], path: Path) -> None:
-    """Stop at a row that lacks an aspect, and at an aspect about which there is nothing to learn."""
+    """Stop at a row that lacks an aspect, and at an aspect that has one value only in train."""
     values: dict[str, set[str]] = {}
     for name in (name for row in train for name in row.names):
         values.setdefault(aspect_of(name), set()).add(value_of(name))

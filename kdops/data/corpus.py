@@ -1,4 +1,4 @@
-"""One labeled data set, whatever it came from, ready for training."""
+"""One labeled data set of any source, ready for training."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ from kdops.task import Task
 Inputs = list[str] | list[list[str]] | list[Pair]
 Gold = list[str] | list[list[str]]
 
-# Whatever else the user's seed draws, the test split of a public data set is the same for everybody.
+# The test split of a public data set is the same for every seed.
 _CATALOGUE_SEED = 1
 
 
@@ -81,7 +81,7 @@ class Corpus:
         return self.task.pair_column in self.splits["train"].column_names
 
     def word_rule(self) -> WordRule:
-        """How the words of train were cut; for tasks of texts the default, as nothing is cut there."""
+        """The rule by which the words of train were cut; for tasks of texts the default, since nothing is cut there."""
         if not self.task.of_words:
             return WordRule()
         return learn_word_rule(side for text in self.inputs("train") for side in sides(text))
@@ -96,7 +96,7 @@ class Corpus:
         return [Pair(text=one, text_pair=other) for one, other in both]
 
     def gold(self, split: str) -> Gold:
-        """The label names of a split: one a text, or a list: of a text's labels, one an aspect, or one a word."""
+        """The label names of a split: one per text, or a list: the text's labels, one per aspect, or one per word."""
         column = self.splits[split][self.task.gold_column][:]
         return cast(Gold, [self._named(one) for one in column])
 
@@ -145,7 +145,7 @@ def load_corpus(name_or_path: str, options: DataOptions = AS_FOUND) -> Corpus:
 
 
 def corpus_name(name_or_path: str, options: DataOptions = AS_FOUND) -> str:
-    """What the data set would be called, which needs none of its files.
+    """The name that the data set would have; none of its files is read.
 
     Raises:
         UserError: for options that do not fit, or an unfit name.
@@ -185,7 +185,7 @@ def _dataset(rows: Sequence[Example], task: Task, labels: Sequence[str]) -> Data
 
 
 def _fingerprint(task: Task, labels: Sequence[str], rows: Mapping[str, Sequence[Example]], labeled_by: str) -> str:
-    # Whose labels they are decides what scores are called.
+    # The source of the labels decides the names of scores.
     whose = [labeled_by] if labeled_by else []
     digest = hashlib.sha256(json.dumps([task, list(labels), *whose]).encode())
     for split in SPLITS:

@@ -46,12 +46,12 @@ class Encoded:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens a row, int64 (rows,)."""
+        """Tokens per row, int64 (rows,)."""
         return np.diff(self.row_starts)
 
     @property
     def unit_counts(self) -> np.ndarray:
-        """Units a row, int64 (rows,)."""
+        """Units per row, int64 (rows,)."""
         return np.diff(self.unit_starts)
 
     def remapped(self, table: np.ndarray) -> "Encoded":
@@ -86,7 +86,7 @@ class Encoded:
         )
 
     def unit_labels(self, labels: Sequence[int] | Sequence[Sequence[int]]) -> np.ndarray:
-        """One label a unit, int64 (units,), from one label a text or one a word, for as many rows as have labels."""
+        """One label per unit, int64 (units,), from one per text or per word, for as many rows as have labels."""
         rows = zip(self.unit_starts[:-1], self.unit_starts[1:], labels, strict=False)
         parts = [np.atleast_1d(np.asarray(row, dtype=np.int64))[self.unit_words[a:b]] for a, b, row in rows]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
@@ -99,7 +99,7 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
         tokenizer: any fast tokenizer; it is not changed.
         texts: strings, for token tasks lists of words, or pairs of either, which the tokenizer joins by its separator.
         task: decides what a unit is; of pairs of words the second ones are units.
-        max_length: most tokens a row.
+        max_length: most tokens per row.
     """
     return _encode(tokenizer, texts, max_length, pretokenized=task.of_words, per_word=task.of_words)
 
@@ -115,7 +115,7 @@ def _encode(
     tokenizer = Tokenizer.from_str(tokenizer.to_str())
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length)
-    # Growing arrays of plain numbers: an object a text would take several times the memory of the result.
+    # Growing arrays of plain numbers: one object per text would take several times the memory of the result.
     ids = array(_id_type(max(tokenizer.get_vocab().values(), default=0)).char)
     positions, words, lengths, counts = (array("i") for _ in range(4))
     for chunk in _chunks(texts, _CHUNK_TEXTS):
@@ -133,7 +133,7 @@ def _encode(
 
 
 def mark_word_starts(tokenizer: Tokenizer) -> bool:
-    """Let a tokenizer read each pre-split word as a word of a sentence, changing it; whether that was needed.
+    """Change a tokenizer so that it reads each pre-split word as a word of a sentence; return whether it had to change.
 
     Byte-level BPE (RoBERTa, GPT-2, ModernBERT) and Metaspace mark the start of a word by the space before it, which
     words of a list do not have: without this they would be read as parts of longer words.
@@ -204,7 +204,7 @@ def _starts(lengths: np.ndarray) -> np.ndarray:
 
 
 def _id_type(largest: int) -> np.dtype:
-    """Memory grows with the texts by little else than their ids."""
+    """The smallest type for ids, which take most of the memory of encoded texts."""
     return np.dtype(np.uint16 if largest < 2**16 else np.int32)
 
 

@@ -41,7 +41,7 @@ class DataFacts:
 
 
 def inspect(corpus: Corpus) -> DataFacts:
-    """Count what is worth knowing of a loaded data set: sizes, duplicates, repaired tags."""
+    """Count a loaded data set's rows, duplicates and repaired tags."""
     keys = {split: [content_key(text) for text in corpus.inputs(split)] for split in corpus.splits}
     gold = {split: corpus.gold(split) for split in corpus.splits}
     labelings: dict[str, set[tuple[str, ...]]] = {}
@@ -83,8 +83,8 @@ def _shown(text: Text, gold: str | Sequence[str]) -> str:
     if before:
         return f"{_cut(joined(before[0]))!r} and {_shown(last, gold)}"
     if isinstance(last, str):
-        said = repr(gold) if isinstance(gold, str) else ", ".join(gold) or "none"
-        return f"{_cut(last)!r} is {said}"
+        labels = repr(gold) if isinstance(gold, str) else ", ".join(gold) or "none"
+        return f"{_cut(last)!r} is {labels}"
     return _cut(" ".join(word if tag == "O" else f"{word} [{tag}]" for word, tag in zip(last, gold, strict=True)))
 
 

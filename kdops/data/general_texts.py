@@ -69,7 +69,7 @@ class GeneralTexts:
 
 
 def general_texts(corpus: Corpus, named: Sequence[str]) -> GeneralTexts:
-    """The different texts of some sources that are held out nowhere.
+    """The different texts of some sources that are in no validation or test split.
 
     The training texts of the data set are always among them. A public data set brings the training texts of all other
     public ones, of either task, so that one general student serves them all.

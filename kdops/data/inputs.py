@@ -1,4 +1,4 @@
-"""What a model reads: a text, the words of one, or a pair of either."""
+"""The inputs of a model: a text, the words of one, or a pair of either."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
@@ -29,5 +29,5 @@ def joined(text: Text) -> str:
 
 
 def words_tagged(text: Text) -> Sequence[str]:
-    """The words that get a tag each: those of the only side, or of the second."""
+    """The words that have a tag each: those of the only text, or of the second of a pair."""
     return sides(text)[-1]

@@ -1,4 +1,4 @@
-"""When two inputs count as the same text."""
+"""Keys by which two inputs count as the same text."""
 
 import re
 import unicodedata
@@ -20,7 +20,7 @@ def content_key(text: Text) -> str:
     """Return a key that is equal for inputs with the same letters and digits, so that leaks between splits are found.
 
     Neither marks nor spacing hide a text, since they often come from how it was cut into words or cleaned. A text that
-    has no letters or digits is told by its marks, as `text_key` does.
+    has no letters or digits is compared by its marks, as `text_key` does.
     """
     return _NO_LETTERS.sub(_letter_marks, _folded(text)) or text_key(text)
 
@@ -30,7 +30,7 @@ def _folded(text: Text) -> str:
 
 
 def _letter_marks(found: re.Match[str]) -> str:
-    """What of a run without letters still belongs to one: vowel signs and accents, which tell words apart."""
+    """The vowel signs and accents of a run without letters: they tell words apart, so they are kept."""
     run = found[0]
     if run.isascii():
         return ""

@@ -1,4 +1,4 @@
-"""What data sets of the user's are called in tags, files and the registry."""
+"""Names of the user's data sets in tags, files and the registry."""
 
 import hashlib
 import re
@@ -18,10 +18,10 @@ _HASH_DIGITS = 6
 
 
 def own_name(name_or_path: str, chosen: str | None) -> str:
-    """What a data set of the user's is called, whether it is still there or not; lower case, digits, hyphens.
+    """Return the name of a user's data set, of lower-case letters, digits and hyphens; the data need not exist.
 
     Letters of other scripts are written in Latin ones, as well as that goes letter by letter. Then, and where no letter
-    or digit is left, a short hash of the whole name tells it from others.
+    or digit is left, a short hash of the whole name is added, so that names stay different.
 
     Args:
         name_or_path: as `read_own` takes it.

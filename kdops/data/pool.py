@@ -1,4 +1,4 @@
-"""Where texts without labels come from: a file of the user's, or the texts of all public data sets of a task."""
+"""Sources of texts without labels: a file of the user's, or the texts of all public data sets of a task."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class TextSource:
     Attributes:
         description: where they come from, for people.
         key: stands for their content.
-        read: begins reading them.
+        read: starts to read them.
     """
 
     description: str
@@ -48,7 +48,7 @@ def file_source(
     Args:
         path: the file.
         task: whether texts or words are wanted.
-        rule: how texts are cut into words; None: as `WordRule` does by default.
+        rule: how texts are cut into words; None: the default `WordRule`.
         pairs: whether pairs are wanted.
         column: where a JSONL file has the texts, or their words; None: `text` or `tokens`.
 

@@ -45,10 +45,10 @@ class Example:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """How a data set is read where the files alone do not say.
+    """The user's options for reading a data set.
 
     Attributes:
-        name: what it is called in tags and in the registry; None: the name of its folder or file, made safe.
+        name: its name in tags and in the registry; None: the name of its folder or file, made safe.
         text_column: of a text, or of the words: a column's name, or its number from 1 where columns have no names;
             two with a comma between them for pairs; None: found.
         label_column: of the label, or of the tags: likewise; several with commas between them for several labels.
@@ -71,7 +71,7 @@ class DataOptions:
 
 
 AS_FOUND = DataOptions()
-"""Everything is found from the files alone."""
+"""No options: everything is found from the files."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class FileRows:
 
     Attributes:
         rows: in the file's order.
-        columns: which columns hold what, for people; empty where nobody could doubt it.
-        notes: what was left out, repaired or taken for what, counted, in plain sentences.
+        columns: the meaning of columns, for people; empty where it is obvious.
+        notes: rows that were left out, repaired or reinterpreted, counted, in plain sentences.
     """
 
     rows: Sequence[Example]

@@ -1,7 +1,7 @@
 """Splits that a data set comes without, made from its train split.
 
 The rows of each label are shared out in the same proportions, and texts that are nearly the same stay in one split:
-else a model would be tested on what it has read. scikit-learn's StratifiedGroupKFold does the like, but may leave train
+else a model would be tested on what it has read. scikit-learn's StratifiedGroupKFold does the same, but may leave train
 without a rare label, and takes 12 seconds for 15,000 texts, most of them groups of their own; this takes less than one.
 """
 
@@ -121,7 +121,7 @@ def _connected(words: "csr_array", prefixes: "csr_array") -> NDArray[np.int32]:
             first = candidates.row[pair : pair + _CHUNK_PAIRS] + start
             second = candidates.col[pair : pair + _CHUNK_PAIRS]
             least, most = np.minimum(sizes[first], sizes[second]), np.maximum(sizes[first], sizes[second])
-            # a set cannot be so alike to one that is much smaller, whatever they share
+            # a set cannot reach this similarity with a much smaller one
             open_pairs = (groups[first] != groups[second]) & (_OF * least >= _SIMILAR * most)
             first, second = first[open_pairs], second[open_pairs]
             shared = words[first].multiply(words[second]).sum(axis=1)

@@ -16,7 +16,7 @@ _UNTYPED = "SPAN"
 
 
 def usual_spelling(rows: Mapping[str, Sequence[Example]]) -> tuple[dict[str, list[Example]], tuple[str, ...]]:
-    """Tags in the usual spelling, if all of them are span tags in one other way; otherwise the rows as they are.
+    """Tags in the usual spelling, if all of them are span tags in one other spelling; otherwise the rows as they are.
 
     Other ways are: another separator than the hyphen (`_ : / . |` or a blank), the letter after the type, lower case,
     M for the middle of a span as in BMES, and letters without a type, of which at least B and I, or B and E, are there:

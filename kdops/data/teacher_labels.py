@@ -1,6 +1,6 @@
 """A data set whose labels are a teacher's: an ordinary folder of files, and a note that says whose labels they are.
 
-Whoever scores on it measures how far a model agrees with that teacher, and not how often it is right.
+Scores on it measure how far a model agrees with that teacher, and not how often it is right.
 """
 
 import json
@@ -21,8 +21,8 @@ class TeacherLabels:
     """The note beside the files.
 
     Attributes:
-        dataset: what the data set is called without these labels.
-        teacher: whose labels they are.
+        dataset: the data set's name without these labels.
+        teacher: the teacher that gave the labels.
         task: what they are for.
         labels: all labels that the teacher knows, in the order of its classes.
     """
@@ -34,7 +34,7 @@ class TeacherLabels:
 
     @property
     def name(self) -> str:
-        """What the data set is called: not as with gold labels, so that models of the two are never compared."""
+        """The data set's name, other than with gold labels, so that models of the two are never compared."""
         return self.dataset + _SUFFIX
 
 

@@ -54,7 +54,7 @@ class Vocabulary:
 
 
 def trim(tokenizer: Tokenizer, used_ids: np.ndarray, pad_id: int = 0) -> Vocabulary:
-    """Trim a tokenizer to the used ids and what is needed to spell any other word.
+    """Trim a tokenizer to the used ids and those needed to spell any other word.
 
     Args:
         tokenizer: WordPiece, Unigram or BPE; a tokenizer of another kind is kept whole, which is logged.

@@ -1,4 +1,4 @@
-"""Where the words of a text stand in it, as a tokenizer cuts them."""
+"""The places of a text's words, as a tokenizer cuts them."""
 
 import json
 from collections.abc import Iterable, Sequence

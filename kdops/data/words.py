@@ -1,4 +1,4 @@
-"""How plain text is cut into words: as the words of the training data were.
+"""Rules that cut plain text into words as the words of the training data were cut.
 
 The rule is a regular expression that a bundle carries along, so that the predictor cuts as the data did.
 """
@@ -35,7 +35,7 @@ _SPOKEN_OF_FROM = 0.1
 
 @dataclass(frozen=True)
 class WordRule:
-    """What belongs to a word besides letters, digits and their combining marks.
+    """The rule that cuts plain text into words: the characters of a word besides letters, digits and combining marks.
 
     By default every other visible character is a word of its own.
 
@@ -129,7 +129,7 @@ def share_cut_differently(sentences: Iterable[Sequence[str]], rule: WordRule) ->
 
 
 def script_without_spaces(sentences: Iterable[Sequence[str]]) -> str | None:
-    """The language whose script most words of sentences are in that do without spaces, if a tenth of all words does.
+    """The language of a script without spaces, if at least a tenth of the words is written in one; else None.
 
     No rule can cut plain text of these into words: they must be given as lists.
     """
@@ -140,7 +140,7 @@ def script_without_spaces(sentences: Iterable[Sequence[str]]) -> str | None:
 
 
 def cutting_warnings(sentences: Sequence[Sequence[str]], rule: WordRule) -> tuple[str, ...]:
-    """What to know before plain text is given to a model of words: a sentence each.
+    """Warnings, a sentence each, about plain text as the input of a model of words.
 
     Args:
         sentences: the words of each, of the validation split, say.

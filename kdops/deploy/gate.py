@@ -47,7 +47,7 @@ class Parity:
         return ""
 
     def numbers(self) -> dict[str, float]:
-        """What was measured, by name."""
+        """The measured values, by name."""
         return {
             "texts": self.texts,
             "max_logit_difference": self.max_logit_difference,

@@ -1,4 +1,4 @@
-"""From a torch model to an ONNX graph, and the proof that both say the same."""
+"""From a torch model to an ONNX graph, and the proof that both compute the same."""
 
 import warnings
 from collections.abc import Iterator
@@ -138,7 +138,7 @@ def _check_shapes(model: torch.nn.Module, path: Path, max_length: int) -> None:
             raise ExportError(f"{path}: logits of a batch of {rows} x {length} have shape {actual.shape}")
         difference = np.abs(actual - expected)
         if difference.ndim == 3:
-            # What a model says about padding is nobody's business.
+            # Logits of padding do not matter.
             difference = difference[feed["attention_mask"].astype(bool)]
         if not difference.max() <= LOGIT_TOLERANCE * max(1.0, np.abs(expected).max()):
             raise ExportError(f"{path}: logits of a batch of {rows} x {length} differ by {difference.max():.2e}")

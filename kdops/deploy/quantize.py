@@ -1,4 +1,4 @@
-"""From an fp32 graph to one that keeps its weights in 8 bits."""
+"""Quantisation: from an fp32 graph to one with weights of 8 bits."""
 
 from collections.abc import Iterator
 from math import prod
@@ -24,9 +24,9 @@ _INT8_MAX = 127
 def quantize(source: Path, target: Path, *, weights_only: bool = False) -> None:
     """Write an fp32 graph again with weights of 8 bits.
 
-    Embedding tables are kept as int8 with one scale a row, symmetric, and looked up as int8, so the table needs a
+    Embedding tables are kept as int8 with one scale per row, symmetric, and looked up as int8, so the table needs a
     quarter of the memory too; only the rows of a text become fp32. Matrix products and LSTMs are onnxruntime's dynamic
-    quantisation: int8 weights with one scale a column, activations brought to 8 bits as they come, with one scale a
+    quantisation: int8 weights with one scale per column, activations brought to 8 bits as they come, with one scale per
     batch. Weights use 7 of their 8 bits: where the CPU has no VNNI, products of two full ranges overflow, which costs
     accuracy and makes the same model differ between machines.
 
@@ -79,7 +79,7 @@ def _quantize_tables(graph: onnx.GraphProto) -> None:
 
 
 def _quantize_weights(graph: onnx.GraphProto) -> None:
-    """Keep the large weights of matrix products as int8, one scale a column; they become fp32 when they are needed."""
+    """Keep the large weights of matrix products as int8, one scale per column, made fp32 when they are needed."""
     weights = {tensor.name: tensor for tensor in graph.initializer if _is_large_matrix(tensor)}
     nodes: list[NodeProto] = []
     for node in graph.node:
@@ -102,7 +102,7 @@ def _quantize_weights(graph: onnx.GraphProto) -> None:
 def _int8_look_up(gather: NodeProto) -> list[NodeProto]:
     table, rows = gather.input
     (found,) = gather.output
-    # DequantizeLinear has no scale a row for the result of a Gather; a Cast and a product are the same.
+    # DequantizeLinear has no scale per row for the result of a Gather; a Cast and a product do the same.
     return [
         helper.make_node("Gather", [f"{table}_int8", rows], [f"{found}_int8"], f"{found}_int8"),
         helper.make_node("Gather", [f"{table}_scale", rows], [f"{found}_scale"], f"{found}_scale"),

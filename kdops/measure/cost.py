@@ -55,11 +55,11 @@ def measure(
         calls: Texts sent one at a time.
         call_seconds: When to stop that, for slow models.
         batch_seconds: How long batches are sent.
-        batch_size: Texts a batch.
+        batch_size: Texts per batch.
 
     Raises:
         ValueError: No inputs, or fewer than one thread.
-        MeasurementError: The process failed; the message ends with its last words.
+        MeasurementError: The process failed; the message ends with the last line of its error output.
     """
     if not len(inputs) or threads < 1:
         raise ValueError(f"cannot measure {len(inputs)} inputs on {threads} threads; at least one of each is needed")
@@ -94,7 +94,7 @@ def measure(
 
 
 def draw(inputs: Inputs, most: int) -> list[Any]:
-    """At most so many of the inputs, always the same ones.
+    """At most `most` of the inputs, always the same ones.
 
     Drawn, not the first ones: files are often sorted, and a slow model sees only the beginning.
     """
@@ -124,13 +124,13 @@ def _per_text(joules: float | None, texts: int) -> float | None:
 
 
 def cheapest(costs: Sequence[Sequence[float]]) -> list[int]:
-    """Which cost least: by their first figure, equals by the second, and so on.
+    """The places of the cheapest: by their first figure, equals by the second, and so on.
 
     Args:
-        costs: as many figures of each, what matters most first.
+        costs: the figures of each, as many for all, the most important first.
 
     Returns:
-        The places of those that are left; several, where nothing tells them apart.
+        Their places; several where all figures are equal.
     """
     left = list(range(len(costs)))
     for figure in range(len(costs[0])):

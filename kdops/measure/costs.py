@@ -28,9 +28,9 @@ class CostColumn:
         name: Of the metric, without its prefix.
         title: In tables.
         unit: Of the value as it is shown.
-        digits: Decimal places that are shown.
+        digits: Decimal places shown.
         room: The narrowest list that has it.
-        word: In sentences, as in "a ninth of the RAM".
+        word: The word in sentences, as in "a ninth of the RAM".
         ratio: Name of the metric teacher / student, without its prefix; empty: no ratio is logged or shown.
         cheaper: What a ratio above 1 means, as in "40 x faster"; by default "less" and the word.
         decides: Whether it decides between equally good students; earlier columns decide first.
@@ -72,7 +72,7 @@ class CostColumn:
 
 
 def cost(title: str, unit: str, digits: int, *, optional: bool = False, **column: Any) -> Any:
-    """A field of `Cost`, with what `CostColumn` says of it; an optional one may be None: it could not be read."""
+    """A field of `Cost` with its `CostColumn`; an optional one may be None where it cannot be read."""
     metadata = {_COLUMN: {"title": title, "unit": unit, "digits": digits, **column}}
     return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
 
@@ -154,5 +154,5 @@ def costs(room: Room = Room.MUCH, known: Container[str] | None = None, prefix: s
 
 
 def deciding() -> tuple[CostColumn, ...]:
-    """The costs that decide between equals, what matters most first."""
+    """The costs that decide between equals, the most important first."""
     return tuple(one for one in COSTS if one.decides)

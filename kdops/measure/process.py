@@ -1,4 +1,4 @@
-"""The clean process that measurements run in: nothing is loaded in it but what production would load."""
+"""The clean process that measurements run in: it loads only what production would load."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _STDERR_LINES = 5
 
 
 class MeasurementError(RuntimeError):
-    """The clean process did not come to an answer."""
+    """The clean process gave no answer."""
 
 
 def ask(module: str, request: Mapping[str, Any], *, threads: int) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def ask(module: str, request: Mapping[str, Any], *, threads: int) -> dict[str, A
         threads: CPU threads that its libraries may use.
 
     Raises:
-        MeasurementError: The process failed or took too long; the message ends with its last words.
+        MeasurementError: The process failed or took too long; the message ends with the last line of its error output.
     """
     # -P and PYTHONPATH: the worker is found where this package is, and nothing in the current folder is.
     command = [sys.executable, "-P", "-m", module]
@@ -54,6 +54,6 @@ def ask(module: str, request: Mapping[str, Any], *, threads: int) -> dict[str, A
 def _environment(current: Mapping[str, str], threads: int) -> dict[str, str]:
     package_root = str(Path(kdops.__file__).parents[1])
     paths = [package_root, *filter(None, [current.get("PYTHONPATH")])]
-    # Whoever measures may itself be a worker that trains, whose allocator keeps more than production's would.
+    # The caller may be a training worker, whose allocator keeps more memory than production's would.
     kept = {name: value for name, value in current.items() if name not in KEEPS_FREED_MEMORY}
     return {**kept, **variables(threads), "PYTHONPATH": os.pathsep.join(paths)}

@@ -13,7 +13,7 @@ class Steadiness:
     """How steadily several bundles could be measured.
 
     Attributes:
-        rounds: turns.
+        rounds: number of turns.
         spread: how far the turns of the least steady figure of `STEADY` differ, as `Measured.spread` has it.
         other_cores: cores that other processes kept busy meanwhile, on average.
     """
@@ -23,9 +23,9 @@ class Steadiness:
     other_cores: float
 
     def __str__(self) -> str:
-        said = (
+        sentence = (
             f"costs: median of {self.rounds} turns, each in a fresh process; latency and CPU time of their middle half "
             f"differ by up to {self.spread:.0%}; other processes kept {self.other_cores:.1f} cores busy"
         )
         busy = self.spread > _UNSTEADY or self.other_cores >= _BUSY_CORES
-        return f"{said}: measure again on a quieter machine" if busy else said
+        return f"{sentence}: measure again on a quieter machine" if busy else sentence

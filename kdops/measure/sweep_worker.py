@@ -1,4 +1,4 @@
-"""The clean process that asks one bundle ever longer texts, ever larger batches, and ever more of them.
+"""The clean process that sends one bundle ever longer texts, ever larger batches, and ever more requests.
 
 `python -m kdops.measure.sweep_worker` reads one JSON request (the fields of `SweepRequest`) from standard input and
 writes one JSON answer (the fields of `SweepAnswer`) to standard output. It imports the predictor and the standard
@@ -28,9 +28,9 @@ class SweepRequest:
         bundle: Folder of the bundle.
         inputs: Real texts, or lists of words.
         threads: CPU threads that the predictor may use.
-        lengths: Tokens a text, ascending; those beyond the bundle's maximum are left out.
-        batch_sizes: Texts a batch.
-        seconds: How long each length and each batch size is asked.
+        lengths: Tokens per text, ascending; those beyond the bundle's maximum are left out.
+        batch_sizes: Texts per batch.
+        seconds: How long each length and each batch size is measured.
         requests: After how many single texts memory is read, ascending.
     """
 
@@ -45,7 +45,7 @@ class SweepRequest:
 
 @dataclass(frozen=True)
 class SweepAnswer:
-    """The points that were found, as pairs of position and value.
+    """The measured points, as pairs of position and value.
 
     Attributes:
         latency_p50_ms: Median latency at each length, in tokens.
@@ -59,7 +59,7 @@ class SweepAnswer:
 
 
 def sweep(request: SweepRequest) -> SweepAnswer:
-    """Load one bundle and go through all of it."""
+    """Load one bundle and measure all points."""
     predictor = Predictor.load(request.bundle, threads=request.threads)
     # First, while the process holds nothing that longer texts or larger batches need.
     memory = list(_memory(predictor, request))
@@ -89,7 +89,7 @@ def _memory(predictor: Predictor, request: SweepRequest) -> Iterator[tuple[int, 
 def _seconds(
     predictor: Predictor, batch: Sequence[str] | Sequence[Sequence[str]], size: int, limit: float
 ) -> list[float]:
-    """Seconds of each call, for about as long as told."""
+    """Seconds of each call, repeated for about the given time."""
     predictor.predict(batch, batch_size=size)
     taken: list[float] = []
     end = time.perf_counter() + limit

@@ -21,12 +21,12 @@ REQUESTS = (100, 1_000, 10_000)
 
 @dataclass(frozen=True)
 class Sweeps:
-    """How one bundle's cost grows; each curve maps where to what, each point the median of the turns.
+    """How one bundle's cost grows; each curve maps a position to a value, the median of the turns.
 
     Attributes:
         latency_by_tokens: Median latency of one text in ms, by its tokens.
         throughput_by_batch: Texts per second, by texts per batch.
-        throughput_by_threads: Texts a second in batches of 32, by CPU threads.
+        throughput_by_threads: Texts per second in batches of 32, by CPU threads.
         ram_by_requests: Memory of the process in MB, by single texts answered.
     """
 
@@ -37,7 +37,7 @@ class Sweeps:
 
     @property
     def ram_growth_mb(self) -> float:
-        """Memory that came on top between the first and the last reading."""
+        """Memory gained between the first and the last reading, in MB."""
         readings = list(self.ram_by_requests.values())
         return readings[-1] - readings[0]
 
@@ -57,8 +57,8 @@ def sweep_side_by_side(
     Args:
         bundles: Their folders.
         inputs: Real texts, or lists of words, the same for all.
-        threads: CPU threads, but for the sweep over threads.
-        most_threads: That one goes in powers of two up to here.
+        threads: CPU threads, except in the sweep over threads.
+        most_threads: The end of the sweep over threads, in powers of two.
         rounds: Turns, each in a fresh process.
         seconds: How long each point is measured, each turn.
         requests: After how many single texts memory is read.

@@ -24,14 +24,14 @@ class Measured:
     """The costs of one bundle, over several turns.
 
     Attributes:
-        turns: One cost a turn, each from a fresh process.
+        turns: One cost per turn, each from a fresh process.
     """
 
     turns: tuple[Cost, ...]
 
     @property
     def cost(self) -> Cost:
-        """Each figure the median of its turns; one that a turn could not read is left out."""
+        """The median of each figure over the turns; a figure that a turn could not read is left out."""
         turns = [turn.metrics() for turn in self.turns]
         names = set(turns[0]).intersection(*turns)
         kind = type(self.turns[0])
@@ -49,8 +49,8 @@ class SideBySide:
     """Bundles measured in turns.
 
     Attributes:
-        measured: One a bundle, in order.
-        other_cores: How many cores other processes kept busy meanwhile, on average.
+        measured: One per bundle, in order.
+        other_cores: Cores that other processes kept busy meanwhile, on average.
     """
 
     measured: tuple[Measured, ...]
@@ -94,7 +94,7 @@ def in_turns(
         bundles: Their folders.
         once: Takes one of them, in a process of its own.
         rounds: Turns.
-        description: What the progress says.
+        description: The text of the progress bar.
     """
     turns: list[list[Result]] = []
     with Bar(rounds * len(bundles), description, "processes") as progress:

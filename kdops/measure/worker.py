@@ -1,4 +1,4 @@
-"""The clean process: loads one bundle as production would, and reports what that took.
+"""The clean process: loads one bundle as production would, and reports its costs.
 
 `python -m kdops.measure.worker` reads one JSON request (the fields of `Request`) from standard input and writes one
 JSON answer (the fields of `Answer`) to standard output. It imports the predictor and the standard library, nothing
@@ -27,9 +27,9 @@ class Request:
         inputs: Real texts, or lists of words.
         threads: CPU threads that the predictor may use.
         calls: Texts sent one at a time, going round when there are fewer.
-        call_seconds: When to stop sending texts one at a time, were they not all sent; at least one is.
+        call_seconds: When to stop sending texts one at a time, even if some are left; at least one is sent.
         batch_seconds: How long to send batches; at least a few are sent.
-        batch_size: Texts a batch.
+        batch_size: Texts per batch.
     """
 
     bundle: str
@@ -49,12 +49,12 @@ class Answer:
         rss_before_mb: Memory of the process, libraries and texts in it, before the model was loaded.
         rss_peak_mb: The most memory at any time until the end.
         load_ms: From before the load to the first answer.
-        answered_at_s: When the first answer was there, in seconds of the clock that all processes share.
+        answered_at_s: Time of the first answer, in seconds of the clock that all processes share.
         latencies_ms: One text in, its labels out, each.
         batched_texts: Texts that went through in batches.
         batched_wall_s: Time that these took.
         batched_cpu_s: CPU time that these took, user and system of all threads.
-        batched_energy_j: What the processor package used meanwhile; None where it does not tell.
+        batched_energy_j: Energy of the processor package meanwhile; None where it cannot be read.
     """
 
     rss_before_mb: float

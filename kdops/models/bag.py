@@ -9,10 +9,10 @@ from kdops.task import Task
 
 
 class Bag(Student):
-    """Embedding, each token beside its two neighbours, weighted mean, one hidden layer, linear: for the fast end.
+    """Embedding, each token with its two neighbours, weighted mean, one hidden layer, linear: the fastest student.
 
     The vector of a token is its embedding plus the GELU of a weighted sum, dimension by dimension, of itself and its
-    neighbours: what pairs of words are for in fastText (Joulin et al. 2017, arXiv:1607.01759), without a table of them.
+    neighbours: as with fastText's pairs of words (Joulin et al. 2017, arXiv:1607.01759), but without a table of pairs.
     Classification reads the mean of these vectors, weighted by a number between 0 and 1 that is learned of each; token
     classification reads every vector, and so no more than three tokens at a time. A text's logits do not depend on its
     batch neighbours: padding is zero, as is what lies before the first token, and has no weight.
@@ -44,15 +44,7 @@ class Bag(Student):
         self.dropout = Dropout(dropout)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Logits of a padded batch.
-
-        Args:
-            input_ids: int64 (batch, length).
-            attention_mask: 1 at real tokens, 0 at padding, which stands at the end, (batch, length).
-
-        Returns:
-            (batch, classes), or (batch, length, classes) for token classification.
-        """
+        """Logits of a padded batch; see `Student.forward`."""
         states = self.dropout(self.states(input_ids, attention_mask))
         if not self.task.of_words:
             weights = self.weigher(states).sigmoid() * attention_mask.unsqueeze(-1)

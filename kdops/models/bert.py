@@ -61,15 +61,7 @@ class BertStudent(Student):
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Logits of a padded batch.
-
-        Args:
-            input_ids: int64 (batch, length), a length of at most 512.
-            attention_mask: 1 at real tokens, 0 at padding, (batch, length).
-
-        Returns:
-            (batch, classes), or (batch, length, classes) for token classification.
-        """
+        """Logits of a padded batch, of at most 512 tokens per row; see `Student.forward`."""
         states = self._read(input_ids, attention_mask)
         readers = states if self.task.of_words else states[:, 0]
         logits: Tensor = self.classifier(self.dropout(readers))
@@ -83,7 +75,7 @@ class BertStudent(Student):
         states: Tensor = self.encoder.embeddings(input_ids=input_ids, token_type_ids=no_types)
         for layer in self.encoder.encoder.layer:
             assert isinstance(layer, BertLayer)
-            # The last one is a layer that gives its first position only; as any other, it gives all of them.
+            # The last layer gives its first position only; called as a plain layer, it gives all of them.
             states = BertLayer.forward(layer, states, hidden)
         return states
 
@@ -97,7 +89,7 @@ class BertStudent(Student):
 
 
 def _hidden(attention_mask: Tensor) -> Tensor:
-    """What the encoder would make of the two-dimensional mask, in a third fewer operators; (batch, 1, 1, length)."""
+    """The attention mask as the encoder would make it, with a third fewer operators; (batch, 1, 1, length)."""
     return (1.0 - attention_mask[:, None, None].float()) * torch.finfo(torch.float32).min
 
 
@@ -132,7 +124,7 @@ def check_teacher_layers(source: str) -> None:
 
 @torch.no_grad()
 def start_from_teacher(student: BertStudent, teacher: PreTrainedModel, teacher_ids: np.ndarray) -> None:
-    """Fill a student with what fits of its teacher; its head stays as it is.
+    """Copy a teacher's weights into a student as far as they fit; its head stays as it is.
 
     The student gets layers evenly spaced over the teacher's, the first and the last among them. Where it is narrower,
     it keeps the dimensions of the hidden states in which the embeddings of its tokens vary most, the same ones

@@ -49,15 +49,7 @@ class BiLSTM(Student):
         nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Logits of a padded batch.
-
-        Args:
-            input_ids: int64 (batch, length).
-            attention_mask: 1 at real tokens, 0 at padding, which stands at the end, (batch, length).
-
-        Returns:
-            (batch, classes), or (batch, length, classes) for token classification.
-        """
+        """Logits of a padded batch; see `Student.forward`."""
         states = self.dropout(self.states(input_ids, attention_mask))
         readers = states if self.task.of_words else states[:, :1]
         attended = self._attend(readers, states, attention_mask)
@@ -67,7 +59,7 @@ class BiLSTM(Student):
         return logits if self.task.of_words else logits[:, 0]
 
     def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """What both LSTMs say of each token, before attention: (batch, length, 2 * hidden_size)."""
+        """The states of both LSTMs for each token, before attention: (batch, length, 2 * hidden_size)."""
         return self._read_both_ways(self.dropout(self.embedding(input_ids)), attention_mask)
 
     def _read_both_ways(self, embedded: Tensor, attention_mask: Tensor) -> Tensor:

@@ -46,15 +46,7 @@ class CNN(Student):
         nn.init.normal_(self.embedding.weight, std=channels**-0.5)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Logits of a padded batch.
-
-        Args:
-            input_ids: int64 (batch, length).
-            attention_mask: 1 at real tokens, 0 at padding, which stands at the end, (batch, length).
-
-        Returns:
-            (batch, classes), or (batch, length, classes) for token classification.
-        """
+        """Logits of a padded batch; see `Student.forward`."""
         states, mask = self._states(input_ids, attention_mask)
         if not self.task.of_words:
             states = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
@@ -62,7 +54,7 @@ class CNN(Student):
         return logits
 
     def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """What the convolutions say of each token, before pooling: (batch, length, channels)."""
+        """The output of the convolutions for each token, before pooling: (batch, length, channels)."""
         return self._states(input_ids, attention_mask)[0]
 
     def _states(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:

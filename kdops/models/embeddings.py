@@ -46,11 +46,11 @@ def fit_width(table: Tensor, width: int) -> Tensor:
 
 @dataclass(frozen=True)
 class TokenTexts:
-    """Encoded texts as lists of tokens, made one at a time, as often as somebody iterates.
+    """Encoded texts as lists of tokens, made one at a time in each iteration.
 
     Attributes:
         encoded: the texts.
-        tokens: what each token id stands for.
+        tokens: the token of each id.
     """
 
     encoded: Encoded
@@ -99,7 +99,7 @@ def fasttext_table(texts: Iterable[Sequence[str]], tokens: Sequence[str], width:
 
 
 def cooccurrence_vectors(encoded: Encoded, tokens: int, width: int) -> Tensor:
-    """Word vectors from the company that tokens keep in unlabeled text, without any labels.
+    """Word vectors from the co-occurrence of tokens in text, without any labels.
 
     Truncated SVD of the matrix of positive pointwise mutual information within a window of 5, context counts raised to
     0.75 (Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015): what word2vec approximates, and stable on little text.

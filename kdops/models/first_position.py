@@ -1,4 +1,4 @@
-"""A BERT's last layer where nobody reads more of it than its first position."""
+"""The last layer of a BERT of which only the first position is read."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from transformers.models.bert.modeling_bert import BertLayer
 class FirstPositionLayer(BertLayer):
     """A BERT layer that gives its first position only, and computes what that needs.
 
-    Keys and values are those of all positions; query, output projection and feed-forward layer, ten twelfths of a
-    layer's products, those of the first. The weights and what comes out there are a BERT layer's.
+    Keys and values are computed at all positions; query, output projection and feed-forward layer, ten twelfths of a
+    layer's products, at the first only. Weights and output are those of a BERT layer.
     """
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> Tensor:
@@ -20,7 +20,7 @@ class FirstPositionLayer(BertLayer):
 
         Args:
             hidden_states: (batch, length, width).
-            attention_mask: true, or 0, where attention may go, (batch, 1, length, length); None: everywhere.
+            attention_mask: true, or 0, at positions that may be attended to, (batch, 1, length, length); None: all.
         """
         reader, first = self.attention.self, hidden_states[:, :1]
 

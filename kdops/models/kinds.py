@@ -1,4 +1,4 @@
-"""The students there are: what each is called, its size, and what tuning it begins from. Light enough for `--help`."""
+"""The kinds of student: name, size, and the setting that tuning starts from. Light enough for `--help`."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class BertShape:
     Attributes:
         layers: Transformer layers.
         width: hidden size.
-        heads: attention heads a layer.
+        heads: attention heads per layer.
     """
 
     layers: int
@@ -22,7 +22,7 @@ class BertShape:
 
 @dataclass(frozen=True)
 class FirstSetting:
-    """What training a student begins to tune from: its peak learning rate and its dropout."""
+    """The setting that tuning a student starts from: its peak learning rate and its dropout."""
 
     learning_rate: float
     dropout: float
@@ -33,7 +33,7 @@ class Kind:
     """A student before there is any data.
 
     Attributes:
-        first: what suits it before anything is known of the data: larger ones want smaller steps.
+        first: the setting that suits it before anything is known of the data: larger students need smaller steps.
         general_rate: peak learning rate of its general distillation.
         bert: its shape, if it is a BERT.
     """
@@ -60,7 +60,7 @@ LONGEST_BERT = 512
 
 
 def check_student(name: str, max_length: int, *, from_teacher: bool = False) -> None:
-    """Find out before any training whether a student can be made as asked.
+    """Check before any training that a student can be made with these choices.
 
     Args:
         name: of the student.

@@ -1,4 +1,4 @@
-"""What all students have in common, and how they start from a general one."""
+"""The base class of all students, and how they start from a general student."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -10,18 +10,30 @@ from kdops.task import Task
 
 
 class Student(nn.Module):
-    """A student: it maps (input_ids, attention_mask), both (batch, length), to logits.
+    """A student: a small network that maps tokens to logits. A text's logits do not depend on its batch neighbours.
 
     Attributes:
-        body: names of the modules that make token states of tokens: embedding and encoder. What else there is reads
-            these states and belongs to the task.
-        table: name of the table of token embeddings in it.
+        body: names of the modules that turn tokens into token states: embedding and encoder. The others read these
+            states and belong to the task.
+        table: name of its table of token embeddings.
         task: what it predicts.
     """
 
     body: ClassVar[tuple[str, ...]]
     table: ClassVar[str] = "embedding"
     task: Task
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits of a padded batch.
+
+        Args:
+            input_ids: int64 (batch, length).
+            attention_mask: 1 at real tokens, 0 at padding, which stands at the end, (batch, length).
+
+        Returns:
+            (batch, classes), or (batch, length, classes) for token classification.
+        """
+        raise NotImplementedError
 
     def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The token states that the rest of the student reads, (batch, length, width).
@@ -41,7 +53,7 @@ def start_from_general(student: Student, weights: Mapping[str, Tensor]) -> None:
 
     Args:
         student: changed in place.
-        weights: what `body_weights` gives of a student of the same kind, size and vocabulary, for either task.
+        weights: the `body_weights` of a student of the same kind, size and vocabulary, for any task.
 
     Raises:
         ValueError: if they are of another student; nothing is changed then.

@@ -1,4 +1,4 @@
-"""The students by name: made, checked, counted."""
+"""Students made by name, and their numbers of weights."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ _FASTTEXT_MAGIC = struct.pack("<i", 793712314)
 _LONGEST_HEADER_BYTES = 100
 _LONGEST_WORD_BYTES = 10_000
 _FLOAT_BYTES = 4
-# So many rows are looked at before anything is trained; whoever wrote one wrong number has mostly written many.
+# Rows checked before anything is trained; a file with one wrong number mostly has many.
 _ROWS_CHECKED = 1_000
 
 
@@ -36,7 +36,7 @@ class VectorFile:
         path: where it lies.
         format: how it is written.
         words: how many there are.
-        width: numbers a word.
+        width: numbers per word.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class VectorFile:
 def check_vector_file(path: Path) -> VectorFile:
     """Look at a vector file before anything is trained: its kind, its size, and that all of it is there.
 
-    Each row is counted, and the numbers of the first thousand are read: seconds a gigabyte, and no memory.
+    Each row is counted, and the numbers of the first thousand are read: seconds per gigabyte, and no memory.
 
     Raises:
         UserError: if it is missing, truncated, no vector file, its rows are not as wide as it says, or one of the first
@@ -118,7 +118,7 @@ def _word(token: str) -> str:
 
 
 def _read(file: VectorFile, wanted: set[str]) -> dict[str, np.ndarray]:
-    """The wanted words' vectors, float32 (width,); of the whole file nothing else stays in memory."""
+    """The wanted words' vectors, float32 (width,); nothing else of the file stays in memory."""
     if file.format == "fasttext":
         vectors = _read_fasttext(file, wanted)
     elif file.format == "text":
@@ -168,7 +168,7 @@ def _is_printable(row: bytes) -> bool:
 
 
 def _text_rows(path: Path, words: int, width: int) -> Iterator[tuple[str, bytes]]:
-    """Each word and its whole row, not cut into numbers yet: most rows are nobody's."""
+    """Each word and its whole row, not parsed yet: most rows are not needed."""
     line = 1
     with path.open("rb") as file:
         for line, content in enumerate(islice(file, 1, None), 2):

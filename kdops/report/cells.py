@@ -19,7 +19,7 @@ def score(row: Mapping[str, Any], name: str) -> str:
 
 
 def gain(row: Mapping[str, Any]) -> str:
-    """What distillation brought, with its interval, which over several seeds is the mean of theirs."""
+    """The gain of distillation with its interval, which over several seeds is the mean of theirs."""
     mean, spread = row["kd_gain"], row["kd_gain_spread"]
     if pd.isna(mean):
         return ""

@@ -38,7 +38,7 @@ class Series:
         line: how marks are joined; `steps` stays level until the next mark.
         hatch: pattern of bars, so that they differ in grey too.
         spread: half the length of error bars; None: none.
-        notes: what is said of each point, besides its values.
+        notes: a text for each point, besides its values.
     """
 
     name: str

@@ -23,11 +23,11 @@ def classes(results: Results) -> Iterator[Chart]:
     Nothing where the runs logged no scores by class.
     """
     best = best_student(results)
-    told = read_classes(best["run_id"])
-    if told is None:
+    logged = read_classes(best["run_id"])
+    if logged is None:
         return
     student, mark = str(best["student"]), STUDENTS[str(best["student"])]
-    scores: Mapping[str, Any] = told["classes"]  # type: ignore[assignment]
+    scores: Mapping[str, Any] = logged["classes"]  # type: ignore[assignment]
     shown = sorted(scores, key=lambda name: -scores[name]["gold"])[:_MOST_CLASSES]
     series = [_series(student, scores, shown, mark.color, mark.shape)]
     if best["recipe"] != VANILLA:
@@ -44,9 +44,9 @@ def classes(results: Results) -> Iterator[Chart]:
             series,
         )
     ]
-    labels: list[str] = told["labels"]  # type: ignore[assignment]
+    labels: list[str] = logged["labels"]  # type: ignore[assignment]
     if best["task"] == Task.TEXT and len(labels) <= _MOST_LABELS:
-        panels.append(Matrix("Confusion matrix (texts)", labels, told["confusion"]))  # type: ignore[arg-type]
+        panels.append(Matrix("Confusion matrix (texts)", labels, logged["confusion"]))  # type: ignore[arg-type]
     yield Chart(
         name="classes",
         title=f"{student} by {unit}",
@@ -58,11 +58,11 @@ def classes(results: Results) -> Iterator[Chart]:
 def confused(results: Results) -> Iterator[Table]:
     """The classes that one data set's best student confuses most, where they are too many for a confusion matrix."""
     best = best_student(results)
-    told = read_classes(best["run_id"])
-    if told is None or best["task"] != Task.TEXT:
+    logged = read_classes(best["run_id"])
+    if logged is None or best["task"] != Task.TEXT:
         return
-    labels: list[str] = told["labels"]  # type: ignore[assignment]
-    pairs = most_confused(told["confusion"], labels)  # type: ignore[arg-type]
+    labels: list[str] = logged["labels"]  # type: ignore[assignment]
+    pairs = most_confused(logged["confusion"], labels)  # type: ignore[arg-type]
     if len(labels) > _MOST_LABELS and pairs:
         yield Table(
             title=f"What {best['student']} confuses most",
@@ -82,8 +82,8 @@ def best_student(results: Results) -> Mapping[str, Any]:
 def _other(
     name: str, run_id: str | None, shown: list[str], color: str, shape: str, *, filled: bool = True
 ) -> list[Series]:
-    told = read_classes(run_id) if run_id and not pd.isna(run_id) else None
-    return [_series(name, told["classes"], shown, color, shape, filled=filled)] if told else []
+    logged = read_classes(run_id) if run_id and not pd.isna(run_id) else None
+    return [_series(name, logged["classes"], shown, color, shape, filled=filled)] if logged else []
 
 
 def _series(name: str, scores: Any, shown: list[str], color: str, shape: str, *, filled: bool = True) -> Series:

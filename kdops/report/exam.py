@@ -95,11 +95,11 @@ def significance_table(results: Results, comparisons: Sequence[Comparison]) -> T
         }
         for one in comparisons
     ]
-    told = {one.dataset for one in comparisons}
+    compared_sets = {one.dataset for one in comparisons}
     rows += [
         {"data set": name, "students": "not compared: some of their runs logged no labels of the test rows"}
         for name in results.datasets
-        if name not in told and results.of(name).students["student"].nunique() > 1
+        if name not in compared_sets and results.of(name).students["student"].nunique() > 1
     ]
     return Table(
         title="Which differences are more than noise",
@@ -199,11 +199,11 @@ def _compare(dataset: str, students: pd.DataFrame) -> list[Comparison]:
     answers, owners = [], []
     gold: Gold | None = None
     for run_id, student in cells["student"].items():
-        told = read_predictions(str(run_id))
-        if told is None or (gold is not None and told[0] != gold):
+        logged = read_predictions(str(run_id))
+        if logged is None or (gold is not None and logged[0] != gold):
             return []
-        gold = told[0]
-        answers.append(told[1])
+        gold = logged[0]
+        answers.append(logged[1])
         owners.append(str(student))
     names = list(dict.fromkeys(owners))
     classes = read_classes(str(cells.index[0]))

@@ -39,12 +39,12 @@ class Section:
 
     Attributes:
         title: the heading.
-        verdicts: what it comes to, a sentence each.
+        verdicts: the findings, a sentence each.
         tables: of few columns.
         charts: with their data as CSV.
         folded: tables that open on a click, below everything else.
         links: addresses of runs by their names.
-        note: what is to be known of all of it.
+        note: a remark on the whole section.
     """
 
     title: str
@@ -78,7 +78,7 @@ def render(title: str, sections: Sequence[Section]) -> str:
 
 
 def _download(chart: Chart) -> str:
-    """What a chart shows, as a file within its address."""
+    """The data of a chart as a data URL, for download."""
     return f"data:text/csv;base64,{base64.b64encode(chart.csv().encode()).decode()}"
 
 

@@ -37,8 +37,8 @@ def study_table(results: Results) -> Iterator[Table]:
     ours = _ours(results)
     rows = [_row(TEACHER, [(_FINE_TUNED, published.get((TEACHER, _FINE_TUNED)), ours.get((TEACHER, _FINE_TUNED)))])]
     for student in STUDENTS:
-        told = [VANILLA if recipe == BASELINE else recipe for recipe in RECIPES]
-        rows.append(_row(student, [(one, published.get((student, one)), ours.get((student, one))) for one in told]))
+        recipes = [VANILLA if recipe == BASELINE else recipe for recipe in RECIPES]
+        rows.append(_row(student, [(one, published.get((student, one)), ours.get((student, one))) for one in recipes]))
     yield Table(
         title="Beside the study",
         caption=f"Test macro F1 in percent, study / ours ({CITATION}). The study's teacher is IndoBERT base, it ran "

@@ -40,7 +40,7 @@ def dataset_table(results: Results) -> Table:
         for row in records(results.undistilled)
     ]
     for row in records(over_seeds(results.students)):
-        told = {
+        cells_of = {
             "student": row["student"],
             "recipe": row["recipe"],
             "precision": row["precision"] if isinstance(row["precision"], str) else "",
@@ -51,11 +51,11 @@ def dataset_table(results: Results) -> Table:
             **_cells(row, shown),
         }
         if row["recipe"] != VANILLA:
-            told[f"baseline, test {word}"] = cells.score(row, "baseline")
-            told["gain, points"] = cells.gain(row)
+            cells_of[f"baseline, test {word}"] = cells.score(row, "baseline")
+            cells_of["gain, points"] = cells.gain(row)
         if several_people:
-            told["by"] = row["user"]
-        rows.append(told)
+            cells_of["by"] = row["user"]
+        rows.append(cells_of)
     order = ["student", "recipe", "precision", "seeds", f"validation {word}", f"test {word}"]
     order += [
         f"baseline, test {word}",
@@ -138,11 +138,11 @@ def budget_table(results: Results) -> Table:
             }
         )
     # A parameter that nobody gave says nothing.
-    said = {name for row in rows for name, value in row.items() if value}
+    filled = {name for row in rows for name, value in row.items() if value}
     return Table(
         title="Budget",
         caption="As many trials, and at least as many training steps, went to the baseline of each student.",
-        rows=[{name: value for name, value in row.items() if name in said} for row in rows],
+        rows=[{name: value for name, value in row.items() if name in filled} for row in rows],
     )
 
 

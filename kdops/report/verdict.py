@@ -18,18 +18,18 @@ def verdict(results: Results) -> str:
     best, shown_costs = best_student(results), costs(Room.LITTLE, results.measured)
     if nothing := nothing_learned(results.students, best):
         return shown.of_no_use(nothing)
-    said = [f"test {best['metric']} {shown.score(best['test'])}"]
+    parts = [f"test {best['metric']} {shown.score(best['test'])}"]
     if kept := cells.retained(best):
-        said.append(f"{kept} of the teacher's")
+        parts.append(f"{kept} of the teacher's")
     if beside := cells.beside_baseline(best):
-        said.append(beside)
-    said += [f"{one.shown(best)} {one.unit} {one.word}" for one in shown_costs if one.shown(best)]
+        parts.append(beside)
+    parts += [f"{one.shown(best)} {one.unit} {one.word}" for one in shown_costs if one.shown(best)]
     faster = next((one.times(best, "times_") for one in shown_costs if one.times(best, "times_")), "")
     others = len(over_seeds(results.students)) - 1
     rank = "is the only student" if not others else f"is the best of {others + 1} students by validation score"
     precision = f" {best['precision']}" if isinstance(best["precision"], str) else ""
-    told = f"{best['student']}{precision} by {best['recipe']} {rank}: {', '.join(said)}"
-    return f"{told}; {faster} faster than the teacher." if faster else f"{told}."
+    sentence = f"{best['student']}{precision} by {best['recipe']} {rank}: {', '.join(parts)}"
+    return f"{sentence}; {faster} faster than the teacher." if faster else f"{sentence}."
 
 
 def short_table(results: Results) -> Table:

@@ -23,7 +23,7 @@ class DataConfig(StepConfig):
     dataset: str = parameter(
         "sample", "Data set: a catalogue name, a folder or file of your own, or a hub id.", setting=False
     )
-    name: str | None = parameter(None, "What your own data is called; auto: as its folder or file.", setting=False)
+    name: str | None = parameter(None, "Name of your own data; auto: that of its folder or file.", setting=False)
     text_column: str | None = parameter(
         None, "Column of the text or the words: a name, or a number from 1; auto: found by its name.", setting=False
     )
@@ -37,7 +37,7 @@ class DataConfig(StepConfig):
     task: Task | None = parameter(None, f"{', '.join(Task)}; auto: read off the columns.", setting=False)
     separator: str | None = parameter(
         None,
-        "What separates the columns of a .csv or .tsv file, tab for tabs; auto: found in its lines.",
+        "The separator of the columns of a .csv or .tsv file, tab for tabs; auto: found in its lines.",
         setting=False,
     )
     drop_leaks: bool = parameter(
@@ -89,7 +89,8 @@ class TrainingDataConfig(DataConfig):
         "agreement with it.",
     )
     teacher_mode: Literal["train", "as_is"] = parameter(
-        "train", "train: fine-tune the teacher on the data; as_is: it is fine-tuned for the data's labels already."
+        "train",
+        "train: fine-tune the teacher on the data; as_is: it is already fine-tuned for the data's labels.",
     )
     teacher_precision: Literal["auto", "fp32"] = parameter(
         "auto", "What a teacher multiplies in; auto: bfloat16 where the machine has it and the model can."
@@ -97,7 +98,7 @@ class TrainingDataConfig(DataConfig):
     teacher_seeds: int = parameter(1, "Train the teacher so many times, with seeds of its own; all teach.", ge=1)
     label_names: str | None = parameter(
         None,
-        "What labels of an as_is teacher or of a file are called in the data, as in LABEL_0=negative,LABEL_1=positive.",
+        "The data's names of labels of an as_is teacher or of a file, as in LABEL_0=negative,LABEL_1=positive.",
     )
     teacher_missing: Literal["refuse", "gold"] = parameter(
         "refuse", "Training texts that a file of probabilities lacks: refuse, or gold: they have their gold labels."
@@ -219,7 +220,7 @@ class TrainingDataConfig(DataConfig):
 
         Args:
             corpus: the data set that they are added to.
-            wanted: whether the step has a use for them; if not, they are not read, and a user who named some is told.
+            wanted: whether the step uses them; if not, they are not read, with a warning if the user named some.
 
         Raises:
             UserError: if they cannot be had or used.

@@ -1,4 +1,4 @@
-"""A finished run to ONNX again: its bundle in fp32 and in int8, each past its gate."""
+"""`export`: the bundle of a finished run in fp32 and in int8, each past its gate."""
 
 import shutil
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""`list_datasets`: what can be named as a dataset, without reading or downloading any of it."""
+"""`list_datasets`: the data sets of the catalogue, without reading or downloading any of them."""
 
 import textwrap
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`measure`: what bundles cost on this machine, side by side, published only when the machine let it be measured."""
+"""`measure`: costs of bundles on this machine, side by side, published only when they could be measured steadily."""
 
 import logging
 import re
@@ -49,9 +49,9 @@ class Subject:
     """One bundle to measure.
 
     Attributes:
-        address: what the user called it.
+        address: the user's name for it.
         folder: where it is on this machine.
-        info: what it says about itself.
+        info: the content of its `bundle.json`.
         teacher_run: the run that made its teacher, where that is known.
         model_id: the logged model of a registered version.
     """
@@ -73,7 +73,7 @@ class Report:
     """The costs of the subjects.
 
     Attributes:
-        subjects: what was measured.
+        subjects: the measured bundles.
         together: their costs, in the same order.
         sweeps: how these grow; empty when that was not asked for.
         run_id: the run that all of it was logged to.
@@ -91,7 +91,7 @@ class Report:
 
 
 def measure(config: MeasureConfig) -> Report:
-    """Measure bundles in turns, in clean processes, and log what they cost.
+    """Measure bundles in turns, in clean processes, and log their costs.
 
     Raises:
         UserError: for a model or data that cannot be used, before anything is measured; and when the turns differ by
@@ -192,7 +192,7 @@ def _refuse_unsteady(subjects: Sequence[Subject], together: SideBySide, max_spre
 
 
 def table(subjects: Sequence[Subject], together: SideBySide) -> str:
-    """A row a figure, a column a subject; the spread of the turns behind what was timed."""
+    """A row per figure, a column per subject; times with the spread of the turns."""
     rows = [("", *(subject.title for subject in subjects)), ("", *(_short(subject.address) for subject in subjects))]
     known = {name for measured in together.measured for name in measured.cost.metrics()}
     for cost in costs(known=known):

@@ -9,7 +9,7 @@ class MeasureConfig(DataConfig):
 
     model: str = parameter(
         ...,
-        "What to measure, separated by commas: registered versions (models:/kdops-smsa@champion, "
+        "Models to measure, separated by commas: registered versions (models:/kdops-smsa@champion, "
         "models:/kdops-smsa/3), ids of runs, folders of bundles.",
     )
     dataset: str | None = parameter(  # type: ignore[assignment]

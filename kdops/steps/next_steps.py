@@ -1,4 +1,4 @@
-"""What a user can do with a student: the last lines of `distill` and `promote`."""
+"""The next commands for a student: the last lines of `distill` and `promote`."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Parameters of steps: each is a field of a frozen model, and written nowhere else.
 
-From it follow its option with type, choices, default and help, its line in `MLproject`, its logged name `cfg.<name>`,
-and whether runs that differ in it may stand in one average.
+The option with type, choices, default and help, the line in `MLproject`, the logged name `cfg.<name>`,
+and whether runs that differ in it may be averaged all follow from the field.
 """
 
 import math
@@ -38,7 +38,7 @@ class StepConfig(BaseModel):
 
     @classmethod
     def settings(cls) -> tuple[str, ...]:
-        """The parameters that make another result: only runs that agree in them may stand in one average."""
+        """The parameters that change the result: only runs that agree in them may be averaged."""
         return tuple(name for name, field in cls.model_fields.items() if _extra(field, "setting"))
 
 
@@ -48,7 +48,7 @@ def parameter(default: Any, help: str, *, setting: bool = True, shown: str | Non
     Args:
         default: `...` where there is none.
         help: One or two sentences for users.
-        setting: Whether it makes another result, as `trials` does and `workers` does not. Of a data set it is the
+        setting: Whether it changes the result, as `trials` does and `workers` does not. Of a data set it is the
             content that counts, which runs log by itself, and seeds are what is averaged over.
         shown: The word that stands for the default. By default its value as text, and `auto` for None.
         field: Bounds and everything else that `pydantic.Field` takes; `exclude=True` keeps a value from being logged.
@@ -63,7 +63,7 @@ class Option:
     Attributes:
         name: Of the parameter; the option has hyphens for its underscores.
         help: For users.
-        values: What may be given: a type, or the choices.
+        values: The possible values: a type, or the choices.
         default: As text; None: it must be given.
     """
 

@@ -16,10 +16,10 @@ from kdops.tracking.registry.registered import Version
 
 @dataclass(frozen=True)
 class Picked:
-    """What was picked.
+    """The registered version that was picked.
 
     Attributes:
-        version: the registered version; None: none holds the limits.
+        version: the registered version; None if none is within the limits.
         path: its bundle on this machine, which `kdops.Predictor.load` takes.
         reason: why it is this one, or none.
         table: all versions with their figures.
@@ -35,8 +35,8 @@ class Picked:
     def __str__(self) -> str:
         if self.version is None:
             return self.table
-        told = f"version {self.version.number}: {self.reason}"
-        return "\n".join([self.table, "", told, *self.warnings, f"model: {self.version.uri}", f"path: {self.path}"])
+        why = f"version {self.version.number}: {self.reason}"
+        return "\n".join([self.table, "", why, *self.warnings, f"model: {self.version.uri}", f"path: {self.path}"])
 
     def require_version(self) -> None:
         """Tell a pick from none.

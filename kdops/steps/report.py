@@ -30,7 +30,7 @@ class Report:
     Attributes:
         page: the HTML file.
         images: the PNG files.
-        results: what they tell of.
+        results: the results that they show.
     """
 
     page: Path
@@ -81,7 +81,7 @@ def log_report(run: runs.Run, results: Results, first: Sequence[Section] = ()) -
 
     Args:
         run: The open run that asks.
-        results: What it tells of.
+        results: The results that it shows.
         first: Parts of the page before all others.
     """
     save_view(results)

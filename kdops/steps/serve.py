@@ -92,7 +92,7 @@ class Follower:
         self._trouble = ""
 
     def look(self) -> None:
-        """Let the link lead to what the model's address names now.
+        """Point the link at the bundle that the model's address names now.
 
         Raises:
             UserError: That cannot be known, or had, or does not answer.
@@ -113,7 +113,7 @@ class Follower:
             shutil.rmtree(old)
 
     def follow(self, pause_s: float) -> None:
-        """Look again and again; what keeps going wrong is told once."""
+        """Look again and again; a repeated error is logged once."""
         while not threading.Event().wait(pause_s):
             try:
                 self.look()

@@ -1,4 +1,4 @@
-"""The beginning of every step: read the data, check it, and log what it is."""
+"""The beginning of every step: read the data, check it, and log its facts."""
 
 import logging
 import os

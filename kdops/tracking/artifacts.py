@@ -13,7 +13,7 @@ _THROUGH_SERVER = "mlflow-artifacts:"
 
 @contextlib.contextmanager
 def written(run_id: str, what: str) -> Iterator[None]:
-    """Around what writes files of a run: an error names the folder, or the server, that did not take them.
+    """A block that writes files of a run: an error names the folder, or the server, that did not take them.
 
     Raises:
         OSError: They could not be written.

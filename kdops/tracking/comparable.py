@@ -1,4 +1,4 @@
-"""Which finished students may stand in one table: those of the same data, and over seeds those of the same settings."""
+"""The finished students that may be compared: those of the same data, and over seeds those of the same settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from kdops.errors import UserError
 from kdops.tracking import names
 
 CELL = ["dataset", "student", "recipe", "seed"]
-# What no average is about, where a run does not name its settings.
+# Parameters that always differ within an average, where a run does not name its settings.
 _ALWAYS_DIFFERENT = ("seed",)
 
 
@@ -66,10 +66,10 @@ def of_user(students: pd.DataFrame, user: str) -> set[str]:
 
 
 def settings_of(params: Mapping[str, str], named: object) -> dict[str, str]:
-    """The parameters of a run that make another result, as it logged them.
+    """The parameters of a run that change the result, as it logged them.
 
     Args:
-        params: All that it logged.
+        params: All logged parameters.
         named: Their names, as the run logged them; where it did not, all that begin with `cfg.` count but the seed:
             seeds with different settings must never be averaged.
     """
@@ -85,8 +85,9 @@ def settings_of(params: Mapping[str, str], named: object) -> dict[str, str]:
 
 def _like_the_newest(rows: pd.DataFrame) -> pd.Series:
     """Whether each run has the settings of the newest run of its data set, student and recipe; oldest first."""
-    told = zip(rows["params"], rows["settings"], strict=True)
-    settings = pd.Series([repr(sorted(settings_of(params, named).items())) for params, named in told], index=rows.index)
+    logged = zip(rows["params"], rows["settings"], strict=True)
+    texts = [repr(sorted(settings_of(params, named).items())) for params, named in logged]
+    settings = pd.Series(texts, index=rows.index)
     newest = settings.groupby([rows[column] for column in CELL[:-1]]).transform("last")
     return settings == newest
 
@@ -94,14 +95,14 @@ def _like_the_newest(rows: pd.DataFrame) -> pd.Series:
 def _note(kept: pd.DataFrame, *, other_data: int, other_settings: int) -> str:
     people = " and ".join(sorted(set(kept["user"]) - {""}))
     data = kept["data"].iloc[0]
-    said = [f"Runs of {people or 'nobody that is known'}" + (f", all on data {data}." if data else ".")]
+    sentences = [f"Runs of {people or 'nobody that is known'}" + (f", all on data {data}." if data else ".")]
     if other_data:
         runs, were = _counted(other_data)
-        said.append(f"{runs} on other data of the same name {were} left out: other test texts, other figures.")
+        sentences.append(f"{runs} on other data of the same name {were} left out: other test texts, other figures.")
     if other_settings:
         runs, were = _counted(other_settings)
-        said.append(f"{runs} of other seeds with other settings than the newest {were} left out.")
-    return " ".join(said)
+        sentences.append(f"{runs} of other seeds with other settings than the newest {were} left out.")
+    return " ".join(sentences)
 
 
 def _counted(runs: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Common to all matplotlib figures: labels are plain text in a font that has them; a failed figure ends no run."""
+"""Rules of all matplotlib figures: labels are plain text in a font that has them; a failed figure ends no run."""
 
 import functools
 import io
@@ -54,7 +54,7 @@ def font_families() -> list[str]:
 
 
 def drawable(make: Callable[[], Figure], name: str) -> Figure:
-    """A figure that can be drawn: if the given one cannot, that is warned of, and a sheet that says so stands for it.
+    """A figure that can be drawn: in place of one that cannot, with a warning, a sheet that says so.
 
     Args:
         make: makes the figure.
@@ -76,7 +76,7 @@ class ConfusedPair:
 
     Attributes:
         gold: the label of the rows.
-        predicted: what was said instead.
+        predicted: the label that was predicted instead.
         times: how often.
         of: how often the gold label occurs.
     """

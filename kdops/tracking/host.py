@@ -30,7 +30,7 @@ def facts() -> dict[str, str]:
 
 
 def kind(facts: Mapping[str, str]) -> str | None:
-    """The kind of host that facts, or the tags of a run, describe: times on one kind compare. None: they do not say."""
+    """The kind of host by its facts, or by the tags of a run; times on one kind compare. None: unknown."""
     if names.HOST_CPU not in facts or names.HOST_CORES not in facts:
         return None
     cores = facts[names.HOST_CORES]

@@ -42,7 +42,7 @@ PRECISION = "kdops.precision"
 MAIN_METRIC = "kdops.main_metric"
 FINGERPRINT = "kdops.fingerprint"
 TEACHER_RUN = "kdops.teacher_run"
-# Names of the parameters that make another result, separated by commas: only runs that agree in them are averaged.
+# Names of the parameters that change the result, separated by commas: only runs that agree in them are averaged.
 SETTINGS = "kdops.settings"
 BASELINE_RUN = "kdops.baseline_run"
 BASELINE_PRECISION = "kdops.baseline_precision"
@@ -56,13 +56,13 @@ PARITY = "kdops.parity"
 INT8 = "kdops.int8"
 EXPORTED_RUN = "kdops.exported_run"
 PROCESS = "kdops.process"
-PHASE = "kdops.phase"  # what the run is at, while it works
+PHASE = "kdops.phase"  # the current phase, while the run works
 ERROR = "kdops.error"
 REUSED_RUN = "kdops.reused_run"
 # The status as kdops set it: `mlflow run` overwrites KILLED by FAILED, and this is what it is restored from.
 STATUS = "kdops.status"
 
-# Who works: MLflow's own tag, which its UI shows in the column "Created by".
+# The user: MLflow's own tag, which its UI shows in the column "Created by".
 USER = "mlflow.user"
 
 HOST_NAME = "host.name"
@@ -72,7 +72,7 @@ HOST_MEMORY_GB = "host.memory_gb"
 VERSION_PREFIX = "version."
 
 NO_VALUE = ("None", "auto", "False", "()")
-"""What a parameter without a value is written as; such parameters are not logged."""
+"""The spellings of a parameter without a value; such parameters are not logged."""
 
 # Run parameters.
 CONFIG_PREFIX = "cfg."
@@ -104,7 +104,7 @@ STEADINESS_SPREAD = "measure.spread"
 F1_RETAINED = "test.f1_retained"
 KD_GAIN = "test.kd_gain"
 ENDS = ("_low", "_high")
-"""What the ends of a figure's interval are called, after its own name."""
+"""The suffixes of the ends of a figure's interval, after its own name."""
 LATENCY_P50_MS = "cost.latency_p50_ms"
 LATENCY_P95_MS = "cost.latency_p95_ms"
 RAM_PEAK_MB = "cost.ram_peak_mb"
@@ -162,5 +162,5 @@ def with_ends(name: str, figure: Interval) -> dict[str, float]:
 
 
 def variant_cost_prefix(precision: str) -> str:
-    """How the metrics begin that tell what a student costs in one precision, whichever is deployed."""
+    """The prefix of a student's costs in one precision, whichever is deployed."""
     return f"{precision}.{COST_PREFIX}"

@@ -1,4 +1,4 @@
-"""Where things are beside the tracking store: the Optuna database, and the way to the UI."""
+"""Places beside the tracking store: the Optuna database, and the pages of the UI."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

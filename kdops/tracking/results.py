@@ -127,7 +127,7 @@ class Results:
 
     @property
     def undistilled(self) -> pd.DataFrame:
-        """What one gets without distilling, as runs of students have it beside them.
+        """The alternatives to distillation, as runs of students log them.
 
         Returns:
             A row for `int8_teacher`, the quantized teacher, and one for `linear`, the linear baseline, of each data set
@@ -192,7 +192,7 @@ def read_results(
 
 @dataclass(frozen=True)
 class FinishedWork:
-    """A finished run, as far as it tells what is done and how long that took.
+    """The work of a finished run, and how long it took.
 
     Attributes:
         run_id: the run.

@@ -117,7 +117,7 @@ class Run:
         self.tags({names.DATASET: corpus.name, names.TASK: corpus.task})
 
     def finish(self, status: Status) -> None:
-        """Decide how this run ends, whatever leaves its block; a pruned trial is KILLED without being an error."""
+        """Set the status that this run ends with, however its block ends; a pruned trial is KILLED and no error."""
         self.status = status
 
 
@@ -168,7 +168,7 @@ def tracked(
             `mlflow run`. Where that is not all of it, all of it is logged as `config.json`. With `system_metrics` the
             run has what the machine does meanwhile, too.
         parent_run_id: The parent in another process, for workers.
-        kind: What the block gets: `Run`, or a class that adds to it.
+        kind: The class of the run in the block: `Run`, or one that adds to it.
 
     Raises:
         Stopped: The tracking server went away; what is finished is kept.
@@ -213,7 +213,7 @@ def _energy(run: Run) -> Iterator[None]:
 
 
 def chosen(config: Mapping[str, object]) -> dict[str, object]:
-    """The part of a configuration that has a value: neither none, nor auto, nor false, nor an empty list."""
+    """The part of a configuration with values: neither none, nor auto, nor false, nor an empty list."""
     return {key: value for key, value in config.items() if str(value) not in names.NO_VALUE}
 
 
@@ -234,7 +234,7 @@ def name_unused(run_id: str, name: str) -> None:
 
 
 def user() -> str:
-    """Who is working: the name that the tracking server knows the user by, else the one that this machine does."""
+    """The user's name on the tracking server, else on this machine."""
     import getpass
 
     from mlflow.utils.credentials import read_mlflow_creds

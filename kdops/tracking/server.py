@@ -6,7 +6,7 @@ from kdops.errors import UserError
 
 _TIMEOUT_S = 4
 _DATABASE_TIMEOUT_S = 30
-"""A server that has just been started is there at once, but takes its time for the first question to its database."""
+"""A server that has just started listens at once, but its first query to the database takes a while."""
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _NEEDS_DATABASE = "/api/2.0/mlflow/experiments/search?max_results=1"

@@ -45,7 +45,7 @@ def be_impatient() -> None:
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Around what needs the tracking store: tells an error of the work from a server that went away.
+    """A block that needs the tracking store: a server that went away raises `Stopped`, unlike an error of the work.
 
     Raises:
         Stopped: The store failed, and does not answer any more.

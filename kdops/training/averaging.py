@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 AVERAGED_STEPS = 4
-"""How many steps apart the average is updated, which costs a pass over all weights."""
+"""Steps between two updates of the average; each costs a pass over all weights."""
 
 _LAG = 25
 _Weights = list[Tensor] | tuple[Tensor, ...]
@@ -16,7 +16,7 @@ def average(model: nn.Module, decay: float) -> AveragedModel:
 
     Args:
         model: whose weights it starts with.
-        decay: a step; the average is to be updated every `AVERAGED_STEPS` of them.
+        decay: per step; the average is to be updated every `AVERAGED_STEPS` steps.
     """
 
     def update(averages: _Weights, currents: _Weights, updates: Tensor | int) -> None:

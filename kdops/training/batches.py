@@ -18,15 +18,18 @@ _CPU_TOKENS, _GPU_TOKENS = 2_048, 65_536
 
 
 class TeacherLogits(Protocol):
-    """Whatever gives class scores for the units of a training set: a trained encoder, a mean of several, a file."""
+    """A source of class scores for the units of a training set: a trained encoder, a mean of several, a file.
+
+    A *unit* is what gets one label: a text, or a word of it. Log-probabilities are logits too.
+    """
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """The logits of the units of some rows, float32 (units, classes); NaN where the teacher said nothing."""
+        """The logits of the units of some rows, float32 (units, classes); NaN where the teacher has none."""
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What is trained on: rows, a label for each unit, and the teacher's logits where there is a teacher."""
+    """A training set: rows, a label for each unit, and the teacher's logits where there is a teacher."""
 
     encoded: Encoded
     labels: np.ndarray
@@ -46,7 +49,7 @@ class Batch:
         unit_rows: row of each unit, int64 (units,).
         unit_positions: position of each unit in its row, int64 (units,).
         labels: int64 (units,).
-        teacher_logits: float32 (units, classes), NaN where the teacher said nothing; or None.
+        teacher_logits: float32 (units, classes), NaN where the teacher has none; or None.
     """
 
     input_ids: Tensor
@@ -73,8 +76,8 @@ def make_batch(data: TrainingSet, rows: np.ndarray, pad_id: int, *, spare_up_to:
         data: what has the rows.
         rows: their numbers.
         pad_id: padding token.
-        spare_up_to: where that is longer, rows are padded a little more, but to no more tokens than this: to multiples
-            of 2 beyond 16, of 4 beyond 32, and so on. Each length leaves memory of its own behind, kernels and holes
+        spare_up_to: rows may be padded a little more, up to this many tokens: to multiples
+            of 2 beyond 16, of 4 beyond 32, and so on. Each length takes memory of its own, for kernels and holes
             between buffers: 40 lengths and not 128 take 70 to 130 MB less of a student's training.
     """
     encoded = data.encoded
@@ -99,11 +102,11 @@ def make_batch(data: TrainingSet, rows: np.ndarray, pad_id: int, *, spare_up_to:
 def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[list[np.ndarray]]:
     """The steps of one epoch, each as groups of rows of similar length, which are padded by themselves.
 
-    With many rows a step is one group. With few, the texts of one length are few too, the same ones meet in each epoch,
-    and labels go with length: so a step is several groups of different lengths, which costs some time and teaches as
-    well as rows drawn at random. On 1,000 reviews a BiLSTM came to a macro F1 of 0.70 in 15 epochs so, to 0.69 at
-    random, to 0.66 with one group a step. On 11,000 reviews it is within a point of random rows. Groups of nearly the
-    same length are one.
+    With many rows a step is one group. With few rows one group per step would bring the same few texts together in each
+    epoch, and labels go with length: so a step is several groups of different lengths, which costs some time and
+    teaches as well as rows drawn at random. On 1,000 reviews a BiLSTM reached a macro F1 of 0.70 in 15 epochs, 0.69
+    with random rows, 0.66 with one group per step. On 11,000 reviews it is within a point of random rows. Groups of
+    nearly the same length become one.
 
     The order depends on `seed` and `epoch` alone, so that training can go on in the middle of an epoch.
     """
@@ -122,9 +125,9 @@ def training_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) 
 
 
 def _joined(groups: list[np.ndarray], lengths: np.ndarray) -> list[np.ndarray]:
-    """The groups from short to long, those in one that a few tokens of padding more would bring to one length.
+    """The groups from short to long, joined where a few more tokens of padding bring them to one length.
 
-    On a CPU a pass of a model costs beside its tokens what 57 of them cost a teacher of 12 layers, and 250 a CNN.
+    On a CPU a forward pass has a fixed cost: that of 57 tokens for a teacher of 12 layers, of 250 for a CNN.
     """
     first, *others = sorted(groups, key=lambda rows: int(lengths[rows].max()))
     joined = [first]
@@ -140,8 +143,8 @@ def _joined(groups: list[np.ndarray], lengths: np.ndarray) -> list[np.ndarray]:
 def by_length(lengths: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:
     """All rows once, longest first, for forward passes without training.
 
-    Each batch holds texts of similar length, at least one, and about as many padded tokens as any other: more of them
-    would bring a CPU nothing, and fewer texts would not fill a GPU.
+    Each batch holds texts of similar length, at least one, and about as many padded tokens as any other: more tokens
+    would not be faster on a CPU, and fewer would not fill a GPU.
     """
     order = np.argsort(-lengths, kind="stable")
     tokens = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
@@ -158,7 +161,7 @@ def _coarse(length: int) -> int:
 
 
 def _sizes(starts: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """What `np.diff(starts)[rows]` is, at a cost that does not grow with the rows that there are."""
+    """The same as `np.diff(starts)[rows]`, at a cost that grows with the chosen rows only."""
     sizes: np.ndarray = starts[rows + 1] - starts[rows]
     return sizes
 

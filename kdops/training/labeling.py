@@ -39,7 +39,7 @@ _HEADS = {"ForSequenceClassification": Task.TEXT, "ForTokenClassification": Task
 
 @dataclass(frozen=True)
 class Labeling:
-    """What is asked for.
+    """A data set whose labels a teacher gives.
 
     Attributes:
         dataset: a file of texts, or any data set, whose own labels are not looked at.
@@ -57,7 +57,7 @@ class Labeling:
 
     @property
     def name(self) -> str:
-        """What the data set is called without the teacher's labels."""
+        """The data set's name without the teacher's labels."""
         marked = teacher_labels_of(self.dataset)
         return marked.dataset if marked else corpus_name(self.dataset, self.options)
 
@@ -78,8 +78,8 @@ def labeled_by_teacher(asked: Labeling) -> Path:
     def make(folder: Path) -> None:
         logger.info("labels: those of teacher %s, for %d texts", note.teacher, sum(map(len, texts.values())))
         label = _of_file if file_of(asked.teachers[0]) else _of_encoders
-        said = label(asked, known, texts)
-        labeled = {split: zip(rows, said[split], strict=True) for split, rows in texts.items()}
+        found = label(asked, known, texts)
+        labeled = {split: zip(rows, found[split], strict=True) for split, rows in texts.items()}
         write_teacher_labels(folder, note, labeled)
 
     return find_or_make(Piece(TEACHER_LABELED, fingerprint(*parts)), make)
@@ -87,7 +87,7 @@ def labeled_by_teacher(asked: Labeling) -> Path:
 
 @dataclass(frozen=True)
 class _Known:
-    """What a teacher knows: the task, and its labels as the user calls them."""
+    """The task of a teacher, and its labels as the user calls them."""
 
     task: Task
     labels: tuple[str, ...]

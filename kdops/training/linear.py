@@ -29,7 +29,7 @@ TITLES = {
     Task.ASPECTS: "TF-IDF and a logistic regression per aspect",
     Task.TOKEN: "logistic regression on words and their neighbours",
 }
-"""What the linear baseline of a task is."""
+"""The linear baseline of each task, in words."""
 
 _STRENGTHS = (10.0, 100.0)
 _TOLERANCE = 1e-3  # a tenth of the default's time, and on smsa and emot no lower score
@@ -86,10 +86,10 @@ def _word_models(corpus: Corpus) -> Iterator[Pipeline]:
 def _predicted(model: Pipeline, corpus: Corpus, split: str) -> Gold:
     if corpus.task.of_words:
         return list(_tags(model, corpus, split))
-    said = model.predict(_texts(corpus, split))
+    found = model.predict(_texts(corpus, split))
     if corpus.task is Task.MULTI_LABEL:
-        return [[corpus.labels[label] for label in np.flatnonzero(row)] for row in said]
-    return [[str(value) for value in row] for row in said] if corpus.task.several else [str(label) for label in said]
+        return [[corpus.labels[label] for label in np.flatnonzero(row)] for row in found]
+    return [[str(value) for value in row] for row in found] if corpus.task.several else [str(label) for label in found]
 
 
 def _tags(model: Pipeline, corpus: Corpus, split: str) -> Iterator[list[str]]:
@@ -134,7 +134,7 @@ _SEVERAL: Mapping[Task, Callable[[LogisticRegression], Any]] = {
     Task.MULTI_LABEL: OneVsRestClassifier,
     Task.ASPECTS: MultiOutputClassifier,
 }
-"""How a model of one label answers several questions."""
+"""The wrappers that make one model per label or aspect."""
 
 
 def _as_it_is(features: list[str]) -> list[str]:

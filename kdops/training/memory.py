@@ -1,6 +1,6 @@
-"""Memory of freed buffers: when the allocator keeps it, and when it gives it back to the system.
+"""Memory of freed buffers: kept by the allocator, or returned to the system.
 
-That is glibc's, so of most Linux; elsewhere, and with another allocator, nothing is done and nothing is lost but time.
+These are functions of glibc, so of most Linux systems; with another allocator nothing is done, and only time is lost.
 """
 
 import ctypes
@@ -8,7 +8,7 @@ import ctypes
 # Parameters of mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 256 << 20
-# The most that glibc takes.
+# The largest value that glibc accepts.
 _LARGEST_REUSED_BYTES = 32 << 20
 
 KEEPS_FREED_MEMORY = {  # names of mallopt(3)

@@ -21,7 +21,7 @@ from kdops.training.values import Thresholds
 
 OUTSIDE = "O"
 _NARROWEST_GAP = 1e-3
-"""Between two logits that a threshold parts: those of a model and of its exported graph differ by a tenth of it."""
+"""The least gap between two logits on both sides of a threshold; a model and its ONNX graph differ by a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LabeledTexts:
 
     Attributes:
         encoded: the texts in the tokens of the model that is scored.
-        gold: a label a text, or a tag a word.
+        gold: one label per text, or one tag per word.
         task: the task.
         labels: all labels, in the order of the model's classes.
         pad_id: the padding token.
@@ -52,17 +52,17 @@ class LabeledTexts:
         return self._scores(self.logits(model))
 
     def predictions(self, model: nn.Module, thresholds: Thresholds = ()) -> list[str] | list[list[str]]:
-        """What a model predicts for each text; see `named`."""
+        """The predictions of a model for each text; see `named`."""
         return self.named(self.logits(model), thresholds)
 
     def named(self, logits: np.ndarray, thresholds: Thresholds = ()) -> list[str] | list[list[str]]:
-        """What is predicted for each text: a label, its labels, its values of all aspects, or a tag for each word.
+        """Turn logits into predictions: for each text its label, labels, values of all aspects, or a tag for each word.
 
         Words that were cut off count as outside any span.
 
         Args:
             logits: of all units, (units, classes).
-            thresholds: the probability from which on each label is predicted; empty: one half.
+            thresholds: the least probability at which each label is predicted; empty: 0.5 for all.
         """
         return _NAMED[self.task](self, logits, thresholds)
 
@@ -85,9 +85,9 @@ class LabeledTexts:
         for rows in by_length(self.encoded.lengths, device):
             batch = make_batch(data, rows, self.pad_id).to(device)
             with torch.inference_mode():
-                said = batch.of_units(model(batch.input_ids, batch.attention_mask)).float()
+                outputs = batch.of_units(model(batch.input_ids, batch.attention_mask)).float()
             units = [np.arange(self.encoded.unit_starts[row], self.encoded.unit_starts[row + 1]) for row in rows]
-            logits[np.concatenate(units)] = said.cpu().numpy()
+            logits[np.concatenate(units)] = outputs.cpu().numpy()
         return logits
 
 
@@ -96,8 +96,8 @@ def _label_of_each(texts: LabeledTexts, logits: np.ndarray, thresholds: Threshol
 
 
 def _labels_of_each(texts: LabeledTexts, logits: np.ndarray, thresholds: Thresholds) -> list[list[str]]:
-    said = expit(logits.astype(np.float64)) >= (np.array(thresholds) if thresholds else 0.5)
-    return [[texts.labels[index] for index in np.flatnonzero(row)] for row in said]
+    predicted = expit(logits.astype(np.float64)) >= (np.array(thresholds) if thresholds else 0.5)
+    return [[texts.labels[index] for index in np.flatnonzero(row)] for row in predicted]
 
 
 def _aspects_of_each(texts: LabeledTexts, logits: np.ndarray, thresholds: Thresholds) -> list[list[str]]:
@@ -124,7 +124,7 @@ _NAMED: Mapping[Task, Callable[[LabeledTexts, np.ndarray, Thresholds], list[str]
     Task.ASPECTS: _aspects_of_each,
     Task.TOKEN: _tags_of_each,
 }
-"""What is predicted for the texts, by task, of the logits of their units."""
+"""The function that turns logits of units into predictions for texts, by task."""
 
 
 def labeled_texts(corpus: Corpus, split: str, tokenizer: Tokenizer, pad_id: int, max_length: int) -> LabeledTexts:
@@ -155,7 +155,7 @@ def _best_threshold(logits: np.ndarray, gold: np.ndarray) -> float:
     f1 = 2 * right / (np.arange(1, len(right) + 1) + right[-1])
     below = np.append(ranked[1:], ranked[-1] - 2.0)
     places = expit((ranked + below) / 2)
-    # How far it is from 0.5 comes into play only where F1 is the same.
+    # The distance from 0.5 decides only between equal F1.
     rated = np.where(ranked - below >= _NARROWEST_GAP, np.round(f1, 12), -1.0)
     best = np.flatnonzero(rated == rated.max())
     return float(places[best[np.argmin(np.abs(places[best] - 0.5))]])

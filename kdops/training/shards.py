@@ -1,4 +1,4 @@
-"""Ragged rows of numbers on disk, found by a key: the shape in which whatever a large model says is kept.
+"""Ragged rows of numbers on disk, found by a key: the form in which outputs of large models are kept.
 
 A store is a folder of Arrow files. Each file is written whole or not at all, so a process that is killed loses at most
 the rows that it had not written yet. Readers map the files into memory, so RAM does not grow with them.

@@ -47,7 +47,7 @@ class WordStates:
     Attributes:
         rows: float16 numbers on disk, words * width per text; those of a word without a target are NaN.
         width: dimensions of a target.
-        computed: how many texts went through the encoder just now; the others were on disk.
+        computed: number of texts that went through the encoder now; the others were on disk.
     """
 
     rows: RaggedRows

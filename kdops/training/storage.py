@@ -1,4 +1,4 @@
-"""The database that studies are kept in: opened, and told apart from the work when it goes away."""
+"""The database of Optuna studies: opened, and its failures told from those of the work."""
 
 import contextlib
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ def open_storage(url: str) -> RDBStorage:
     """Open, or make, the database that studies are kept in.
 
     Raises:
-        UserError: if it cannot be opened, or is MLflow's: both keep the version of their tables in one place, so that
-            Optuna would take it for its own of another release. Nothing is written to it then.
+        UserError: if it cannot be opened, or is MLflow's: both keep the version of their tables in the same place, so
+            that Optuna would take it for a database of another release. Nothing is written to it then.
     """
-    # Its log tells of every table that it makes.
+    # Its log reports every table that it makes.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         mlflows = _is_mlflows(url)
@@ -42,7 +42,7 @@ def open_storage(url: str) -> RDBStorage:
 
 @contextlib.contextmanager
 def storage_answers() -> Iterator[None]:
-    """Around what reads or writes a study: tells an error of the work from a database that went away.
+    """A block that reads or writes a study: a database that went away raises `Stopped`, unlike an error of the work.
 
     Raises:
         Stopped: The database failed.

@@ -1,4 +1,4 @@
-"""What is found out about a teacher before it is trained or asked: whether it can read these texts at all."""
+"""Checks of a teacher before it is trained or used: whether it can read these texts at all."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ _LOGIT_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class TeacherCheck:
-    """What is worth knowing of a teacher that passed the checks.
+    """The facts about a teacher that passed the checks.
 
     Attributes:
         unknown_share: share of the texts' tokens that its vocabulary does not have.

@@ -1,4 +1,4 @@
-"""The values that training starts from and comes to; they need neither PyTorch nor a model."""
+"""Settings and results of training, as plain values that need neither PyTorch nor a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class LoopConfig:
     Attributes:
         epochs: most passes over the training set.
         learning_rate: peak of the linear schedule.
-        batch_size: texts a step.
+        batch_size: texts per step.
         warmup_share: share of all steps in which the learning rate rises.
         weight_decay: AdamW's decoupled decay.
         max_gradient_norm: gradients are clipped to this norm.
-        averaging: decay a step of the moving average of the weights, which is what is scored and kept; 0: no average.
+        averaging: decay per step of the moving average of the weights, which is scored and kept; 0: no average.
         patience: epochs without a better validation score after which training stops.
         seed: fixes the order of batches, dropout and new weights.
         head_factor: how many times faster than the rest the weights learn that `fit` calls the head.
@@ -71,7 +71,7 @@ class GeneralConfig:
 
     @property
     def loop(self) -> LoopConfig:
-        """The same, as the training loop reads it."""
+        """The settings of its training loop."""
         return LoopConfig(
             epochs=self.epochs,
             learning_rate=self.learning_rate or KINDS[self.student].general_rate,
@@ -84,7 +84,7 @@ class GeneralConfig:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to: mean training losses by term, validation scores, seconds."""
+    """The result of an epoch: mean training losses by term, validation scores, seconds."""
 
     number: int
     losses: Mapping[str, float]
@@ -103,10 +103,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class ModelScores:
-    """What a finished model scores; nobody looks at the test split but through this, once.
+    """The scores of a finished model; the test split is used for this alone, once.
 
     Attributes:
-        validation: every metric of the task by name; empty where it says nothing of some text.
+        validation: every metric of the task by name; empty if a prediction is missing for some text.
         test: the same.
         validation_labels: what it predicts for validation: a label for each text, or the tags of each sentence.
         test_labels: the same for test.
@@ -138,7 +138,7 @@ class LinearBaseline:
 
     Attributes:
         scores: its own.
-        seconds: what its training and its choice among all settings took.
+        seconds: time of its training, the choice among all settings included.
     """
 
     scores: ModelScores

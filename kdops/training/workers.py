@@ -20,11 +20,11 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 WorkerDied = BrokenProcessPool
-"""What the future of a piece of work raises when its process was killed."""
+"""The exception of a piece of work whose process was killed."""
 
 ONE_THREAD = variables(1) | KEEPS_FREED_MEMORY
-"""What keeps the libraries of a process from using more than one core, and its memory from being handed out anew at
-each step, where it is set before the process starts."""
+"""Environment of a new process that keeps its libraries to one core, and lets its allocator reuse memory from step to
+step."""
 
 
 class Workers:
@@ -36,7 +36,7 @@ class Workers:
 
     Attributes:
         count: how many there are.
-        deaths: what the outcome of a piece of work is when its process was killed, by others or by `kill`.
+        deaths: exceptions of a piece of work whose process was killed, by others or by `kill`.
     """
 
     deaths: tuple[type[Exception], ...] = (WorkerDied, ShutdownExecutorError)
@@ -59,8 +59,8 @@ class Workers:
         """Let an idle worker do a piece of work; there must be one.
 
         Args:
-            work: a function of a module, which the worker imports.
-            args: what it is given; it travels through a pipe, so large things go as files.
+            work: a module's function, which the worker imports.
+            args: its arguments; they travel through a pipe, so large things go as files.
             kwargs: the same, by name.
 
         Returns:
@@ -94,7 +94,7 @@ class Workers:
 
 
 def _set_up(number: int, parent: int, level: int) -> None:
-    # Ctrl-C reaches every process of a terminal; what becomes of the work is for the parent to say.
+    # Ctrl-C reaches every process of a terminal; the parent decides about the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent, signal.SIGKILL)
     form = f"%(asctime)s worker {number}: %(message)s"

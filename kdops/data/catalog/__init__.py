@@ -1,4 +1,4 @@
-"""What exists by name."""
+"""The data sets that are known by name."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is known of a data set before any of its files is read."""
+"""The card of a data set: all that is known before any of its files is read."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from kdops.task import ASPECT_MARK, Task
 
 INDOBERT = "indobenchmark/indobert-base-p1"
 MULTILINGUAL = "intfloat/multilingual-e5-small"
-"""The default teacher of data in a language that nobody named: it reads about a hundred."""
+"""The default teacher of users' data, whose language is unknown: it reads about a hundred languages."""
 SCRATCH = "scratch"
 
 Parser = Callable[[Path], Iterable[Example]]
@@ -25,7 +25,7 @@ class RemoteFile:
         commit: the full hash.
         path: the file's path inside the repository.
         sha256: of its bytes, hexadecimal.
-        size_bytes: how many there are.
+        size_bytes: its size.
     """
 
     repository: str
@@ -36,7 +36,7 @@ class RemoteFile:
 
     @property
     def address(self) -> str:
-        """Where the file lies below the host, or below a mirror of it."""
+        """The file's path below the host, or below a mirror of it."""
         return f"{self.repository}/{self.commit}/{self.path}"
 
 
@@ -58,9 +58,9 @@ class DatasetCard:
     """Everything needed to load one data set and to say where it comes from.
 
     Attributes:
-        name: what the user calls it.
+        name: the name that the user gives.
         task: what its labels are for.
-        files: one file a split, public or on this machine; splits without a file are made from train.
+        files: one file per split, public or on this machine; splits without a file are made from train.
         parser: reads one of the files.
         labels: all labels in the order of the model's classes.
         rows: a split's number of texts, in the order of `SPLITS`.
@@ -93,12 +93,12 @@ class DatasetCard:
 
     @property
     def public(self) -> bool:
-        """Whether its files are somebody's publication, not kdops' own samples."""
+        """Whether its files are published elsewhere, and not kdops' own samples."""
         return all(isinstance(file, RemoteFile) for file in self.files.values())
 
     @property
     def main_metric(self) -> str:
-        """What models are compared by: `kdops.metrics.main_metric` says the same, but is slow to import."""
+        """The metric that models are compared by: the same as `kdops.metrics.main_metric`, which is slow to import."""
         return "f1_macro" if self.scheme == "plain" else "f1_entity_macro"
 
 
@@ -133,11 +133,11 @@ class Repository:
         return RemoteFile(self.name, self.commit, path, sha256, size_bytes)
 
     def splits(self, pattern: str, **files: tuple[str, str, int]) -> dict[str, RemoteFile]:
-        """One file a split.
+        """One file per split.
 
         Args:
             pattern: the path of each file, with {} where the paths differ.
-            files: by split: what stands for {}, the sha256 and the size in bytes.
+            files: by split: the text for {}, the sha256 and the size in bytes.
         """
         return {
             split: self.file(pattern.format(word), sha256, size_bytes)

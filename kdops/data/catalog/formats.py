@@ -37,7 +37,7 @@ def read_text_tsv(path: Path) -> Iterator[Example]:
 
 
 def read_word_lines(path: Path, *, label_column: str | None = None) -> Sequence[Example]:
-    """Sentences of files with one word a line, as `kdops.data.readers.conll.read_conll` reads them."""
+    """Sentences of files with one word per line, as `kdops.data.readers.conll.read_conll` reads them."""
     return read_conll(path, DataOptions(label_column=label_column)).rows
 
 

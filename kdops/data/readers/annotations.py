@@ -11,11 +11,11 @@ _SEVERAL = "rows with several annotations: the first of each is read"
 
 @dataclass(frozen=True, slots=True)
 class PlainRow:
-    """What became of a row.
+    """A row of an annotation tool, made plain.
 
     Attributes:
-        row: the plain row; None: it is left out.
-        note: what is to be counted of it; empty: nothing.
+        row: the plain row; None if it is left out.
+        note: why it was changed or left out, to be counted; empty if it was not.
     """
 
     row: Mapping[str, Any] | None
@@ -43,10 +43,10 @@ def spacy_row(pair: Sequence[Any]) -> Mapping[str, Any] | None:
     """A pair of a text and its annotations, as spaCy's training data has them; None for anything else."""
     if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], Mapping):
         return None
-    text, told = pair
-    if isinstance(told.get("entities"), list):
-        return {"text": text, "spans": told["entities"]}
-    cats = told.get("cats")
+    text, facts = pair
+    if isinstance(facts.get("entities"), list):
+        return {"text": text, "spans": facts["entities"]}
+    cats = facts.get("cats")
     if isinstance(cats, Mapping):
         return {"text": text, "label": [name for name, value in cats.items() if value]}
     return None

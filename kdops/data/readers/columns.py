@@ -67,7 +67,7 @@ _GIVE = "give {}, a name, or a number where columns have no names"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where a row holds what.
+    """The columns of a row's text and labels.
 
     Attributes:
         text: the column of the text, or of the words.
@@ -179,7 +179,7 @@ def _label_column(rest: Mapping[str, Any], text: str, words: bool, place: str) -
 
 
 def _are_words(value: object) -> bool:
-    """Whether a value is a list, or a cell that pandas wrote one into."""
+    """Whether a value is a list, or a cell that holds one as pandas writes it."""
     return isinstance(value, list) or (isinstance(value, str) and value.startswith("["))
 
 

@@ -1,4 +1,4 @@
-"""Files with one word a line: CoNLL, CoNLL-U, IOB and their kin."""
+"""Files with one word per line: CoNLL, CoNLL-U, IOB and similar formats."""
 
 import re
 from collections import Counter
@@ -24,7 +24,7 @@ _RANGE_OR_EMPTY = re.compile(r"\d+[-.]\d+")
 
 
 def read_conll(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
-    """Sentences of a file with one word a line and an empty line after each sentence.
+    """Sentences of a file with one word per line and an empty line after each sentence.
 
     The columns of a line are separated by tabs, if its first line has one, otherwise by spaces. The first column holds
     the words, the last the tags, unless `text_column` and `label_column` give their numbers, from 1. Where the first

@@ -1,4 +1,4 @@
-"""What makes a row an example that can be trained on."""
+"""Rows become examples that can be trained on."""
 
 import json
 import unicodedata
@@ -44,7 +44,7 @@ def visible(text: str) -> bool:
 
 
 def checked(read: Text, gold: str | list[str], path: Path, line: int, *, aspects: bool = False) -> Example:
-    """An example that can be trained on: text and words that are not empty, names, and one tag a word.
+    """An example that can be trained on: text and words that are not empty, names, and one tag per word.
 
     A text may have a list of labels, also an empty one; `aspects` says that they are one per aspect. Of a pair both
     texts are checked, and the tags are those of the second.

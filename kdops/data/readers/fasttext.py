@@ -1,4 +1,4 @@
-"""Files as fastText reads them: `__label__positive the text`, one a line."""
+"""Files as fastText reads them: `__label__positive the text`, one per line."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def is_fasttext(lines: Sequence[str]) -> bool:
 
 
 def read_fasttext(lines: Sequence[tuple[int, str]], path: Path) -> FileRows:
-    """Texts and their labels: one each, or where any line has several a list each.
+    """Texts and their labels: one each, or a list each where any line has several.
 
     Raises:
         UserError: naming the line without a label or a text.

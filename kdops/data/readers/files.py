@@ -71,7 +71,7 @@ def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def place_of(files: Sequence[Path]) -> Path:
-    """What the files of a split are called in messages."""
+    """The name of a split's files in messages."""
     if len(files) == 1:
         return files[0]
     return files[0].with_name(_SHARD.sub(r"\1-*-of-\3", files[0].name))
@@ -88,7 +88,7 @@ def unlabeled_file(folder: Path) -> Path | None:
 
 
 def check_words(rows: Sequence[Example], place: Path) -> None:
-    """Stop at words that nobody sees: they are leftovers of cleaning, and no tokenizer gives them a token.
+    """Stop at words without a visible character: they are leftovers of cleaning, and tokenizers give them no token.
 
     Raises:
         UserError: naming the line.

@@ -1,4 +1,4 @@
-"""JSON files: one object a line, or one list of objects."""
+"""JSON files: one object per line, or one list of objects."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ Rows = Iterator[tuple[int, Mapping[str, Any]]]
 
 
 def read_jsonl(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
-    """Rows of a JSONL file: one object a line, its columns named or found as `find_columns` does.
+    """Rows of a JSONL file: one object per line, its columns named or found as `find_columns` does.
 
     Raises:
         UserError: naming the line that is not such a row.
@@ -25,7 +25,7 @@ def read_jsonl(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
 
 
 def read_json(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
-    """Rows of a JSON file: a list of objects, numbered from 1; or one object a line, as in JSONL.
+    """Rows of a JSON file: a list of objects, numbered from 1; or one object per line, as in JSONL.
 
     The list may stand alone, or be the only list of objects in an object.
 

@@ -45,8 +45,8 @@ def tidy_labels(rows: Rows, places: Mapping[str, Path]) -> tuple[dict[str, list[
     renamed = {split: [_renamed(row, changed) for row in those] for split, those in rows.items()}
     total = sum(counts[name] for name in changed)
     shown = ", ".join(f"{name!a} to {new!r}" for name, new in sorted(changed.items())[:3])
-    said = f"{total} labels tidied (blanks, invisible characters, accents in one character): {shown}"
-    return renamed, (said, *cased)
+    note = f"{total} labels tidied (blanks, invisible characters, accents in one character): {shown}"
+    return renamed, (note, *cased)
 
 
 def _differ_by_case(names: set[str]) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ def split_labels(
 
 
 def _mark(names: set[str], *, wanted: bool) -> str:
-    """What stands between the labels of a text; empty: nothing."""
+    """The separator between the labels of a text; empty if there is none."""
     if wanted:
         return next((mark for mark in _MARKS if any(mark in name for name in names)), "")
     return next((mark for mark in _SEPARATORS if any(_is_mixture(name, names, mark) for name in names)), "")
@@ -175,6 +175,6 @@ def _refuse_lookalikes(rows: Rows, tidy: Mapping[str, str], places: Mapping[str,
 
 
 def _look(name: str) -> str:
-    """What is seen of a name: compatible characters are the same, invisible ones are none."""
+    """The visible form of a name: compatible characters become the same, invisible ones vanish."""
     seen = "".join(one for one in unicodedata.normalize("NFKC", name) if unicodedata.category(one) != "Cf")
     return _BLANKS.sub(" ", seen)

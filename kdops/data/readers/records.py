@@ -118,10 +118,10 @@ class _Reader:
         that have several. Where no text has several, an empty list says too little.
         """
         wanted = self._options.task
-        told = [row for row in examples if row.line not in self._empty]
-        if self._empty and any(row.task.of_words for row in told):
+        full = [row for row in examples if row.line not in self._empty]
+        if self._empty and any(row.task.of_words for row in full):
             return [self._unmarked(row) if row.line in self._empty else row for row in examples]
-        several = wanted is Task.MULTI_LABEL or any(row.task is Task.MULTI_LABEL and len(row.names) > 1 for row in told)
+        several = wanted is Task.MULTI_LABEL or any(row.task is Task.MULTI_LABEL and len(row.names) > 1 for row in full)
         if self._empty and not several:
             line, columns = next(iter(self._empty.items()))
             raise UserError(

@@ -54,6 +54,6 @@ def _first_rows(text: str, separator: str) -> Sequence[list[str]]:
     rows: list[list[str]] = []
     try:
         rows.extend(cells for cells in islice(reader, _LINES_LOOKED_AT) if cells)
-    except csv.Error:  # of the whole file it is said later, with its line
+    except csv.Error:  # reading the whole file reports it later, with its line
         return rows
     return rows

@@ -38,11 +38,11 @@ def read_csv(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
     Raises:
         UserError: naming the line that is not such a row.
     """
-    said = _EXCEL.match(text := read_text(path))
-    text = text[said.end() :] if said else text
-    separator = separator_of(options.separator) or (said[1] if said else find_separator(text))
+    named = _EXCEL.match(text := read_text(path))
+    text = text[named.end() :] if named else text
+    separator = separator_of(options.separator) or (named[1] if named else find_separator(text))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    above = 1 if said else 0
+    above = 1 if named else 0
     lines = []
     while True:
         line = reader.line_num + 1 + above
@@ -62,7 +62,7 @@ def read_csv(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
 
 
 def read_tsv(path: Path, options: DataOptions = AS_FOUND) -> FileRows:
-    """Rows of a file with tabs between its columns: a text and its label a line, or a word and its tag a line.
+    """Rows of a file with tabs between its columns: a text and its label per line, or a word and its tag per line.
 
     It is read as words and tags, by `read_conll`, if it has no tabs at all, or if empty lines stand between its lines
     and most of its first columns hold no space, unless its first line names a text and a label column; `task` decides

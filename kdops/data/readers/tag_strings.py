@@ -32,7 +32,7 @@ def split_tag_strings(rows: Sequence[Example], path: Path, task: Task | None) ->
     if task is None and _one_word_a_row(rows):
         raise UserError(
             f"{path}: each row is one word and its tag, and no column numbers the sentences; "
-            "add one called sentence_id, or write the words one a line with an empty line after each sentence"
+            "add one called sentence_id, or write one word per line with an empty line after each sentence"
         )
     tagged = task.of_words if task else _all_tags(rows)
     if not rows or not tagged or any(row.task.of_words or len(sides(row.input)) > 1 for row in rows):

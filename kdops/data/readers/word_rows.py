@@ -1,4 +1,4 @@
-"""Tables with one word a row and a column that numbers the sentences, as spreadsheets of tags are published."""
+"""Tables with one word per row and a column that numbers the sentences, as tagged spreadsheets are published."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[^\d\n]{0,20}\d+|")
 
 @dataclass(frozen=True, slots=True)
 class WordRows:
-    """Which columns hold what.
+    """The columns of a table of words.
 
     Attributes:
         sentence: the column with the number of the sentence.

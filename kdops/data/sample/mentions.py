@@ -24,7 +24,7 @@ class MentionWriter:
         self._reach = reach
 
     def write(self) -> tuple[list[str], list[str]]:
-        """One sentence: tokens, and one BIO tag a token. Tokens are words or single marks."""
+        """One sentence: tokens, and one BIO tag per token. Tokens are words or single marks."""
         rng = self._rng
         chat = rng.random() < _CHAT_SHARE
         tokens: list[str] = []

@@ -27,11 +27,11 @@ _PREDICT = "/invocations"
 
 @dataclass
 class Answer:
-    """What is sent back, and what the access log says of it.
+    """A response, and its facts for the access log.
 
     Attributes:
         body: content.
-        status: of HTTP.
+        status: HTTP status code.
         kind: content type.
         facts: for the log: numbers of texts and characters, or the reason of a refusal; never a text.
     """
@@ -87,12 +87,12 @@ class App:
         if path == _PREDICT and method == "POST":
             return await self._predict(scope, receive)
         if path in _GET and method in ("GET", "HEAD"):
-            return self._told(path)
+            return self._status(path)
         known = path == _PREDICT or path in _GET
         refusal = Refusal(405 if known else 404, "BAD_REQUEST", f"there is no {method} {path:.99}")
         return Answer(refusal.body(), refusal.status)
 
-    def _told(self, path: str) -> Answer:
+    def _status(self, path: str) -> Answer:
         if path == "/metrics":
             return Answer(self._metrics.exposition(), kind=_TEXT)
         if path == "/version":

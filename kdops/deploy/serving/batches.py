@@ -13,10 +13,10 @@ from kdops.deploy.predictor import MAX_TEXTS, Predictor
 from kdops.deploy.serving.requests import Refusal, invalid
 
 MOST_TEXTS = 64
-"""Of a batch; of one request at most half as many, so that a large one leaves room for others."""
+"""The most texts of a batch; one request has at most half of it, so that a large one leaves room for others."""
 
 MOST_WAITING = 2 * MAX_TEXTS
-"""Texts of requests that were taken and are not answered yet; who comes then is told to come again."""
+"""The most texts that may wait for an answer; a request beyond that is refused, to be sent again later."""
 
 _SHARE = MOST_TEXTS // 2
 _SHORT_S = 0.002
@@ -48,7 +48,7 @@ class Batcher:
 
     Args:
         predictor: Gives the current model; asked anew for each batch.
-        sized: Told how many texts each batch has.
+        sized: called with the number of texts of each batch.
     """
 
     def __init__(self, predictor: Callable[[], Predictor], sized: Callable[[int], None]) -> None:
@@ -128,7 +128,7 @@ class Batcher:
             job.done.set_result(job.answers)
 
     def close(self) -> None:
-        """End the thread, once nothing is asked any more."""
+        """End the thread; no request may follow."""
         self._thread.shutdown()
 
 

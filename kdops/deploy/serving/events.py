@@ -1,4 +1,4 @@
-"""What a server says on standard output: a line of JSON for each event, never a text that it was asked."""
+"""The log of a server on standard output: a line of JSON for each event, never the text of a request."""
 
 import asyncio
 import contextlib

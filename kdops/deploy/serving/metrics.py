@@ -1,4 +1,4 @@
-"""What Prometheus is told of a server, of all its workers together."""
+"""The Prometheus metrics of a server, over all its workers."""
 
 import os
 from typing import Any

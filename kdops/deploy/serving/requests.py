@@ -1,4 +1,4 @@
-"""What comes in over HTTP: JSON in the forms that MLflow's own server takes, no larger than one request may be."""
+"""Requests over HTTP: JSON in the forms that MLflow's own server takes, up to a size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import orjson
 from kdops.deploy.predictor import TooLarge, check_size
 
 MAX_BYTES = 32 * 2**20
-"""Of a body: room for as many characters as a request may have, six bytes each, as JSON may write them."""
+"""The most bytes of a body: room for as many characters as a request may have, of six bytes each in JSON."""
 
 _FORMS = ("inputs", "instances", "dataframe_records", "dataframe_split")
 _COLUMN, _SECOND = "text", "text_pair"
@@ -20,7 +20,7 @@ class Refusal(Exception):
     """A request that is not answered.
 
     Attributes:
-        status: of HTTP.
+        status: HTTP status code.
         code: of the error, as MLflow names it.
         message: for whoever asked; one line.
     """
@@ -36,13 +36,13 @@ class Refusal(Exception):
 
 
 def too_large(size: int | None) -> Refusal:
-    """What is said of a body that is longer than any may be; None: it did not say how long it is."""
-    said = "more" if size is None else f"{size:,}"
-    return Refusal(413, _TOO_LARGE, f"{said} bytes: the body of a request may have {MAX_BYTES:,} at most")
+    """The refusal of a body that is too long; `size` in bytes, or None where the request does not give its length."""
+    number = "more" if size is None else f"{size:,}"
+    return Refusal(413, _TOO_LARGE, f"{number} bytes: the body of a request may have {MAX_BYTES:,} at most")
 
 
 def invalid(message: str) -> Refusal:
-    """What is said of JSON that holds no texts."""
+    """The refusal of JSON that holds no texts."""
     return Refusal(400, _INVALID, message)
 
 

@@ -1,4 +1,4 @@
-"""Workers that serve one port: as many processes as asked for, replaced when one dies, ended without losing a request.
+"""Worker processes that serve one port, replaced when one dies, stopped without losing a request.
 
 uvicorn does that, and HTTP; what is served is `app.py`.
 """
@@ -83,6 +83,6 @@ def serve(settings: Settings, place: Path) -> None:
 def _application(settings: Settings) -> object:
     from kdops.deploy.serving.app import App
 
-    # A thread that computes gives way this often, 5 ms by default: what came in meanwhile waits as long.
+    # A computing thread gives way this often, 5 ms by default: a new request waits as long.
     sys.setswitchinterval(_SWITCH_S)
     return App(settings.bundle, settings.threads, access_log=settings.access_log)

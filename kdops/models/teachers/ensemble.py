@@ -14,7 +14,7 @@ from kdops.models.teachers.model import Teacher, TeacherModel
 class EnsembleModel(TeacherModel):
     """The mean of the probabilities of several teachers, as log-probabilities, which are logits too.
 
-    What is asked of one encoder, its layers or its embeddings, is asked of the first.
+    Where one encoder is needed, for its layers or its embeddings, it is the first.
 
     Attributes:
         others: the members beside the first.
@@ -42,8 +42,8 @@ class EnsembleModel(TeacherModel):
 def mean_teacher(teachers: Sequence[Teacher]) -> Teacher:
     """One teacher whose probabilities are the mean of several teachers'.
 
-    It costs as much as all of them together. Teachers with different tokenizers have no common input; the mean of what
-    they say is `kdops.training.logit_sources.mean.MeanLogits`.
+    It costs as much as all of them together. Teachers with different tokenizers have no common input; the mean of their
+    probabilities is `kdops.training.logit_sources.mean.MeanLogits`.
 
     Raises:
         UserError: if they do not read the same tokens.

@@ -10,7 +10,7 @@ from kdops.task import Task
 
 
 def family(task: Task) -> type[AutoModelForSequenceClassification] | type[AutoModelForTokenClassification]:
-    """What transformers builds for a task: one vector of logits for each token, or for each text."""
+    """The class of transformers' heads for a task: one vector of logits for each token, or for each text."""
     return AutoModelForTokenClassification if task.of_words else AutoModelForSequenceClassification
 
 

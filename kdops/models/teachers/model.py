@@ -18,7 +18,7 @@ class TeacherModel(nn.Module):
     Attributes:
         encoder: the Hugging Face model, its head included.
         float32_only: whether it cannot multiply in bfloat16; see `kdops.training.devices.fast_products`.
-        separator_id: the token after which the second text of a pair has the next type id; None: it is told no types.
+        separator_id: the token after which the second text of a pair has the next type id; None: it has no types.
     """
 
     def __init__(self, encoder: PreTrainedModel, pad_id: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""How a teacher tells the two texts of a pair apart: by separators, and where it has them by type ids."""
+"""The two texts of a pair in a teacher's tokens: separators and, where it has them, type ids."""
 
 from transformers import PreTrainedModel, TokenizersBackend
 

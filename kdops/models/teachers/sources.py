@@ -21,7 +21,7 @@ from kdops.models.teachers.adapters import check_adapter
 from kdops.workspace import REGISTERED_TEACHERS, Piece, file_digest
 
 MEMBER = "member-"
-"""What the folders of an ensemble's members are called, before their number."""
+"""The beginning of the names of folders of an ensemble's members, before their number."""
 FILE_SUFFIXES = (".jsonl", ".ndjson", ".parquet")
 """How files of probabilities end."""
 REGISTERED = "models:/"
@@ -35,7 +35,7 @@ _LFS_POINTER = b"version https://git-lfs"
 
 @dataclass(frozen=True)
 class PinnedSource:
-    """What is handed to `from_pretrained`.
+    """The arguments of `from_pretrained`.
 
     Attributes:
         name: a folder, the id of a model of the hub, or a registered version.

@@ -60,7 +60,7 @@ def load_processing(pinned: PinnedSource, task: Task) -> TokenizersBackend:
 
 
 def mask_token(source: str) -> str | None:
-    """What stands for a hidden word in a teacher's texts; None where its tokenizer has nothing for that.
+    """The mask token of a teacher; None where its tokenizer has none.
 
     Raises:
         UserError: if the tokenizer cannot be loaded.
@@ -81,7 +81,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _loaded(pinned: PinnedSource) -> PreTrainedTokenizerBase:
-    # It says more clearly than a tokenizer what cannot be a teacher.
+    # Its error is clearer than a tokenizer's where a model cannot be a teacher.
     load_config(pinned)
     if _needs_sentencepiece(pinned) and importlib.util.find_spec("sentencepiece") is None:
         raise UserError(
@@ -117,7 +117,7 @@ def _file(pinned: PinnedSource, name: str) -> Path | None:
 
 
 def _is_empty(processing: TokenizersBackend) -> bool:
-    """Whether there are special tokens only, as transformers makes it of missing or misread files."""
+    """Whether there are only special tokens, as when transformers misses or misreads files."""
     return set(processing.get_vocab()) <= set(processing.all_special_tokens) | _WORDPIECE_SPECIALS
 
 

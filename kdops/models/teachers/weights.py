@@ -23,7 +23,7 @@ from kdops.task import Task
 logger = logging.getLogger(__name__)
 
 _WRAPPERS = r"^(?:module\.|model\.|_orig_mod\.)+"
-"""What DataParallel, Lightning and torch.compile put before the names of weights."""
+"""Prefixes that DataParallel, Lightning and torch.compile put before the names of weights."""
 _OF_A_LAYER = re.compile(r"layers?\.\d+\.")
 
 
@@ -34,8 +34,8 @@ class _Loaded:
     mismatched: Mapping[str, str]
     unexpected: frozenset[str]
 
-    def faults(self) -> list[str]:
-        """What of the encoder is not as the file has it, pooler and head aside."""
+    def misfits(self) -> list[str]:
+        """Weights of the encoder that differ from the file or are missing in it, pooler and head aside."""
         head = head_names(self.model)
         missing = [f"{name} is missing" for name in sorted(self.missing - head)]
         return missing + [f"{name} is {sizes}" for name, sizes in sorted(self.mismatched.items()) if name not in head]
@@ -101,14 +101,14 @@ def load_encoder(
 
 def _load(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
     loaded = _load_once(pinned, task, settings)
-    if loaded.faults() and loaded.unexpected:
+    if loaded.misfits() and loaded.unexpected:
         unwrapped = _load_once(pinned, task, {**settings, "key_mapping": {_WRAPPERS: ""}})
-        if not unwrapped.faults():
+        if not unwrapped.misfits():
             logger.warning("teacher %s: prefixes such as module. are left out of its weights' names", pinned.name)
             return unwrapped
-    if faults := loaded.faults():
-        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise UserError(f"teacher {pinned.name!r}: its weights do not fit its config.json: {faults[0]}{more}")
+    if misfits := loaded.misfits():
+        more = f" and {len(misfits) - 1} more" if len(misfits) > 1 else ""
+        raise UserError(f"teacher {pinned.name!r}: its weights do not fit its config.json: {misfits[0]}{more}")
     if left_out := sorted(name for name in loaded.unexpected if _OF_A_LAYER.search(name)):
         logger.warning(
             "teacher %s: its config.json leaves out %d weights of its file, %s for one",
@@ -135,7 +135,7 @@ def _load_once(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) ->
 
 def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -> _Loaded:
     try:
-        # Its report of new weights in the head would worry people for whom all is as it should be.
+        # Its report of new weights in the head would worry users without need.
         with quiet():
             model, report = family(task).from_pretrained(
                 pinned.place,
@@ -156,7 +156,7 @@ def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -
 
 
 def _problem_type(task: Task) -> Literal["multi_label_classification"] | None:
-    """What transformers calls a task whose labels do not exclude each other."""
+    """The problem type of transformers for a task whose labels do not exclude each other."""
     return "multi_label_classification" if task is Task.MULTI_LABEL else None
 
 

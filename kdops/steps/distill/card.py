@@ -21,9 +21,9 @@ def version_card(corpus: Corpus, result: DistilledStudent, info: BundleInfo, *, 
     """The description of a registered version: data, licence, teacher, recipe, scores with spread, costs, limits.
 
     Args:
-        corpus: what it was trained on.
-        result: what is known of it.
-        info: what its bundle says about itself.
+        corpus: the data set that it was trained on.
+        result: the computed student.
+        info: the content of its bundle's `bundle.json`.
         threads: CPU threads that costs were measured with.
     """
     made = "trained without distillation"
@@ -68,11 +68,11 @@ def _recipe(corpus: Corpus, info: BundleInfo, result: DistilledStudent) -> list[
     kind = "used as it is" if corpus.labeled_by else "fine-tuned on the same data"
     if teacher.texts is not None:
         kind = f"a file of probabilities of {teacher.texts} texts"
-    said = "" if corpus.labeled_by else ", no test score, since it lacks test texts"
+    test_score = "" if corpus.labeled_by else ", no test score, since it lacks test texts"
     if scored is not None:
-        said = f", test {main} {score(scored)}"
+        test_score = f", test {main} {score(scored)}"
     return [
-        f"- teacher: `{info.teacher}`, {kind}{said}",
+        f"- teacher: `{info.teacher}`, {kind}{test_score}",
         f"- recipe `{info.recipe}`: learns from {learns}{more}; embeddings start: {recipe.embeddings}",
     ]
 
@@ -113,5 +113,5 @@ def _limits(corpus: Corpus, info: BundleInfo) -> list[str]:
         "- tuned and selected on the validation split, so that score flatters it; one training run, one seed",
         "- measured on this data set's own test split; other texts may score otherwise",
         *notes,
-        *([f"- {left} more notes: `list_datasets` tells them"] if left > 0 else []),
+        *([f"- {left} more notes: see `list_datasets`"] if left > 0 else []),
     ]

@@ -1,4 +1,4 @@
-"""What a distillation starts from, checked before any of it is made."""
+"""The inputs of a distillation, checked before anything is made."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from kdops.tracking.recorder import Recorder
 
 @dataclass(frozen=True)
 class Job:
-    """All that a distillation starts from.
+    """The inputs of a distillation.
 
     Attributes:
         config: the parameters.
         checked: the data.
-        unlabeled: texts without labels, where the recipe or the teacher has a use for them.
+        unlabeled: texts without labels, where the recipe or the teacher uses them.
         plan: of the student's own vocabulary and its general distillation; None: neither is wanted.
         recorder: where runs go.
     """

@@ -33,7 +33,7 @@ class Lineage:
 
 
 def make_student(job: Job, record: Recording, folder: Path) -> None:
-    """Make what the parameters ask for and leave it in a folder: bundles, and a `DistilledStudent` as its result.
+    """Make the student of the parameters and leave it in a folder: bundles, and a `DistilledStudent` as its result.
 
     Raises:
         UserError: if int8 is asked for and does not pass its gate.

@@ -1,4 +1,4 @@
-"""How long each part of a piece of work takes."""
+"""The duration of each part of a piece of work."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ class Phases:
     """Seconds of each phase, in order.
 
     Attributes:
-        record: the run that says which phase it is in; None: nobody asks.
+        record: the run that is tagged with its current phase; None: there is none.
     """
 
     record: Recording | None = None

@@ -67,7 +67,7 @@ def chosen_precision(costs: Mapping[str, Cost], wanted: Precision) -> str:
 
     Args:
         costs: of each precision that passed its gate, measured side by side.
-        wanted: what the user asked for.
+        wanted: the user's choice.
     """
     able = [precision for precision in costs if wanted in ("auto", precision)]
     chosen = min(able, key=lambda precision: costs[precision].latency_p50_ms)

@@ -74,7 +74,7 @@ def _run_name(job: Job) -> str:
 
 
 def _budget(job: Job) -> str:
-    """What each model may spend, in words."""
+    """The training budget of each model, in words."""
     config = job.config
     teacher = f"at most {config.teacher_epochs} epochs (teacher_epochs)"
     if config.teacher_file(job.corpus):
@@ -82,11 +82,11 @@ def _budget(job: Job) -> str:
     elif config.teacher_mode == "as_is":
         teacher = "not trained (as_is)"
     student = student_budget(config, job.corpus, job.unlabeled)
-    said = f"teacher {teacher}; student {student.trials} trials of at most {student.epochs} epochs (trials, epochs)"
+    budget = f"teacher {teacher}; student {student.trials} trials of at most {student.epochs} epochs (trials, epochs)"
     if config.rung.baseline:
-        return said
+        return budget
     baseline = baseline_budget(config, job.corpus, job.unlabeled)
-    return f"{said}; its baseline {baseline.trials} of at most {baseline.epochs}, as many steps on fewer texts"
+    return f"{budget}; its baseline {baseline.trials} of at most {baseline.epochs}, as many steps on fewer texts"
 
 
 def work_of(
@@ -103,7 +103,7 @@ def work_of(
 
 
 def _checked(config: DistillConfig, recorder: Recorder) -> Job:
-    """Everything that the parameters name, looked at before any training."""
+    """Check everything that the parameters name, before any training."""
     check_choices(config)
     config = config.at_hand()
     checked = checked_corpus(config)
@@ -126,7 +126,7 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
 
 
 def check_choices(config: DistillConfig) -> None:
-    """Find out whether the student can be made as asked, which needs no data.
+    """Check that the student can be made with these choices; no data is needed.
 
     Raises:
         UserError: if it cannot.
@@ -137,7 +137,7 @@ def check_choices(config: DistillConfig) -> None:
 
 
 def check_source(config: DistillConfig, corpus: Corpus) -> None:
-    """Find out whether the teachers can be had, and the student start from them if that is asked.
+    """Check that the teachers are available, and that the student can start from them if it is to.
 
     Raises:
         UserError: if not.

@@ -25,17 +25,17 @@ def train_student(
     phases: Phases,
     phase: str,
 ) -> StudentFacts:
-    """Train the student, or its baseline, that a recipe asks for, and leave its fp32 bundle in a folder.
+    """Train a student, or its baseline, by a recipe, and leave its fp32 bundle in a folder.
 
     Args:
         job: the data and the parameters.
         record: the open run that its trials belong to.
         teacher: its teacher.
-        recipe: what it learns from.
-        budget: how much to try.
+        recipe: its recipe.
+        budget: its training budget.
         folder: gets the bundle.
         phases: takes the seconds.
-        phase: what these are called, `student` or `baseline`.
+        phase: their name, `student` or `baseline`.
     """
     with phases.timed(f"{phase}_logits" if recipe.distills else f"{phase}_encoding"):
         inputs = student_inputs(job.corpus, teacher, recipe, job.unlabeled, job.config.max_length, job.plan)

@@ -1,1 +1,1 @@
-"""The grid of data sets, students, recipes and seeds: planned, worked off by many processes, compared."""
+"""The grid of data sets, students, recipes and seeds: planned, run by many processes, compared."""

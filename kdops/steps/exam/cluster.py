@@ -25,9 +25,9 @@ _FOUND_BY_RAY = "auto"
 _TIMEOUT_S = 4
 _OBJECT_STORE_BYTES = 100 * 2**20
 _HANDED_ON = ("MLFLOW_", "KDOPS_", "HF_")
-# Whoever may look at a cluster sees the settings of its jobs.
+# Everybody with access to a cluster sees the settings of its jobs.
 _SECRETS = ("PASSWORD", "TOKEN")
-# What Ray calls the resources that it knows itself, in a demand and on a machine.
+# Ray's names of the resources that it knows itself, in a demand and on a machine.
 _KNOWN = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
 
 
@@ -53,7 +53,7 @@ def check_cluster() -> None:
 
 
 def check_store(machines: int) -> None:
-    """Find out whether so many machines can write to one tracking store.
+    """Find out whether `machines` machines can write to one tracking store.
 
     Raises:
         UserError: if each would write to a file of its own; `mlflow run` names one where the user names no store.
@@ -100,7 +100,7 @@ class RayWorkers:
         )
 
     def __enter__(self) -> "RayWorkers":
-        # It would tell its makers over the network that it was used.
+        # Else Ray reports its use over the network.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
@@ -156,7 +156,7 @@ class RayWorkers:
 
     @property
     def _size(self) -> Mapping[str, object]:
-        """Of a Ray that is started here: so many workers fit, whatever the number of cores."""
+        """The size of a Ray that is started here: all workers fit, whatever the number of cores."""
         cpus = ceil(self.count * self._demand["num_cpus"])
         return {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
 

@@ -13,7 +13,7 @@ from kdops.training.recipes import RECIPES, STUDY_RECIPES
 
 EVERYTHING = "all"
 GRID = ("dataset", "name", "student", "recipe", "seed", "workers", "force")
-"""The parameters of `distill` that are the grid's matter and not those of each cell."""
+"""The parameters of `distill` that the grid sets; the others are the same in all cells."""
 RAY = "ray"
 _MAY_BE_NONE = "num_gpus"
 _RESOURCES = "give names with numbers, as in num_cpus=1,num_gpus=0.25"
@@ -34,7 +34,7 @@ class ExamConfig(StepConfig):
     each: DistillConfig = DistillConfig()
     preset: Literal["paper"] | None = parameter(
         None,
-        "paper: the students and recipes of arXiv:2201.00558 on its public data sets; what else is given goes first.",
+        "paper: the students and recipes of arXiv:2201.00558 on its public data sets; other parameters override it.",
         shown=NONE,
     )
     datasets: Names = parameter(
@@ -59,7 +59,7 @@ class ExamConfig(StepConfig):
         {}, "What each worker asks of a Ray cluster, as in num_cpus=1,num_gpus=0.25.", shown=NONE
     )
     hung_after_min: float = parameter(30.0, "Kill a worker after this many minutes without a sign of life.", gt=0)
-    plan: bool = parameter(False, "Only list what is to be done, what is finished and how long the rest takes.")
+    plan: bool = parameter(False, "Only list the cells: finished or not, and how long the rest takes.")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""How long cells will take, from what finished runs took."""
+"""Estimated times of cells, from the times of finished runs."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import mean
@@ -11,12 +11,12 @@ from kdops.training.recipes import RECIPES
 
 _TEACHER = "teacher_s"
 _BASELINE = "baseline_"
-# Work with other values of these takes another time.
+# Work with other values of these takes another amount of time.
 _BUDGET = ("trials", "epochs", "patience", "batch_size", "max_length", "unlabeled_max", "init")
 
 
 class Estimator:
-    """Looks up what the parts of each cell took before; a shared part is counted with the first cell that needs it.
+    """Looks up the times of the parts of each cell; a shared part is counted with the first cell that needs it.
 
     Args:
         students: the finished students of the store.
@@ -40,7 +40,7 @@ class Estimator:
         self._finished = {cell for cell, finished in states.items() if finished}
 
     def seconds(self, cell: Cell) -> float | None:
-        """The seconds that a cell takes, in the order in which cells are done; None: nothing like a part is known.
+        """The seconds that a cell takes, in the order in which cells are done; None: nothing similar was measured.
 
         From the same work with other seeds, else from the same work on other data sets.
         """
@@ -63,7 +63,7 @@ class Estimator:
 
 
 def side_by_side(seconds: Collection[float], workers: int) -> float:
-    """How long workers take for cells together, each done by one of them: the longest, or their share of all."""
+    """The time that workers take for all cells, each done by one of them: the longest cell, or their share of all."""
     return max(max(seconds, default=0.0), sum(seconds) / workers)
 
 
@@ -85,7 +85,7 @@ def _closest(
     alike: Callable[[FinishedWork, bool], bool],
     took: Callable[[Mapping[str, float]], float | None],
 ) -> float | None:
-    """The mean time of what is alike on the same data set, else on any."""
+    """The mean time of similar work on the same data set, else on any."""
     for same_data in (True, False):
         seconds = _mean(took(one.seconds) for one in known if alike(one, same_data))
         if seconds is not None:

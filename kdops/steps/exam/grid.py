@@ -12,8 +12,8 @@ class Cell:
     """One cell of the grid.
 
     Attributes:
-        dataset: what the data set is called.
-        config: what `distill` is asked.
+        dataset: the data set's name.
+        config: the parameters of `distill`.
         key: stands for the content of the data and all parameters; no two exams work on one key at a time.
     """
 

@@ -30,7 +30,7 @@ from kdops.training.storage import open_storage
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-# What each backend needs beyond kdops[train], and how one comes by it.
+# The extra of kdops that each backend needs beyond `train`.
 _BACKENDS = {"loky": None, RAY: "ray"}
 # Parameters that may be paths, and their values that never are.
 _PLACES = ("teacher", "general_encoder", "unlabeled", "embeddings")
@@ -39,7 +39,7 @@ _NO_PLACES = (SCRATCH, *SOURCES, *EMBEDDINGS)
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell with what is known of it.
+    """A cell and its state.
 
     Attributes:
         cell: which.
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def summary(self) -> str:
-        """How many there are, how many are finished, and how long the others take."""
+        """The numbers of all cells, finished and to do, and the time of the latter."""
         counts = f"{len(self.cells)} cells: {len(self.cells) - len(self.to_do)} finished, {len(self.to_do)} to do"
         known = [one.seconds for one in self.to_do if one.seconds is not None]
         unknown = len(self.to_do) - len(known)
@@ -135,7 +135,7 @@ def _cell(config: ExamConfig, dataset: str, corpus: Corpus, student: str, recipe
 
 
 def _one_place(named: str | None) -> str | None:
-    """The same for all paths of one file or folder; names that are no paths as they are."""
+    """One spelling for all paths of one file or folder; other names stay as they are."""
     path = None if named is None or named in _NO_PLACES else Path(named).expanduser()
     return str(path.resolve()) if path and path.exists() else named
 

@@ -24,7 +24,7 @@ _TAIL_BYTES = 2_000
 
 
 class Progress:
-    """Counts cells, and says how far the work is.
+    """Counts cells, and reports progress.
 
     Args:
         plan: all cells.
@@ -41,7 +41,7 @@ class Progress:
 
     @contextmanager
     def shown(self, console: Console | None = None) -> Iterator[None]:
-        """While the work goes on: live lines, where somebody sits before a terminal, and what is logged above them.
+        """A block with live lines where there is a terminal, and the log above them.
 
         Args:
             console: where; None: stderr.
@@ -69,8 +69,8 @@ class Progress:
             self._failed += 1
         else:
             self._finished += 1
-        said = f"failed: {outcome.error}" if outcome.error else outcome.said
-        logger.info("%s", f"{outcome.cell}: {said}; {self}")
+        result = f"failed: {outcome.error}" if outcome.error else outcome.summary
+        logger.info("%s", f"{outcome.cell}: {result}; {self}")
 
     def __str__(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
@@ -94,8 +94,8 @@ class Progress:
         return 0.0 if began is None else time.monotonic() - began
 
     def _lines(self) -> Group:
-        said = {cell: _last_line(self._log_of(cell)) for cell in tuple(self._left)}
-        lines = [Text(f"{cell}: {line}", no_wrap=True, overflow="ellipsis") for cell, line in said.items() if line]
+        last = {cell: _last_line(self._log_of(cell)) for cell in tuple(self._left)}
+        lines = [Text(f"{cell}: {line}", no_wrap=True, overflow="ellipsis") for cell, line in last.items() if line]
         return Group(*lines, Text(str(self), style="bold"))
 
 
@@ -112,7 +112,7 @@ def _last_line(log: Path) -> str | None:
 
 @contextmanager
 def _logging_to(stream: TextIO, *, instead_of: TextIO) -> Iterator[None]:
-    """A handler keeps the stream that it was made with, so each that writes to the one gets the other meanwhile."""
+    """Log handlers keep the stream that they were made with, so those of one stream get the other meanwhile."""
     handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
     moved = [one for one in handlers if one.stream is instead_of]
     for handler in moved:

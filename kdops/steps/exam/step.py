@@ -94,7 +94,7 @@ def _worked_off(config: ExamConfig, plan: Plan, exam_run: str) -> list[Outcome]:
     if not plan.to_do:
         return []
     logs = home() / "exam" / exam_run
-    logger.info("what each cell says is in %s", logs)
+    logger.info("the log of each cell is in %s", logs)
     count = min(plan.workers, len(plan.to_do))
     outcomes = []
     with RayWorkers(count, config.resources) if config.backend == RAY else Workers(count) as processes:

@@ -37,7 +37,7 @@ class Outcome:
         cell: which.
         run_id: the finished run that did it; None: it failed.
         error: why it failed, in one line; empty when it did not.
-        said: what is worth telling of it.
+        summary: its result, in a few words.
         busy: whether another exam works on it, so that nothing was done.
         stopped: what went away that all cells need, so that this one was given up; empty when nothing did.
     """
@@ -45,7 +45,7 @@ class Outcome:
     cell: Cell
     run_id: str | None = None
     error: str = ""
-    said: str = ""
+    summary: str = ""
     busy: bool = False
     stopped: str = ""
 
@@ -190,7 +190,7 @@ def run_cell(cell: Cell, exam_run: str, log: Path, level: int, waits: bool) -> O
     Args:
         cell: which.
         exam_run: the run that its own run belongs to.
-        log: the file for everything that is said meanwhile, touched as a sign of life.
+        log: the file for its output, touched as a sign of life.
         level: how much kdops says.
         waits: whether to wait for another exam that works on the cell; else the outcome is `busy`.
     """
@@ -217,8 +217,8 @@ def _distilled(cell: Cell, exam_run: str) -> Outcome:
             traceback.print_exc()
         return Outcome(cell, error=store.one_line(error))
     main = done.result.main_metric
-    said = f"test {main} {shown.score(done.scores.test[main])}"
-    return Outcome(cell, run_id=done.run_id, said=f"{said} (found finished)" if done.reused else said)
+    summary = f"test {main} {shown.score(done.scores.test[main])}"
+    return Outcome(cell, run_id=done.run_id, summary=f"{summary} (found finished)" if done.reused else summary)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def _make_vocabulary(plan: GeneralPlan, folder: Path) -> None:
 def _distill(plan: GeneralPlan, piece: Piece, folder: Path) -> None:
     vocabulary = vocabulary_of(plan)
     states = _states(plan, vocabulary.tokenizer)
-    logger.info("encoder states: %d texts asked of the encoder, %d known", states.computed, _known(states))
+    logger.info("encoder states: %d texts computed, %d known", states.computed, _known(states))
     piece.scratch.mkdir(parents=True, exist_ok=True)
     made = general_distillation(
         folder / _STUDENT,

@@ -29,7 +29,7 @@ class GeneralPlan:
     """A general student before it is made.
 
     Attributes:
-        texts: what it reads.
+        texts: the texts that it reads.
         vocabulary: its vocabulary.
         encoder: the pre-trained encoder, a hub id or a folder.
         training: how it is trained.

@@ -1,4 +1,4 @@
-"""Tune a student, export the best trial, prove the export: with distillation and without, all the same."""
+"""Tune a student, export the best trial, check the export, with distillation or without."""
 
 import logging
 from pathlib import Path
@@ -32,8 +32,8 @@ def finish_student(
     """Tune a student, write its fp32 bundle, and check that the bundle agrees with the student.
 
     Args:
-        inputs: what it is made from.
-        budget: what may be spent.
+        inputs: its inputs.
+        budget: its training budget.
         folder: gets the bundle.
         recorder: where the runs of its trials go.
         run_id: the open run that these belong to.
@@ -87,7 +87,7 @@ def finish_student(
 
 
 def _words_cut_differently(corpus: Corpus) -> float | None:
-    """The share of validation sentences that the bundle cuts otherwise when it gets them as plain text; it is said."""
+    """The share of validation sentences that the bundle cuts into other words as plain text; warnings are logged."""
     if not corpus.task.of_words:
         return None
     sentences, rule = [words_tagged(text) for text in corpus.inputs("validation")], corpus.word_rule()

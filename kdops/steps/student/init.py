@@ -1,4 +1,4 @@
-"""How a student's weights begin: at random, from word vectors, or from its teacher."""
+"""The start of a student's weights: random, from word vectors, or from its teacher."""
 
 import logging
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class StudentInit:
 
     Attributes:
         student: which one.
-        inputs: what it is made from.
+        inputs: its inputs.
         residual: see `kdops.models.students.build_student`.
         from_teacher: whether its layers are the teacher's, as far as they fit.
         vectors: first embeddings, (tokens, the student's width); None: at random, or with the layers.

@@ -42,7 +42,7 @@ class StudentInputs:
         teacher: whose weights the student may start from.
         general: the general student that it starts from; None: it does not.
         unlabeled_texts: how many of the rows have no label.
-        logits_computed: how many texts went through the teacher just now.
+        logits_computed: number of texts that went through the teacher now.
         fingerprint: stands for all of the above.
     """
 
@@ -67,7 +67,7 @@ def student_inputs(
     max_length: int,
     plan: GeneralPlan | None = None,
 ) -> StudentInputs:
-    """Encode the texts of a recipe once, and ask the teacher for what it has not said yet.
+    """Encode the texts of a recipe once, and compute the teacher logits that are missing.
 
     Args:
         corpus: the data set.
@@ -137,7 +137,7 @@ def _logits(corpus: Corpus, teacher: TrainedTeacher, more: Unlabeled | None, max
     store = Piece(TEACHER_LOGITS, f"{facts.weights}-{max_length}{'-fp32' if facts.float32_only else ''}").path
     logits = teacher_logits(store, keys, len(corpus.labels), ask)
     known = len(logits) - logits.computed
-    logger.info("teacher logits: %d texts asked of the teacher, %d known", logits.computed, known)
+    logger.info("teacher logits: %d texts computed, %d known", logits.computed, known)
     return logits
 
 

@@ -34,8 +34,8 @@ def study_fingerprint(inputs: str, teacher: TeacherKeys, budget: Budget) -> str:
 
     Args:
         inputs: the fingerprint of the student's inputs.
-        teacher: what stands for the teacher.
-        budget: what may be spent.
+        teacher: the keys of the teacher.
+        budget: the training budget.
     """
     kept = {key: value for key, value in asdict(budget).items() if key not in _NOT_COMPUTED}
     if budget.init == "teacher":

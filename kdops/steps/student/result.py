@@ -19,10 +19,10 @@ class StudentFacts:
         study: its Optuna study.
         best_trial: the number of the trial that it is.
         best_value: the validation score of that trial.
-        best_parameters: what that trial chose, by name.
+        best_parameters: the settings of that trial, by name.
         parameters: weights in all.
         parameters_without_embeddings: those outside the table of token embeddings.
-        vocabulary_size: tokens that it knows.
+        vocabulary_size: tokens in its vocabulary.
         unlabeled_texts: texts without labels that it learned from.
         logits_computed: texts that went through the teacher for it; the others were known.
         embedding_coverage: share of the tokens that the user's vector file holds; None without such a file.

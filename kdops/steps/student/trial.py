@@ -27,7 +27,7 @@ from kdops.workspace import written_whole
 logger = logging.getLogger(__name__)
 
 _AVERAGING = 0.999
-"""A student is the moving average of its last thousand steps or so: it generalises better than where it stands."""
+"""A student is the moving average of about its last thousand steps, which generalises better than the last weights."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class TrialSpec:
         return student
 
     def save(self, path: Path) -> None:
-        """Write it to a file for other processes; the teacher's logits stay in their own."""
+        """Write it to a file for other processes; the teacher logits stay in their own files."""
         joblib.dump(self, path)
 
 
@@ -114,7 +114,7 @@ def run_trial(
     """Train one setting in a run of its own and keep its weights.
 
     Args:
-        spec: what is learned.
+        spec: the training of the trials.
         name: of the run.
         candidate: the setting.
         weights: file for the weights of its best epoch.

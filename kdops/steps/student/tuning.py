@@ -55,9 +55,9 @@ def tuned_student(
     """Run the trials that the study still lacks; the best one's weights are the student, without training again.
 
     Args:
-        init: how the student begins, and what it is made from.
-        budget: how much to try.
-        study_name: stands for the start and everything in the budget that changes a trial's result.
+        init: the student's start and inputs.
+        budget: the training budget.
+        study_name: the key of the start and of everything in the budget that changes a trial's result.
         folder: where the weights of its trials are kept; only the best one's stay. One process at a time works there,
             on whatever machine: the caller sees to that.
         recorder: where the runs of the trials go.
@@ -121,7 +121,7 @@ class _Tuning:
         return run_trials(self.study, objective, self.budget.trials)
 
     def at_once(self, workers: int, run_id: str) -> FrozenTrial:
-        """In so many other processes, which read the spec from disk."""
+        """In `workers` other processes, which read the spec from disk."""
         file = self.folder / _SPEC
         self.spec.save(file)
 

@@ -45,7 +45,7 @@ def teacher_bundle(teacher: TrainedTeacher, corpus: Corpus) -> TeacherBundle | N
     """The bundle of a trained teacher; None of one that is a file of probabilities.
 
     Raises:
-        RuntimeError: if it does not say what the teacher says.
+        RuntimeError: if it does not predict as the teacher does.
     """
     return None if teacher.is_file else _bundle(teacher.facts, lambda: teacher.model, corpus)
 
@@ -76,7 +76,7 @@ def teacher_bundle_of(run_id: str, corpus: Corpus, recorder: Recorder) -> Teache
 
 @dataclass(frozen=True)
 class Int8Teacher:
-    """A teacher by dynamic quantisation, which is what one gets without distilling at all, and what that scores."""
+    """A teacher by dynamic quantisation, the alternative without any distillation, and its scores."""
 
     path: Path
     scores: ModelScores
@@ -95,7 +95,7 @@ def int8_teacher(teacher: TeacherBundle, corpus: Corpus) -> Int8Teacher:
 
 
 def _bundle(facts: TeacherFacts, load: "Callable[[], Teacher]", corpus: Corpus) -> TeacherBundle:
-    # One of an older format is made again: it may be slower than it need be.
+    # The format is part of the key: a bundle of another one is made again.
     piece = Piece(TEACHER_BUNDLES, f"{facts.weights}-{facts.max_length}-f{FORMAT_VERSION}")
     folder = find_or_make(piece, lambda to: _write(to, facts, load(), corpus))
     return TeacherBundle(folder / _BUNDLE, load_result(folder, Parity))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _SCRATCH_LEARNING_RATE = 5e-4
 _LEARNING_RATE = 5e-5
 _HEAD_FACTOR = 10.0
-"""A new head at the encoder's own small rate takes epochs to say anything at all."""
+"""How many times faster a new head learns: at the encoder's small rate it would take epochs to learn anything."""
 
 
 class TeacherConfig(TrainingDataConfig):
@@ -27,7 +27,7 @@ class TeacherConfig(TrainingDataConfig):
     force: bool = parameter(False, "Do everything again, although it is finished.", setting=False)
 
     def members(self, corpus: "Corpus") -> "tuple[TeacherConfig, ...]":
-        """The teachers that teach together, each by itself; one, if only one is asked for."""
+        """The configuration of each teacher that teaches; of one, if there is only one."""
         seeds = range(self.seed, self.seed + (self.teacher_seeds if self.teacher_mode == "train" else 1))
         return tuple(
             self.model_copy(update={"teacher": source, "seed": seed, "teacher_seeds": 1})

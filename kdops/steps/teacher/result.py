@@ -28,8 +28,8 @@ class TeacherKeys:
     """The keys that stand for a teacher in its students' keys, whether it is trained yet or not.
 
     Attributes:
-        work: for the trained teacher.
-        tokenizer: for its tokenizer only.
+        work: the key of the trained teacher.
+        tokenizer: the key of its tokenizer only.
     """
 
     work: str
@@ -55,7 +55,7 @@ class TeacherFacts:
         scores: of the validation and the test split.
         fit: how training went.
         texts: different texts of the file of probabilities that it is; None: it is an encoder.
-        thresholds: the probability from which on it predicts each label; empty where labels exclude each other.
+        thresholds: the least probability at which it predicts each label; empty where labels exclude each other.
         pairs: whether it reads pairs.
         float32_only: whether it never multiplies in bfloat16, because it cannot or is not to.
     """
@@ -80,8 +80,8 @@ class TrainedTeacher:
 
     Attributes:
         folder: where its files are.
-        keys: what stands for it.
-        facts: what is known of it.
+        keys: its keys.
+        facts: its facts.
         run_id: the run that trained it; empty where nothing is recorded.
         reused: whether it was there already.
     """

@@ -161,7 +161,7 @@ def teacher_for(
         unlabeled: texts without labels; only a teacher from scratch reads them, for its vocabulary.
         config: how to train.
         recorder: where its run goes, if it has none there yet.
-        call_helpers: tells the other processes what to train, where there are any.
+        call_helpers: sends the order to the other processes, where there are any.
 
     Raises:
         UserError: if it cannot be used for these data, or several have different tokenizers.

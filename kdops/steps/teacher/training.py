@@ -69,7 +69,7 @@ def make_teacher(
         config: how to train.
         folder: gets the teacher and what is known of it.
         piece: whose scratch folder keeps what training can go on from.
-        call_helpers: tells the other processes what to train, where there are any.
+        call_helpers: sends the order to the other processes, where there are any.
 
     Raises:
         UserError: if it cannot be used for these data: texts as long, their characters, its labels, its export.
@@ -194,7 +194,7 @@ def _training_set(corpus: Corpus, teacher: Teacher, max_length: int) -> Training
 def _untrained(
     corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig, start: Path, *, resumes: bool
 ) -> Teacher:
-    """Where training starts; `start` keeps a teacher from scratch until it is trained."""
+    """The untrained teacher; `start` keeps one from scratch until it is trained."""
     source = config.source(corpus)
     if source != SCRATCH:
         as_is = config.teacher_mode == "as_is"

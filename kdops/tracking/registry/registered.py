@@ -1,4 +1,4 @@
-"""The model registry: bundles in as served models, versions found, what is known of them, bundles out."""
+"""The model registry: registers bundles as served models, finds versions and their records, fetches bundles."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ LONGEST_DESCRIPTION = 5000
 
 _LOGGED = "models:/"
 _VERSIONS_A_PAGE = 100
-# What tells that two versions are the same thing; which precision is best is measured, so it may come out otherwise.
+# The tags by which two versions are the same; the best precision is measured, so it may differ from time to time.
 _SAME = (names.FINGERPRINT, names.PRECISION)
 
 

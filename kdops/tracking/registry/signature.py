@@ -27,7 +27,7 @@ def signature_of(task: Task, *, pairs: bool = False) -> "ModelSignature":
 
 
 def _answers() -> "dict[Task, list[ColSpec | TensorSpec]]":
-    """The columns of an answer, by task; beside them it is said whether a text was cut."""
+    """The columns of an answer, by task, without the one for texts that were cut."""
     from mlflow.types.schema import Array, ColSpec, DataType, Map, Object, Property
 
     strings = Array(DataType.string)

@@ -1,1 +1,1 @@
-"""What relies on undocumented behaviour of MLflow, or mends it. A test holds each file against the pinned MLflow."""
+"""Code that relies on undocumented behaviour of MLflow, or mends it, each file tested against the pinned MLflow."""

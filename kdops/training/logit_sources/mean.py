@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
-from kdops.training.logit_sources.protocol import TeacherLogits
+from kdops.training.batches import TeacherLogits
 
 
 @dataclass(frozen=True)

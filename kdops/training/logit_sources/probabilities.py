@@ -117,7 +117,7 @@ def store_probabilities(path: Path, task: Task, names: LabelNames, folder: Path)
 
 
 def labels_in(path: Path) -> tuple[Task, tuple[str, ...]]:
-    """What a file of probabilities is for, and all labels that its rows name, sorted, O first.
+    """The task of a file of probabilities, and all labels that its rows name, sorted, O first.
 
     Raises:
         UserError: naming the line or row that cannot be read.
