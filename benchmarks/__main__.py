@@ -205,7 +205,7 @@ def _startup(rounds: int) -> str:
 def _predictors(setting: Setting, bundles: Sequence[Path], rounds: int, place: Path) -> str:
     beside = predictors.beside_peers(setting, bundles, rounds, place / "peers")
     untrained = predictors.at_full_vocabulary(setting, rounds, place / "untrained")
-    return f"{beside}\n\nUntrained, of as many pieces as a BERT:\n\n{untrained}"
+    return f"{beside}\n\nUntrained, of as many tokens as a BERT:\n\n{untrained}"
 
 
 def _serving(setting: Setting, bundles: Sequence[Path], rounds: int, place: Path) -> str:

@@ -40,7 +40,7 @@ class Request:
         bundle: the predictor's folder.
         way: how it is loaded.
         labels: in the order of the model's classes.
-        max_length: most pieces a text.
+        max_length: most tokens per text.
         texts: sent one at a time and timed, going round.
         calls: how many of them.
         call_seconds: when to stop that, were they not all sent.
@@ -64,7 +64,7 @@ class Answer:
     Attributes:
         wall_ms: text in, label out, each call.
         cpu_ms: CPU time of the same, all threads.
-        encoding_ms: CPU time of turning a text into pieces, each call; none where it cannot be told apart.
+        encoding_ms: CPU time of turning a text into tokens, each call; None where it cannot be measured.
         ram_mb: the most memory that the process ever held.
         labels: of the scored texts.
     """

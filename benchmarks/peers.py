@@ -38,7 +38,7 @@ from kdops.training.values import LoopConfig
 
 logger = logging.getLogger(__name__)
 
-PIECES = 30_522
+TOKENS = 30_522
 """Size of BERT's own vocabulary, and of the study's students."""
 
 
@@ -190,12 +190,12 @@ def quick_bundle(setting: Setting, student: str, place: Path) -> Path:
 
 
 def untrained(corpus: Corpus, students: Sequence[str], place: Path) -> Iterator[Peer]:
-    """New students of `PIECES` pieces, fp32 and int8, and first a BERT-base of 12 layers of 768."""
+    """New students of `TOKENS` tokens, fp32 and int8, and first a BERT-base of 12 layers of 768."""
     tokenizer = _tokenizer([str(text) for text in corpus.inputs("train")])
     pad_id = tokenizer.token_to_id("[PAD]")
     assert pad_id is not None
     models: dict[str, Callable[[], nn.Module]] = {"BERT-base": partial(_bert_base, corpus.labels)}
-    models |= {name: partial(build_student, name, PIECES, len(corpus.labels), Task.TEXT) for name in students}
+    models |= {name: partial(build_student, name, TOKENS, len(corpus.labels), Task.TEXT) for name in students}
     for name, build in models.items():
         torch.manual_seed(1)
         info = _info(name, corpus.labels, pad_id)
@@ -207,17 +207,17 @@ def untrained(corpus: Corpus, students: Sequence[str], place: Path) -> Iterator[
 
 
 def _bert_base(labels: Sequence[str]) -> TeacherModel:
-    config = BertConfig.from_dict({"vocab_size": PIECES, "id2label": dict(enumerate(labels))})
+    config = BertConfig.from_dict({"vocab_size": TOKENS, "id2label": dict(enumerate(labels))})
     return TeacherModel(BertForSequenceClassification(config))
 
 
 def _tokenizer(texts: Sequence[str]) -> Tokenizer:
-    """WordPiece of the texts; as in BERT's own vocabulary, unused pieces fill it up."""
+    """WordPiece of the texts; as in BERT's own vocabulary, unused tokens fill it up."""
     wordpiece = BertWordPieceTokenizer(lowercase=True)
-    wordpiece.train_from_iterator(texts, vocab_size=PIECES, show_progress=False)
+    wordpiece.train_from_iterator(texts, vocab_size=TOKENS, show_progress=False)
     spec = json.loads(wordpiece.to_str())
     vocabulary = spec["model"]["vocab"]
-    vocabulary |= {f"[unused{number}]": number for number in range(len(vocabulary), PIECES)}
+    vocabulary |= {f"[unused{number}]": number for number in range(len(vocabulary), TOKENS)}
     tokenizer = Tokenizer.from_str(json.dumps(spec))
     specials = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)

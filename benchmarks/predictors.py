@@ -91,7 +91,7 @@ def _best(standings: Sequence[Standing], ways: Mapping[str, Way], among: Set[Way
 
 
 def at_full_vocabulary(setting: Setting, rounds: int, place: Path) -> str:
-    """The table of untrained students of as many pieces as a BERT, beside a BERT-base."""
+    """The table of untrained students of as many tokens as a BERT, beside a BERT-base."""
     corpus = load_corpus(setting.dataset)
     standings = measured(list(untrained(corpus, _STUDENTS, place)), exam_of(corpus), rounds)
     base = standings[0]

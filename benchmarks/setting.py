@@ -34,8 +34,8 @@ class Setting:
         dataset: folder or name of a text classification data set.
         teacher: folder of a fine-tuned teacher.
         epochs: passes over the training rows.
-        batch_size: texts a step.
-        max_length: most tokens a text.
+        batch_size: texts per step.
+        max_length: most tokens per text.
         seed: of everything random.
     """
 
@@ -122,8 +122,8 @@ def of_bert_base(setting: Setting, folder: Path) -> Setting:
     """The same with a new teacher of BERT-base's shape, 12 layers of 768, which is as slow as a trained one."""
     labels = load_corpus(setting.dataset).labels
     teacher = load_teacher(setting.teacher, Task.TEXT, labels)
-    pieces, names = teacher.tokenizer.get_vocab_size(), dict(enumerate(labels))
-    encoder = BertForSequenceClassification(BertConfig(vocab_size=pieces, id2label=names))
+    tokens, names = teacher.tokenizer.get_vocab_size(), dict(enumerate(labels))
+    encoder = BertForSequenceClassification(BertConfig(vocab_size=tokens, id2label=names))
     replace(teacher, model=TeacherModel(encoder)).save(folder)
     return replace(setting, teacher=str(folder))
 

@@ -54,7 +54,7 @@ def given_logits(setting: Setting, student: str, store: Path) -> list[Contestant
     """For one student: kdops and a `Trainer`, both of which find the teacher's logits in a store.
 
     A `Trainer` multiplies in bfloat16 only if it is told to, as one of them is. The last one trains the student with as
-    many embeddings as the teacher has, which is what one does who does not count the pieces of the training text.
+    many embeddings as the teacher has, which is what one does who does not count the tokens of the training text.
     """
     return [
         Contestant(AGAIN, partial(_kdops, setting, student, store)),

@@ -15,7 +15,7 @@ from kdops.data.encoding import Encoded
 _WINDOW = 5
 _CONTEXT_SMOOTHING = 0.75
 _FASTTEXT_BUCKETS = 20_000
-_FASTTEXT_TOTAL_PIECES = 5_000_000
+_FASTTEXT_TOTAL_TOKENS = 5_000_000
 _FASTTEXT_LEAST_EPOCHS, _FASTTEXT_MOST_EPOCHS = 2, 50
 
 
@@ -92,7 +92,7 @@ def fasttext_table(texts: Iterable[Sequence[str]], tokens: Sequence[str], width:
         seed=seed,
     )
     model.build_vocab(texts)
-    epochs = _FASTTEXT_TOTAL_PIECES // max(model.corpus_total_words, 1)
+    epochs = _FASTTEXT_TOTAL_TOKENS // max(model.corpus_total_words, 1)
     epochs = min(max(epochs, _FASTTEXT_LEAST_EPOCHS), _FASTTEXT_MOST_EPOCHS)
     model.train(texts, total_examples=model.corpus_count, epochs=epochs)
     return fit_width(torch.from_numpy(np.stack([model.wv[token] for token in tokens])), width)

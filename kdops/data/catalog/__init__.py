@@ -28,7 +28,7 @@ def _sample(name: str, task: Task, folder: str, labels: tuple[str, ...]) -> Data
         labels=labels,
         rows=(1500, 400, 500),
         licence="Apache-2.0",
-        citation="kdops: synthetic, written by kdops.data.sample.generate",
+        citation="kdops: synthetic, written by tests/data/sample/generate.py",
         default_teacher=SCRATCH,
         unlabeled=_SAMPLE_FOLDER / folder / "unlabeled.jsonl",
         scheme="iob2" if task.of_words else "plain",

@@ -1,1 +1,1 @@
-"""The two synthetic data sets that ship with kdops, and the grammar that wrote them."""
+"""The two synthetic data sets that ship with kdops; `tests/data/sample/generate.py` writes them."""

@@ -2,19 +2,19 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import generate
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from kdops.data.corpus import load_corpus
 from kdops.data.keys import text_key
-from kdops.data.sample import generate
 from kdops.data.unlabeled import load_unlabeled
 from kdops.data.words import words_of_text
 from kdops.metrics import score
 
 FILES = [f"{folder}/{split}.jsonl" for folder in ("text", "tags") for split in generate.SPLIT_ROWS]
-PACKAGED = Path(generate.__file__).parent
+PACKAGED = generate.PACKAGED
 
 
 @pytest.fixture(scope="module")

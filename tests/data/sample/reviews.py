@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from itertools import accumulate
 
-from kdops.data.sample import review_words as words
-from kdops.data.sample.spelling import respell
+import review_words as words
+from spelling import respell
 
 LABELS = ("negative", "neutral", "positive")
 _SHARES = (0.36, 0.26, 0.38)

@@ -1,4 +1,4 @@
-"""Writes the packaged sample data: `python -m kdops.data.sample.generate`.
+"""Writes the packaged sample data: `python tests/data/sample/generate.py`, from the project's folder.
 
 Everything is composed by the grammars beside this file from a fixed seed, so the committed files can be proved to be
 its output. Training rows lean on common words; validation, test and unlabeled rows share a longer tail, as texts do
@@ -10,8 +10,8 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kdops.data.sample.mentions import MentionWriter, spoil
-from kdops.data.sample.reviews import LABELS, ReviewWriter
+from mentions import MentionWriter, spoil
+from reviews import LABELS, ReviewWriter
 
 SEED = 20240817
 SPLIT_ROWS = {"test": 500, "validation": 400, "train": 1500, "unlabeled": 4000}
@@ -21,6 +21,8 @@ _TRAIN_REACH = 0.8
 _EMOTION, _UNLABELED_EMOTION = 0.1, 0.6
 
 Row = dict[str, object]
+
+PACKAGED = Path(__file__).parents[3] / "kdops" / "data" / "sample"
 
 
 def review_rows(split: str, rng: random.Random) -> Iterator[Row]:
@@ -68,4 +70,4 @@ def _write_dataset(folder: Path, rows: Callable[[str, random.Random], Iterator[R
 
 
 if __name__ == "__main__":
-    write(Path(__file__).parent)
+    write(PACKAGED)

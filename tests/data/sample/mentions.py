@@ -3,8 +3,8 @@
 import random
 import re
 
-from kdops.data.sample import mention_words as words
-from kdops.data.sample.spelling import respell
+import mention_words as words
+from spelling import respell
 
 _TYPES = {"P": "PERSON", "L": "PLACE", "O": "ORGANISATION", "C": "ORGANISATION", "W": "PERSON"}
 _CHAT_SHARE = 0.5
