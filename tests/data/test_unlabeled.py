@@ -122,7 +122,7 @@ def test_half_a_surrogate_pair_is_replaced(corpus: Corpus, tmp_path: Path) -> No
 def test_rows_are_mapped_from_disk_and_found_again(corpus: Corpus, tmp_path: Path, kdops_home: Path) -> None:
     path = write(tmp_path / "more.jsonl", {"text": "lumayan"}, {"text": "hambar"})
     first = load(corpus, path)
-    (cached,) = (kdops_home / "unlabeled").glob("*.arrow")
+    (cached,) = (kdops_home / "unlabeled-texts").glob("*/*.arrow")
     assert [Path(file["filename"]) for file in first.texts.cache_files] == [cached]
     written = cached.stat().st_mtime_ns
     again = load(corpus, path)
@@ -202,7 +202,7 @@ def test_bad_file_is_named_with_its_line_and_leaves_nothing(
     path.write_bytes(content)
     with pytest.raises(UserError, match=rf"more\.jsonl{message}"):
         load(corpus, path)
-    assert [file for file in (kdops_home / "unlabeled").rglob("*") if file.is_file()] == []
+    assert [file for file in (kdops_home / "unlabeled-texts").rglob("*") if not file.name.startswith(".")] == []
 
 
 def test_what_is_no_file_of_texts_is_named(corpus: Corpus, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_augmented_texts_come_from_train_and_are_made_once(
     assert not {str(text) for text in texts_of(found)} & {*TRAIN, *VALIDATION, *TEST}
     monkeypatch.setattr(unlabeled, "_write", None)
     assert texts_of(load(corpus, "augmented", mask_token="[MASK]")) == texts_of(found)
-    assert len(list((kdops_home / "unlabeled").glob("augmented-*.jsonl"))) == 1
+    assert len(list((kdops_home / "augmented-texts").glob("*/texts.jsonl"))) == 1
 
 
 def test_augmented_token_texts(tagged: Corpus) -> None:
