@@ -242,7 +242,8 @@ class _Nowhere(Recording):
     def _ignore(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    model = served_model = described = metrics = params = tags = folder = file = figure = text = table = dataset = _ignore
+    model = served_model = described = metrics = params = tags = _ignore
+    folder = file = figure = text = table = dataset = _ignore
 
 
 def score_metrics(scores: "ModelScores") -> dict[str, float]:
