@@ -32,8 +32,8 @@ Written by `python docs/write_results.py` from the runs of `docs/run_results.sh`
 typed by hand. The teacher is a multilingual E5 small encoder (12 layers of 384) whose vocabulary was cut down to
 Indonesian, fine-tuned on each data set; texts without labels are those of the other data sets of the same task.
 
-These are the study's recipes. General distillation, which `distill` begins with by default now, is newer than these
-runs: its results are not on this page.
+These are the study's recipes. Newer than these runs, and not on this page, are general distillation, which `distill`
+begins with by default now, and that the tags of a sentence are taken together, so that they always spell whole spans.
 
 ## How to read them
 
