@@ -10,6 +10,8 @@ from kdops.task import Task
 
 Answers = Sequence[str] | Sequence[Sequence[str]]
 
+_FEWEST_TEXTS = 50
+"""Of fewer texts one answer says nothing."""
 _LEAST_OTHERS = 0.1
 """How often a model must answer otherwise, as a share of how often the gold labels do."""
 
@@ -43,11 +45,11 @@ def constant_answer(task: Task, gold: Answers, predicted: Answers) -> ConstantAn
         predicted: the same shape; empty: it was not asked.
 
     Returns:
-        None: it tells inputs apart.
+        None: it tells inputs apart, or was asked about too few texts to know.
     """
-    answers, right = _answers(task, predicted), _answers(task, gold)
-    if not answers:
+    if len(predicted) < _FEWEST_TEXTS:
         return None
+    answers, right = _answers(task, predicted), _answers(task, gold)
     label, times = Counter(answers).most_common(1)[0]
     others = len(right) - right.count(label)
     if not others or len(answers) - times > _LEAST_OTHERS * others:

@@ -36,6 +36,8 @@ EVERY_DATA_PARAMETER = {
     "labels": "teacher",
     "max_length": "64",
     "teacher_mode": "as_is",
+    "teacher_precision": "fp32",
+    "system_metrics": "true",
     "teacher_seeds": "3",
     "label_names": "LABEL_0=good",
     "teacher_missing": "gold",
