@@ -30,7 +30,7 @@ class Meter:
 
     @property
     def joules(self) -> float | None:
-        """What was used so far; None: the machine does not tell, or not this user."""
+        """The energy used so far, in joules; None where it cannot be read, or not by this user."""
         return self._used_uj / 1e6 if self._last else None
 
     def __enter__(self) -> Self:

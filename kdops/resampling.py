@@ -44,7 +44,7 @@ def paired_bootstrap(
     Args:
         task: decides the main metric, with the labels.
         labels: every label there is.
-        gold: label names, one a text or one a word.
+        gold: label names, one per text or one per word.
         first: predictions of one model.
         second: predictions of the other.
         samples: how often the rows are drawn anew.
@@ -65,7 +65,7 @@ def bootstrap_scores(
     Args:
         task: decides the main metric, with the labels.
         labels: every label there is.
-        gold: label names, one a text or one a word.
+        gold: label names, one per text or one per word.
         models: the predictions of each.
         samples: how often the rows are drawn anew.
         seed: of the draws.

@@ -59,17 +59,6 @@ def answers(draw: st.DrawFn, labels: tuple[str, ...]) -> tuple[list[list[str]], 
     return gold, predicted
 
 
-def random_tags(rng: random.Random, like: list[list[str]], noise: float) -> list[list[str]]:
-    return [[rng.choice(TAGS) if rng.random() < noise else tag for tag in row] for row in like]
-
-
-@pytest.fixture
-def tagged() -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
-    rng = random.Random(1)
-    gold = [[rng.choice(TAGS) for _ in range(rng.randint(1, 12))] for _ in range(80)]
-    return gold, random_tags(rng, gold, 0.1), random_tags(rng, gold, 0.4)
-
-
 def test_text_scores_by_hand() -> None:
     gold = ["positive", "positive", "negative", "neutral"]
     predicted = ["positive", "negative", "negative", "neutral"]

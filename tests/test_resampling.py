@@ -12,17 +12,6 @@ TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 LABELS = ("negative", "neutral", "positive")
 
 
-def random_tags(rng: random.Random, like: list[list[str]], noise: float) -> list[list[str]]:
-    return [[rng.choice(TAGS) if rng.random() < noise else tag for tag in row] for row in like]
-
-
-@pytest.fixture
-def tagged() -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
-    rng = random.Random(1)
-    gold = [[rng.choice(TAGS) for _ in range(rng.randint(1, 12))] for _ in range(80)]
-    return gold, random_tags(rng, gold, 0.1), random_tags(rng, gold, 0.4)
-
-
 def test_bootstrap_of_plain_tags_draws_sentences_not_words() -> None:
     # One long sentence decides: words drawn one by one would show a difference with near certainty.
     gold = [["NN", "VB"] * 50, *([["NN"]] * 9)]

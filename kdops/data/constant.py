@@ -41,7 +41,7 @@ def constant_answer(task: Task, gold: Answers, predicted: Answers) -> ConstantAn
 
     Args:
         task: whether words have labels or texts.
-        gold: label names: one a text, or a list: of a text's labels, one an aspect, or one a word.
+        gold: label names: one per text, or a list per text: its labels, one per aspect, or one per word.
         predicted: the same shape; empty: it was not asked.
 
     Returns:

@@ -49,7 +49,7 @@ class PinnedSource:
 
     @property
     def place(self) -> str:
-        """What transformers loads it from."""
+        """The folder or hub id that transformers loads."""
         return self.folder or self.name
 
     def __str__(self) -> str:
