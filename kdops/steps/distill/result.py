@@ -56,7 +56,7 @@ class ComparedBaseline:
 
     @property
     def fp32_costs(self) -> Mapping[str, float]:
-        """What its fp32 form costs, by the names of costs; nothing in old results."""
+        """The costs of its fp32 form by their names; empty in old results."""
         return self.fp32.metrics() if self.fp32 else {}
 
 
