@@ -28,7 +28,7 @@ COST = Cost(
     parameters=1000,
 )
 
-WORDS = ["[PAD]", "[UNK]", "nasi", "goreng", "enak", "tidak"]
+WORDS = ["[PAD]", "[UNK]", "nasi", "goreng", "enak", "tidak", ",", "dan", "tapi", "ini"]
 
 
 def _graph(pieces: int, width: int, labels: int) -> onnx.ModelProto:
