@@ -50,7 +50,7 @@ bench: install ## Measure kdops beside other ways, on little data in a quarter o
 test test-all test-fast: export HF_HUB_OFFLINE = 1
 
 test: lint ## Set up, then linters, type checker and every test but those for the night
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not nightly"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40 -m "not nightly"
 
 # sys.monitoring, where Python has it, makes counting lines cheap.
 test-all: export COVERAGE_CORE = sysmon

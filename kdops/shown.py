@@ -89,7 +89,7 @@ def verdict(
         gained: points above the baseline; None: there is none.
         agreement: share of the teacher's labels that it gives, where these stand for gold labels.
     """
-    sentence = f"{student} has no share of the teacher's score, which has no test {metric}"
+    sentence = f"{student} cannot be compared with its teacher, of which there is no test {metric}"
     if agreement is not None:
         sentence = f"{student} gives {share(agreement)} of the teacher's labels on the test split"
     if share_kept:

@@ -78,7 +78,7 @@ NO_VALUE = ("None", "auto", "False", "()")
 CONFIG_PREFIX = "cfg."
 DATA = "data"  # the data set as the user named it: a path, where the name is not enough to find it again
 BEST_PREFIX = "best."
-MODEL_PREFIX = "model."  # of a logged model: student, recipe and precision, or teacher
+MODEL_PREFIX = "model."  # of a logged model: dataset, and student, recipe and precision, or teacher
 
 # Metrics.
 VALIDATION_PREFIX = "val."

@@ -40,11 +40,11 @@ class Recording(runs.Run):
             name: what the UI calls it.
             params: what it is, by name.
         """
-        self.subject = logged_models.create(self.run_id, role, corpus, name, params)
+        self.subject = logged_models.create(self.run_id, role, corpus, name, _of(corpus, params))
 
     def served_model(self, bundle: Path, corpus: "Corpus", name: str, params: Mapping[str, object]) -> None:
         """The same of a bundle that MLflow serves, which is copied into the logged model."""
-        model_id = bundles.log_bundle(bundle, self, name, params=params)
+        model_id = bundles.log_bundle(bundle, self, name, params=_of(corpus, params))
         self.subject = LoggedModel(model_id, corpus.name, corpus.fingerprint)
 
     def described(self, in_short: str, note: str) -> None:
@@ -244,6 +244,11 @@ class _Nowhere(Recording):
 
     model = served_model = described = metrics = params = tags = _ignore
     folder = file = figure = text = table = dataset = _ignore
+
+
+def _of(corpus: "Corpus", params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters of a logged model with its data set's name, by which a search on any server finds it."""
+    return {"dataset": corpus.name, **params}
 
 
 def score_metrics(scores: "ModelScores") -> dict[str, float]:

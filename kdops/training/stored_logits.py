@@ -74,6 +74,24 @@ class StoredLogits:
         return self.rows.row(row).reshape(-1, 1 + self.classes)
 
 
+def centred(logits: np.ndarray) -> np.ndarray:
+    """Logits of one softmax, minus their mean, which says nothing of the probabilities.
+
+    So those of a model, its probabilities' logarithms, and a file's are the same numbers, whatever the loss.
+
+    Args:
+        logits: (units, classes).
+
+    Returns:
+        float32 (units, classes), rounded once.
+    """
+    exact = logits.astype(np.float64)
+    # Means of float32 numbers often lie half way between two others, where the 16th digit would decide: not any more.
+    off_the_middle = (exact - exact.mean(axis=-1, keepdims=True)) * (1 + 1e-11)
+    rounded: np.ndarray = off_the_middle.astype(np.float32)
+    return rounded
+
+
 def text_keys(texts: Iterable[Text]) -> np.ndarray:
     """The key of each text: 16 bytes of BLAKE2b over the text, or over its words, of both sides; bytes (texts,)."""
     digests = bytearray()

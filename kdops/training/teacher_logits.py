@@ -23,7 +23,7 @@ from kdops.training.devices import fast_products
 from kdops.training.losses import NO_LABEL
 from kdops.training.memory import give_freed_memory_back
 from kdops.training.shards import KEY_BYTES, find_rows, stored_keys, write_shard
-from kdops.training.stored_logits import StoredLogits
+from kdops.training.stored_logits import StoredLogits, centred
 from kdops.workspace import locked
 
 logger = logging.getLogger(__name__)
@@ -41,11 +41,13 @@ class Question:
         teacher: maps (input_ids, attention_mask) to logits.
         encoded: the texts in the teacher's tokens.
         pad_id: the teacher's padding token.
+        one_softmax: whether the classes of a unit exclude each other; their logits are stored `centred` then.
     """
 
     teacher: nn.Module
     encoded: Encoded
     pad_id: int
+    one_softmax: bool = False
 
 
 def teacher_logits(folder: Path, keys: np.ndarray, classes: int, ask: Callable[[np.ndarray], Question]) -> StoredLogits:
@@ -88,6 +90,7 @@ def _compute(folder: Path, question: Question, keys: np.ndarray) -> None:
             batch = make_batch(data, rows, question.pad_id).to(device)
             with torch.inference_mode(), products:
                 logits = batch.of_units(teacher(batch.input_ids, batch.attention_mask)).float().cpu().numpy()
+            logits = centred(logits) if question.one_softmax else logits
             words = [encoded.unit_words[encoded.unit_starts[row] : encoded.unit_starts[row + 1]] for row in rows]
             stored = np.column_stack([np.concatenate(words).astype(np.float32), logits])
             done.extend(zip(keys[rows], np.split(stored, np.cumsum(counts[rows])[:-1]), strict=True))

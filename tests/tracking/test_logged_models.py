@@ -51,7 +51,9 @@ def test_one_search_compares_teacher_baseline_and_student(made: Mapping[str, str
     assert [one.status for one in found] == ["READY"] * 3
     cheap = search(f"metrics.`{SCORE}` > 0.8 AND metrics.`{LATENCY}` < 1")
     assert [one.name for one in cheap] == ["cnn-kd-fp32"]
-    students = search(f"params.`{names.MODEL_PREFIX}student` = 'cnn'")
+    students = search(
+        f"params.`{names.MODEL_PREFIX}student` = 'cnn' AND params.`{names.MODEL_PREFIX}dataset` = 'sample'"
+    )
     assert len(students) == 3
 
 

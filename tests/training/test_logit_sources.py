@@ -12,7 +12,7 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from encoders import FAMILIES, TEXTS
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from kdops.data.encoding import Encoded, Text, encode
 from kdops.errors import UserError
@@ -33,7 +33,7 @@ from kdops.training.logit_sources.probabilities import (
 )
 from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
-from kdops.training.stored_logits import StoredLogits, text_keys
+from kdops.training.stored_logits import StoredLogits, centred, text_keys
 from kdops.training.teacher_logits import Question, teacher_logits
 from kdops.training.values import LoopConfig
 
@@ -104,12 +104,23 @@ def stored(teacher: Teacher, task: Task, encoded: Encoded, tmp_path: Path) -> St
     return teacher_logits(tmp_path / "store", keys, classes, ask)
 
 
+@dataclass(frozen=True)
+class Centred:
+    """Logits as a student reads them."""
+
+    stored: StoredLogits
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        return centred(self.stored.gather(rows))
+
+
 class TestFile:
     @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-    def test_logits_of_a_teacher_come_back_to_the_last_digit(
-        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path, suffix: str
+    @pytest.mark.parametrize("name", ["logits", "probabilities"])
+    def test_what_a_teacher_says_comes_back_to_the_last_digit(
+        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path, suffix: str, name: str
     ) -> None:
-        rows = rows_from(task, stored, encoded, "logits")
+        rows = rows_from(task, stored, encoded, name)
         path = tmp_path / f"teacher{suffix}"
         if suffix == ".parquet":
             parquet.write_table(pa.Table.from_pylist(rows), path)
@@ -118,18 +129,18 @@ class TestFile:
         read = given(path, task).for_units(encoded)
         assert (len(read), read.missing_units) == (5, 0)
         for chosen in (np.arange(5), np.array([3, 0, 3])):
-            assert np.array_equal(read.gather(chosen), stored.gather(chosen))
+            assert np.array_equal(read.gather(chosen), centred(stored.gather(chosen)))
         labels = np.zeros(len(encoded.unit_words), dtype=np.int64)
         batch = make_batch(TrainingSet(encoded, labels, pickle.loads(pickle.dumps(read))), np.array([4, 1]), 0)
         assert batch.teacher_logits is not None
-        assert torch.equal(batch.teacher_logits, torch.from_numpy(stored.gather(np.array([4, 1]))))
+        assert torch.equal(batch.teacher_logits, torch.from_numpy(centred(stored.gather(np.array([4, 1])))))
 
     def test_a_student_of_the_file_is_the_student_of_the_teacher(
         self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
     ) -> None:
-        path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "logits"))
+        path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "probabilities"))
         weights = []
-        for source in (stored, given(path, task).for_units(encoded)):
+        for source in (Centred(stored), given(path, task).for_units(encoded)):
             torch.manual_seed(0)
             vocabulary = int(encoded.ids.max()) + 1
             student = BertStudent(vocabulary, len(labels_of(task)), task, BertShape(layers=1, width=16, heads=2))
@@ -143,29 +154,18 @@ class TestFile:
             weights.append(student.state_dict())
         assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
-    def test_of_probabilities_kl_makes_the_same_of_the_teacher_and_mse_does_not(
-        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
-    ) -> None:
-        path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "probabilities"))
-        theirs, read = (torch.from_numpy(one.gather(np.arange(5))) for one in (stored, given(path, task)))
-        labels, gradients = torch.full((len(theirs),), NO_LABEL), {}
-        for soft in ("kl", "mse"):
-            for name, source in (("teacher", theirs), ("file", read)):
-                logits = torch.zeros_like(source, requires_grad=True)
-                DistillationObjective(soft, temperature=3.0)(logits, labels, source).loss.backward()
-                gradients[soft, name] = logits.grad
-        torch.testing.assert_close(gradients["kl", "file"], gradients["kl", "teacher"], atol=1e-5, rtol=0)
-        assert not torch.allclose(gradients["mse", "file"], gradients["mse", "teacher"], atol=1e-2)
-
-    def test_probabilities_become_log_probabilities(
-        self, task: Task, stored: StoredLogits, encoded: Encoded, tmp_path: Path
-    ) -> None:
-        path = write(tmp_path / "teacher.jsonl", rows_from(task, stored, encoded, "probabilities"))
-        expected = log_softmax(stored.gather(np.arange(5)), axis=-1)
-        np.testing.assert_allclose(given(path, task).for_units(encoded).gather(np.arange(5)), expected, atol=1e-4)
+    def test_a_probability_of_zero_is_the_smallest_and_never_more_than_one_that_was_given(self, tmp_path: Path) -> None:
+        rows: list[dict[str, object]] = [
+            {"text": "a", "probabilities": {"negative": 1.0}},
+            {"text": "b", "probabilities": {"negative": 0.9999999, "positive": 1e-7, "mixed": 0.0}},
+        ]
+        path = write(tmp_path / "sure.jsonl", rows)
+        values = given(path, Task.TEXT, ["a", "b"], (*LABELS, "mixed")).gather(np.array([0, 1]))
+        expected = np.log([[1, SMALLEST, SMALLEST], [0.9999999, 1e-7, 1e-7]])
+        np.testing.assert_allclose(values, expected - expected.mean(axis=1, keepdims=True), rtol=1e-5)
 
     def test_a_label_or_a_tag_is_a_sure_answer(self, tmp_path: Path) -> None:
-        sure, unsure = np.log(1 / (1 + SMALLEST)), np.log(SMALLEST / (1 + SMALLEST))
+        sure, unsure = -np.log(SMALLEST) / 2, np.log(SMALLEST) / 2
         path = write(tmp_path / "labels.jsonl", [{"text": "enak", "label": "positive"}])
         values = given(path, Task.TEXT, ["enak"]).gather(np.array([0]))
         np.testing.assert_allclose(values, [[unsure, sure]], rtol=1e-5, atol=1e-6)
@@ -291,7 +291,8 @@ class TestMean:
         expected = np.mean([softmax(one.astype(float), axis=-1) for one in values], axis=0)
         gathered = mean.gather(np.array([1, 2, 0]))
         assert gathered.dtype == np.float32
-        np.testing.assert_allclose(np.exp(gathered), expected[[1, 2, 0]], rtol=1e-5)
+        np.testing.assert_allclose(softmax(gathered, axis=-1), expected[[1, 2, 0]], rtol=1e-5)
+        np.testing.assert_allclose(gathered.mean(axis=-1), 0, atol=1e-6)
 
     def test_teachers_with_different_units_are_refused(self) -> None:
         one, other = Fixed(np.zeros((2, 2), dtype=np.float32)), Fixed(np.zeros((2, 3), dtype=np.float32))

@@ -318,3 +318,15 @@ def test_a_student_with_other_tokens_finds_its_words(make_encoded: MakeEncoded, 
     said = aligned.gather(np.array([1, 0]))[:, 0]
     assert_array_equal(said, [20, np.nan, 10, 11, 12, np.nan])
     assert_array_equal(pickle.loads(pickle.dumps(aligned)).gather(np.array([1])), aligned.gather(np.array([1])))
+
+
+def test_logits_of_one_softmax_are_kept_without_their_mean(
+    tmp_path: Path, make_encoded: MakeEncoded, counting_teacher: Callable[..., nn.Module]
+) -> None:
+    teacher = counting_teacher(PIECES, CLASSES, per_token=False)
+    encoded, keys = make_encoded([[1, 2], [3, 4, 5]]), text_keys("ab")
+    raw = logits_of(tmp_path / "raw", teacher, encoded, keys, CLASSES).gather(np.arange(2))
+    asked = Question(teacher, encoded, 0, one_softmax=True)
+    kept = module.teacher_logits(tmp_path / "kept", keys, CLASSES, lambda rows: asked).gather(np.arange(2))
+    assert_allclose(kept.mean(axis=1), 0, atol=1e-6)
+    assert_allclose(kept - raw, (kept - raw)[:, :1].repeat(CLASSES, axis=1), atol=1e-5)

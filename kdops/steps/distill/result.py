@@ -307,10 +307,12 @@ class Distilled:
         }
         columns = {title: column for title, column in columns.items() if column}
         scored = (shown.score(column[main]) if main in column else "" for column in columns.values())
-        rows = [("", *columns, "teacher / student"), (f"test {self.result.main_metric}", *scored, "")]
+        # Of a file of probabilities no cost is known that the student's could be compared with.
+        ratios = ["teacher / student"] if self.result.teacher.costs else []
+        rows = [["", *columns, *ratios], [f"test {self.result.main_metric}", *scored, *("" for _ in ratios)]]
         for cost in costs(Room.SOME, self.student, names.COST_PREFIX):
-            values = (cost.shown(column, names.COST_PREFIX) for column in columns.values())
-            rows.append((cost.heading, *values, cost.times(self.student, names.RATIO_PREFIX)))
+            values = [cost.shown(column, names.COST_PREFIX) for column in columns.values()]
+            rows.append([cost.heading, *values, *(cost.times(self.student, names.RATIO_PREFIX) for _ in ratios)])
         return f"{aligned(rows)}\n\n{self.result.steadiness}\n{self.result.verdict}{self._linear_verdict()}"
 
     def _linear_verdict(self) -> str:

@@ -131,7 +131,8 @@ def _logits(corpus: Corpus, teacher: TrainedTeacher, more: Unlabeled | None, max
         wanted = set(rows.tolist())
         unseen = (text for row, text in enumerate(_texts(corpus, more)) if row in wanted)
         model = teacher.model
-        return Question(model.model, encode(model.tokenizer, unseen, corpus.task, max_length), model.pad_id)
+        encoded = encode(model.tokenizer, unseen, corpus.task, max_length)
+        return Question(model.model, encoded, model.pad_id, one_softmax=not corpus.task.several)
 
     keys, facts = text_keys(_texts(corpus, more)), teacher.facts
     store = Piece(TEACHER_LOGITS, f"{facts.weights}-{max_length}{'-fp32' if facts.float32_only else ''}").path

@@ -1,17 +1,17 @@
 """Several teachers as one: the mean of their probabilities."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from kdops.training.batches import TeacherLogits
+from kdops.training.stored_logits import centred
 
 
 @dataclass(frozen=True)
 class MeanLogits:
-    """The mean of the probabilities of several teachers, as log-probabilities.
+    """The mean of the probabilities of several teachers, as logits.
 
     The teachers may have tokenizers of their own, since units are texts and words. Where they share one,
     `kdops.models.teachers.ensemble.mean_teacher` is a model that can be exported as well.
@@ -23,7 +23,7 @@ class MeanLogits:
     members: tuple[TeacherLogits, ...]
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Log-probabilities of the units of some rows, in their order, float32 (units, classes).
+        """`centred` logits of the units of some rows, in their order, float32 (units, classes).
 
         Raises:
             ValueError: if the teachers do not have the same units, as when one was cut at another maximum length.
@@ -32,5 +32,4 @@ class MeanLogits:
         if len({part.shape for part in parts}) != 1:
             raise ValueError(f"teachers with different units or classes: {[part.shape for part in parts]}")
         logs = np.stack([log_softmax(part.astype(np.float64), axis=-1) for part in parts])
-        mean: np.ndarray = (logsumexp(logs, axis=0) - math.log(len(parts))).astype(np.float32)
-        return mean
+        return centred(logsumexp(logs, axis=0))

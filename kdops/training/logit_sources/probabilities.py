@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as parquet
-from scipy.special import log_softmax
 
 from kdops.data.inputs import Text, joined
 from kdops.data.readers.lines import parse_json, stream_lines
@@ -27,13 +26,13 @@ from kdops.fingerprint import fingerprint
 from kdops.models.teachers.label_names import plain_label
 from kdops.task import Task
 from kdops.training.shards import KEY_BYTES, find_rows, write_shard
-from kdops.training.stored_logits import StoredLogits, text_keys
+from kdops.training.stored_logits import StoredLogits, centred, text_keys
 from kdops.workspace import GIVEN_LOGITS, Piece, file_digest, find_or_make
 
 logger = logging.getLogger(__name__)
 
 SMALLEST = 1e-5
-"""Smaller probabilities count as this one: the logarithm of 0, of a label or tag that is given alone, is no number."""
+"""A probability of 0 counts as this one, or as the smallest given: its logarithm is no number."""
 _SUM_TOLERANCE = 0.01
 _SHARD_TEXTS = 8_192
 _SHOWN = 60
@@ -227,13 +226,13 @@ def _values(row: Mapping[str, Any], task: Task, names: LabelNames, count: int, p
         return _hard(np.array([names.index(one, place) for one in units]), len(names.labels))
     numbers = np.stack([_numbers(one, names, place, of_logits=name == "logits") for one in units])
     if name == "logits":
-        return numbers.astype(np.float32)
+        return centred(numbers)
     if (numbers < 0).any():
         raise UserError(f"{place}: probabilities must be at least 0, found {numbers.min():g}")
     sums = numbers.sum(axis=1)
     if not np.allclose(sums, 1, rtol=0, atol=_SUM_TOLERANCE):
         raise UserError(f"{place}: probabilities must add up to 1, found {sums[np.abs(sums - 1).argmax()]:g}")
-    return _log_probabilities(numbers)
+    return _logits(numbers)
 
 
 def _numbers(given: Any, names: LabelNames, place: str, *, of_logits: bool) -> np.ndarray:
@@ -256,9 +255,11 @@ def _numbers(given: Any, names: LabelNames, place: str, *, of_logits: bool) -> n
 
 
 def _hard(classes: np.ndarray, count: int) -> np.ndarray:
-    return _log_probabilities(np.eye(count)[classes])
+    return _logits(np.eye(count)[classes])
 
 
-def _log_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    logs: np.ndarray = log_softmax(np.log(np.maximum(probabilities, SMALLEST)), axis=-1).astype(np.float32)
-    return logs
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    """The logits of probabilities; a 0 never counts as more than what was given."""
+    given = np.where(probabilities > 0, probabilities, SMALLEST)
+    least = np.minimum(given.min(axis=-1, keepdims=True), SMALLEST)
+    return centred(np.log(np.where(probabilities > 0, probabilities, least)))
