@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdops.errors import NothingFits
+from kdops.steps.figures import simpler_is_better
 from kdops.steps.known_data import by_name
 from kdops.steps.pick_config import PickConfig
 from kdops.steps.promote.candidates import candidates
 from kdops.steps.promote.contest import NOTHING, Contest, Decision
-from kdops.steps.promote.figures import simpler_is_better
 from kdops.tracking import runs
 from kdops.tracking.registry import bundles
 from kdops.tracking.registry.registered import Version

@@ -1,7 +1,7 @@
 """The parameters of `pick`."""
 
-from kdops.steps.promote.config import LimitsConfig
+from kdops.steps.promote.config import ChoiceConfig
 
 
-class PickConfig(LimitsConfig):
+class PickConfig(ChoiceConfig):
     """The parameters of `pick`."""

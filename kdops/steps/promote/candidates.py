@@ -1,7 +1,7 @@
 """The candidates of a promotion: each registered version with its costs here, its predictions and its limits."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kdops.data.constant import constant_answer
@@ -15,7 +15,7 @@ from kdops.measure.costs import deciding
 from kdops.measure.turns import measure_side_by_side
 from kdops.metrics import Gold, is_agreement
 from kdops.progress import Bar
-from kdops.steps.promote.figures import figure, title
+from kdops.steps.limits import Limit, broken
 from kdops.tracking import host, names, runs, store
 from kdops.tracking.logged_models import LoggedModel
 from kdops.tracking.names import Role
@@ -27,27 +27,6 @@ _log = logging.getLogger(__name__)
 SPLIT = "validation"
 SCORE = "validation score"
 """Stands for the main metric on validation data, as it is here and now, where a metric is named."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A limit that a metric must keep."""
-
-    metric: str
-    bound: float
-    at_least: bool
-
-    def holds(self, value: float | None) -> bool:
-        """Whether a value is within the limit; what was never measured is not."""
-        if value is None:
-            return False
-        return value >= self.bound if self.at_least else value <= self.bound
-
-    def said_of(self, value: float | None) -> str:
-        """The value beside the limit, in words."""
-        shown = "not measured" if value is None else figure(self.metric, value, unlike=self.bound)
-        side = "at least" if self.at_least else "at most"
-        return f"{title(self.metric)} {shown}, must be {side} {figure(self.metric, self.bound, unlike=value)}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +49,7 @@ class RelativeLimit:
         Raises:
             UserError: nothing is known of the champion that it could depend on.
         """
-        value = champion.value(self.metric)
+        value = champion.values.get(self.metric)
         if value is None:
             raise UserError(
                 f"champion version {champion.number} of {champion.version.model} sets no limit: its {self.metric} is "
@@ -78,7 +57,7 @@ class RelativeLimit:
             )
         if self.drop is not None:
             return Limit(self.metric, value - self.drop, at_least=True)
-        return Limit(self.metric, value * (1 + self.change), at_least=False)
+        return Limit(self.metric, value * (1 + self.change))
 
 
 @dataclass(frozen=True)
@@ -113,17 +92,18 @@ class Candidate:
         """Whether everything that decides between equals is known."""
         return all(name in self.metrics for name in deciding_metrics())
 
-    def value(self, metric: str) -> float | None:
-        """A metric, or `SCORE`; None where it is not known."""
-        return self.score if metric == SCORE else self.metrics.get(metric)
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Its metrics, and its `SCORE` where that is known."""
+        return self.metrics if self.score is None else self.metrics | {SCORE: self.score}
 
     def failing(self, limits: Sequence[Limit]) -> list[Limit]:
         """The limits that it does not hold."""
-        return [limit for limit in limits if not limit.holds(self.value(limit.metric))]
+        return broken(limits, self.values)
 
     def beyond(self, limits: Sequence[Limit]) -> list[Limit]:
         """The limits that a measured value breaks; what was not measured breaks none."""
-        return [limit for limit in self.failing(limits) if self.value(limit.metric) is not None]
+        return [limit for limit in self.failing(limits) if limit.metric in self.values]
 
 
 def deciding_metrics() -> tuple[str, ...]:

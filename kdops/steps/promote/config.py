@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BeforeValidator, model_validator
 
 from kdops.steps.data_config import DataConfig
+from kdops.steps.limits import Limit, LimitsConfig
 from kdops.steps.parameters import NONE, parameter
+from kdops.tracking import names
 
 if TYPE_CHECKING:
-    from kdops.steps.promote.candidates import Limit, RelativeLimit
+    from kdops.steps.promote.candidates import RelativeLimit
 
 
 def _share(value: object) -> object:
@@ -25,39 +27,22 @@ Share = Annotated[float, BeforeValidator(_share)]
 """A parameter that is a share: `10%`, or `0.1`."""
 
 
-class LimitsConfig(DataConfig):
+class ChoiceConfig(LimitsConfig, DataConfig):
     """The parameters of what chooses among registered versions; a limit that is None is off."""
 
     min_f1_retained: float | None = parameter(
         None, "Lowest share of the teacher's F1 on the test split; none: no limit.", shown=NONE, gt=0, le=2
     )
-    max_latency_p95_ms: float | None = parameter(
-        None, "Highest latency in ms per text, 95th percentile; none: no limit.", shown=NONE, gt=0
-    )
-    max_ram_mb: float | None = parameter(
-        None, "Highest peak memory of the serving process in MB; none: no limit.", shown=NONE, gt=0
-    )
-    max_storage_mb: float | None = parameter(
-        None, "Largest size of the bundle on disk in MB; none: no limit.", shown=NONE, gt=0
-    )
     threads: int = parameter(1, "CPU threads that costs are measured with.", ge=1)
 
     @property
-    def limits(self) -> "tuple[Limit, ...]":
+    def limits(self) -> tuple[Limit, ...]:
         """The limits that are on."""
-        from kdops.steps.promote.candidates import Limit
-        from kdops.tracking import names
-
-        bounds = [
-            (names.F1_RETAINED, self.min_f1_retained, True),
-            (names.LATENCY_P95_MS, self.max_latency_p95_ms, False),
-            (names.RAM_PEAK_MB, self.max_ram_mb, False),
-            (names.STORAGE_MB, self.max_storage_mb, False),
-        ]
-        return tuple(Limit(metric, bound, at_least) for metric, bound, at_least in bounds if bound is not None)
+        share = self.min_f1_retained
+        return (*(() if share is None else (Limit(names.F1_RETAINED, share, at_least=True),)), *super().limits)
 
 
-class PromoteConfig(LimitsConfig):
+class PromoteConfig(ChoiceConfig):
     """The parameters of `promote`."""
 
     max_latency_increase: Share | None = parameter(
@@ -108,7 +93,6 @@ class PromoteConfig(LimitsConfig):
     def relative_limits(self) -> "tuple[RelativeLimit, ...]":
         """The limits that the champion sets."""
         from kdops.steps.promote.candidates import SCORE, RelativeLimit
-        from kdops.tracking import names
 
         increase, drop = self.max_latency_increase, self.max_f1_drop
         latency = () if increase is None else (RelativeLimit(names.LATENCY_P95_MS, change=increase),)

@@ -9,17 +9,17 @@ from kdops.data.corpus import Corpus
 from kdops.errors import NothingFits, UserError
 from kdops.measure.costs import deciding
 from kdops.resampling import BootstrapResult, paired_bootstrap
+from kdops.steps.figures import figure, title
+from kdops.steps.limits import Limit, mark, said
 from kdops.steps.promote.candidates import (
     SCORE,
     SPLIT,
     Candidate,
-    Limit,
     RelativeLimit,
     cheapest,
     deciding_metrics,
     with_costs,
 )
-from kdops.steps.promote.figures import figure, title
 from kdops.steps.tables import aligned
 from kdops.tracking import names
 from kdops.tracking.registry.registered import Version
@@ -95,22 +95,17 @@ class Decision:
             names.COST_PREFIX + cost.name: cost.shown(one.metrics, names.COST_PREFIX, "-") for cost in deciding()
         }
         for name, value in figures.items():
-            cells.append(value + self._mark(one, name))
+            cells.append(value + mark(self.limits, name, one.values))
         tags = one.version.tags
-        score = "-" if one.score is None else shown.score(one.score) + self._mark(one, SCORE)
+        score = "-" if one.score is None else shown.score(one.score) + mark(self.limits, SCORE, one.values)
         described = [tags.get(names.STUDENT, "-"), tags.get(names.RECIPE, "-"), score, *cells]
         return [str(one.number), *described, self._verdict(one)]
 
-    def _mark(self, one: Candidate, metric: str) -> str:
-        """Whether a figure holds all limits on it; empty where there is none."""
-        limits = [limit for limit in self.limits if limit.metric == metric]
-        return "" if not limits else " NO" if one.failing(limits) else " ok"
-
     def _verdict(self, one: Candidate) -> str:
-        failing = [limit.said_of(one.value(limit.metric)) for limit in one.failing(self.limits)]
+        failing = said(one.failing(self.limits), one.values)
         wins = self.proposed is not None and one.number == self.proposed.number
         words = ["champion"] if one.serves else []
-        words += [one.refusal] if one.refusal else failing or (["best"] if wins else ["passes"])
+        words.append(one.refusal or failing or ("best" if wins else "passes"))
         return "; ".join(words)
 
 
@@ -226,8 +221,8 @@ class Contest:
             return True, f"all limits hold and there was no champion; {self.standing(winner)}"
         beyond = champion.beyond(self.limits)
         if beyond:
-            said = "; ".join(limit.said_of(champion.value(limit.metric)) for limit in beyond)
-            return True, f"all limits hold, which champion version {champion.number} does not: {said}"
+            broken = said(beyond, champion.values)
+            return True, f"all limits hold, which champion version {champion.number} does not: {broken}"
         if champion.refusal:
             raise UserError(
                 f"champion version {champion.number} of {champion.version.model} cannot be compared with: "

@@ -1,4 +1,4 @@
-"""How the figures that decide a promotion are named and written: costs, shares of the teacher's score, scores."""
+"""How the figures that decide between students are named and written: costs, shares of the teacher's score, scores."""
 
 from collections.abc import Mapping
 
