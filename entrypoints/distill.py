@@ -12,7 +12,9 @@ def distill(**given: str) -> None:
     cli.begins("distill")
     from kdops.steps.distill.step import distill as run_distill
 
-    print(run_distill(config))
+    done = run_distill(config)
+    print(done)
+    done.require_limits()
 
 
 main = cli.program(distill, options(DistillConfig))

@@ -1,6 +1,7 @@
 """Entry point `main`: distills with its defaults, then lets `promote` decide whether the new student serves."""
 
 from kdops.steps.distill.config import DistillConfig
+from kdops.steps.limits import LimitsConfig
 from kdops.steps.parameters import options
 from kdops.steps.promote.config import PromoteConfig
 
@@ -15,7 +16,8 @@ def distill_and_promote(**given: str) -> None:
     from kdops.steps.promote.step import promote
 
     print(distill(config))
-    decision = promote(PromoteConfig(**config.data_described))
+    limits = {name: getattr(config, name) for name in LimitsConfig.model_fields}
+    decision = promote(PromoteConfig(**config.data_described, **limits))
     print(decision)
     decision.require_proposal()
 

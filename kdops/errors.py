@@ -24,7 +24,7 @@ class Failed(Exception):
 
 
 class NothingFits(Exception):
-    """Nothing is within the user's limits, as the message says in one line."""
+    """Nothing is within the user's limits, as the message says, in one line for each data set."""
 
 
 class Stopped(KeyboardInterrupt):

@@ -35,6 +35,7 @@ def distill(
 
     Raises:
         UserError: for anything wrong with the parameters, the data, the teacher or the tracking server.
+        NothingFits: if the student's weights alone are larger than `max_storage_mb`.
     """
     given = {name: str(value) for name, value in parameters.items() if value is not None}
     config = from_text(DistillConfig, given | {"dataset": str(dataset)})

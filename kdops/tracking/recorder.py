@@ -154,6 +154,9 @@ class Recorder:
         """The registered version that a finished run made, if it still stands there with its files."""
         return None
 
+    def challenge(self, corpus_name: str, version: int) -> None:
+        """Make a registered version the challenger; see `kdops.tracking.registry.registered.challenge`."""
+
     def challenger(self, corpus_name: str) -> int | None:
         """The registered version that is the challenger."""
         return None
@@ -232,6 +235,10 @@ class MlflowRecorder(Recorder):
     def version_of(self, run_id: str, corpus_name: str) -> int | None:
         """See `kdops.tracking.registry.registered.version_of`."""
         return registered.version_of(run_id, corpus_name)
+
+    def challenge(self, corpus_name: str, version: int) -> None:
+        """See `kdops.tracking.registry.registered.challenge`."""
+        registered.challenge(corpus_name, version)
 
     def challenger(self, corpus_name: str) -> int | None:
         """See `kdops.tracking.registry.registered.alias_of`."""

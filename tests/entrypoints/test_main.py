@@ -1,4 +1,4 @@
-"""Entry point `main`: both of its steps read the same data."""
+"""Entry point `main`: both of its steps read the same data, within the same limits."""
 
 import pytest
 from typer.testing import CliRunner
@@ -27,6 +27,7 @@ def test_both_steps_read_the_data_in_the_same_way(monkeypatch: pytest.MonkeyPatc
         "label_column": "nilai",
         "scheme": "plain",
         "drop_leaks": True,
+        "max_storage_mb": 5.0,
     }
     options = [f"--{name.replace('_', '-')}={str(value).lower()}" for name, value in given.items()]
     done = CliRunner().invoke(entrypoints.main.main, options)

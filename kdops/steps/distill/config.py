@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from kdops.errors import UserError
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.general.config import GeneralConfig
+from kdops.steps.limits import LimitsConfig
 from kdops.steps.parameters import Range, parameter
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.threads import allowed_workers
@@ -26,7 +27,7 @@ _LEAST_STEPS, _MOST_STEPS = 2_000, 20_000
 _LIMITS = {"temperature": (0.1, 100.0), "gold_weight": (0.0, 1.0), "student_learning_rate": (1e-7, 1.0)}
 
 
-class DistillConfig(GeneralConfig):
+class DistillConfig(LimitsConfig, GeneralConfig):
     """The parameters of `distill`."""
 
     recipe: Literal[AUTO, *RECIPES] = parameter(  # type: ignore[valid-type]

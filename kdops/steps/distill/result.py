@@ -9,11 +9,13 @@ from kdops.data.constant import ConstantAnswer
 from kdops.data.inputs import Text
 from kdops.deploy.bundle import FP32, INT8
 from kdops.deploy.gate import Parity
+from kdops.errors import NothingFits
 from kdops.measure.costs import Cost, Room, costs
 from kdops.measure.steadiness import Steadiness
 from kdops.metrics import AGREEMENT, is_agreement
 from kdops.shown import Interval, verdict
 from kdops.steps.distill.precision import bundle_folder
+from kdops.steps.limits import Limit, broken, said
 from kdops.steps.next_steps import next_steps
 from kdops.steps.student.result import StudentFacts
 from kdops.steps.tables import aligned
@@ -222,6 +224,7 @@ class Distilled:
         challenger: the version that is the challenger.
         reused: whether all of it was there already.
         example: a validation text, its words, or a pair.
+        limits: the limits that were on.
     """
 
     dataset: str
@@ -232,6 +235,7 @@ class Distilled:
     challenger: int | None
     reused: bool
     example: Text
+    limits: tuple[Limit, ...] = ()
 
     @property
     def bundle(self) -> Path:
@@ -267,6 +271,20 @@ class Distilled:
         """All of the student's metrics."""
         return self.result.metrics()
 
+    @property
+    def broken(self) -> str:
+        """The student's costs beside the limits that they break, in words; empty: it holds them all."""
+        return said(broken(self.limits, self.student), self.student)
+
+    def require_limits(self) -> None:
+        """Tell a student that holds the limits from one that does not.
+
+        Raises:
+            NothingFits: it does not.
+        """
+        if self.broken:
+            raise NothingFits(f"the student breaks the limits: {self.broken}")
+
     def __str__(self) -> str:
         model = names.registered_model_name(self.dataset)
         lines = ["", self.table(), ""]
@@ -286,6 +304,8 @@ class Distilled:
             return f", alias {names.CHALLENGER}"
         if self.result.constant:
             return f"; not {names.CHALLENGER}, since it learned nothing"
+        if self.broken:
+            return f"; not {names.CHALLENGER}, since it breaks the limits"
         return "" if self.challenger is None else f"; challenger stays version {self.challenger}, which is better"
 
     def _precision(self) -> str:
@@ -313,7 +333,8 @@ class Distilled:
         for cost in costs(Room.SOME, self.student, names.COST_PREFIX):
             values = [cost.shown(column, names.COST_PREFIX) for column in columns.values()]
             rows.append([cost.heading, *values, *(cost.times(self.student, names.RATIO_PREFIX) for _ in ratios)])
-        return f"{aligned(rows)}\n\n{self.result.steadiness}\n{self.result.verdict}{self._linear_verdict()}"
+        said_at_last = f"{self.result.verdict}{self._linear_verdict()}{self._limits_verdict()}"
+        return f"{aligned(rows)}\n\n{self.result.steadiness}\n{said_at_last}"
 
     def _linear_verdict(self) -> str:
         """The sentence that the linear baseline wins, if its validation score is no lower."""
@@ -322,3 +343,13 @@ class Distilled:
             return ""
         theirs, own = (one.scores.validation[main] for one in (linear, self.result))
         return f"\n{shown.linear_is_no_worse(main, theirs, own)}"
+
+    def _limits_verdict(self) -> str:
+        """The line that says whether the student holds the limits, and if not whether it does in another precision."""
+        if not self.limits:
+            return ""
+        if not self.broken:
+            return f"\nIt holds the limits: {', '.join(map(str, self.limits))}."
+        known = {one: names.prefixed(names.COST_PREFIX, cost.metrics()) for one, cost in self.result.costs.items()}
+        able = [f" With precision={one} it holds them." for one in known if not broken(self.limits, known[one])]
+        return f"\nIt breaks the limits: {self.broken}.{''.join(able)}"

@@ -18,6 +18,7 @@ from kdops.steps.distill.job import Job
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.distill.result import Distilled, DistilledStudent
 from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.limits import broken
 from kdops.steps.setup import check_alone, checked_corpus, described_data, identifying_tags
 from kdops.steps.student.keys import student_fingerprint
 from kdops.steps.teacher.file import check_unlabeled
@@ -45,6 +46,7 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     Raises:
         UserError: for anything wrong with the parameters, the data, the teacher, the Optuna storage or the tracking
             server, before any training; or if int8 is asked for and does not pass its gate.
+        NothingFits: if the student's weights alone are larger than the limit on storage, before any training.
         RuntimeError: if a bundle does not pass its parity gate; it is not registered.
     """
     check_alone("distill")
@@ -52,8 +54,12 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     job = _checked(config, recorder)
     recorder.connect()
     config, corpus = job.config, job.corpus
-    if exam_run is None:  # Students of an exam share their parameters, though not all of them learn from the teacher.
+    if exam_run is None:  # Students of an exam share their parameters, though these do not suit all of them.
         config.check_used(corpus)
+        if config.max_storage_mb is not None:
+            from kdops.steps.distill.size import check_size
+
+            check_size(job, config.max_storage_mb)
     recipe = config.rung
     described = config.model_dump() | described_data(config, corpus) | {"embeddings": recipe.embeddings}
     described["teacher"] = ", ".join(config.sources(corpus))
@@ -170,6 +176,8 @@ def _found_or_made(job: Job, record: Recording) -> Distilled:
             logger.info("student: reusing run %s", run_id)
             result = load_result(folder, DistilledStudent)
             record.tags({names.REUSED_RUN: run_id, names.RUN_NAME: f"{_run_name(job)} (reused)"})
+            if _may_challenge(job, result):  # which other limits may have kept it from
+                recorder.challenge(corpus.name, version)
             return _distilled(job, folder, result, run_id, version, reused=True)
         if folder is None:
             logger.info("libraries for training are loaded")
@@ -235,11 +243,15 @@ def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled
         },
         description=card,
         force=job.config.force,
-        challenges=result.constant is None,
+        challenges=_may_challenge(job, result),
     )
     # Last, since they say that all of it is done.
     record.tags({names.FINGERPRINT: work} | ({} if version is None else {names.VERSION: version}))
     return _distilled(job, folder, result, record.run_id, version, reused=False)
+
+
+def _may_challenge(job: Job, result: DistilledStudent) -> bool:
+    return result.constant is None and not broken(job.config.limits, result.metrics())
 
 
 def _distilled(
@@ -255,4 +267,5 @@ def _distilled(
         challenger=job.recorder.challenger(name),
         reused=reused,
         example=example,
+        limits=job.config.limits,
     )

@@ -83,10 +83,6 @@ def register(
 ) -> int:
     """Register a bundle as the newest version of its dataset's model, and make it the challenger if none is better.
 
-    While there is no champion, the description of the model tells of the challenger.
-
-    Better by the validation score among the tags, where there is one: champion and challenger so far are looked at.
-
     A version of the same work (tag `kdops.fingerprint`) in the same precision is taken instead of making another: it is
     left by a process that was cut off between registering it and finishing its run. What was not done for it then is
     done now.
@@ -117,12 +113,25 @@ def register(
             version = _version(mlflow.register_model(f"models:/{model_id}", model, tags=written))
     if not version.description:
         client.update_model_version(model, str(version.number), description[:LONGEST_DESCRIPTION])
-    if challenges and _challenges(version, corpus_name):
-        client.set_registered_model_alias(model, names.CHALLENGER, str(version.number))
-        if alias_of(model, names.CHAMPION) is None:
-            in_short = description.partition("\n\n## ")[0]
-            describe_model(model, f"**Challenger: version {version.number}**, no champion yet.\n\n{in_short}")
+    if challenges:
+        challenge(corpus_name, version.number)
     return version.number
+
+
+def challenge(corpus_name: str, number: int) -> None:
+    """Make a version the challenger, unless the one so far is newer, or that or the champion is known to be better.
+
+    Better by the validation score among the tags. While there is no champion, the description of the model tells of the
+    challenger.
+    """
+    client, model = store.client(), names.registered_model_name(corpus_name)
+    version = _version(client.get_model_version(model, str(number)))
+    if not _challenges(version, corpus_name):
+        return
+    client.set_registered_model_alias(model, names.CHALLENGER, str(number))
+    if alias_of(model, names.CHAMPION) is None:
+        in_short = version.description.partition("\n\n## ")[0]
+        describe_model(model, f"**Challenger: version {number}**, no champion yet.\n\n{in_short}")
 
 
 def _challenges(version: Version, corpus_name: str) -> bool:

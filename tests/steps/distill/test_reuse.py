@@ -9,6 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from taught import Taught
 
+from kdops.errors import NothingFits
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import Distilled
 from kdops.steps.distill.step import distill
@@ -74,6 +75,15 @@ print(*sorted({{"torch", "transformers", "sklearn"}} & sys.modules.keys()))
     refused, tracked, found, imported = done.stdout.split("\n", 3)
     assert "comment" in refused
     assert (tracked, found, imported.split()) == ("False", first.run_id, [])
+
+
+def test_a_student_that_breaks_a_limit_is_no_challenger_until_the_limit_is_off(config: DistillConfig) -> None:
+    first = distill(config.model_copy(update={"max_ram_mb": 1.0}))
+    assert (first.version, first.challenger) == (1, None)
+    assert "version 1; not challenger, since it breaks the limits\n" in str(first)
+    with pytest.raises(NothingFits, match=r"^the student breaks the limits: RAM peak \d+ MB, must be at most 1 MB$"):
+        first.require_limits()
+    assert again(config, first, reused=True).challenger == 1
 
 
 def test_a_deleted_version_is_registered_again(config: DistillConfig) -> None:
