@@ -38,7 +38,7 @@ class Terminated(KeyboardInterrupt):
 def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Typer:
     """Make a command-line program of a function that takes parameters by name, as text.
 
-    It exits with 0, with 2 and one line on a mistake of the user's, with 3 and one line where nothing is within the
+    It exits with 0, with 2 and one line on a mistake of the user's, with 3 and a line where nothing is within the
     limits that were asked for, with 75 and one line when something that it needs went away, with 130 and one line on
     Ctrl-C, with 143 and one line on SIGTERM, with 1 and a line for each part of the work that failed, and with 1 and a
     traceback on anything else.
@@ -59,12 +59,9 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
         except UserError as error:
             print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
             raise SystemExit(_USER_ERROR) from error
-        except Failed as error:
+        except (Failed, NothingFits) as error:
             print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
-            raise SystemExit(_FAILED) from error
-        except NothingFits as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(_NOTHING_FITS) from error
+            raise SystemExit(_FAILED if isinstance(error, Failed) else _NOTHING_FITS) from error
         except Stopped as error:
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(_STOPPED) from error

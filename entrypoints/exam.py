@@ -1,6 +1,6 @@
 """Entry point `exam`: the grid of data sets, students, recipes and seeds."""
 
-from kdops.errors import Failed
+from kdops.errors import Failed, NothingFits
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.config import GRID, ExamConfig
 from kdops.steps.parameters import options
@@ -23,6 +23,8 @@ def exam(**given: str) -> None:
     print(found)
     if isinstance(found, Examined) and found.failures:
         raise Failed("\n".join(found.failures))
+    if isinstance(found, Examined) and found.nothing:
+        raise NothingFits("\n".join(found.nothing))
 
 
 main = cli.program(exam, [*_OF_THE_GRID, *_OF_EACH_CELL])

@@ -1,6 +1,6 @@
 """The findings of an exam: each student with its spread, which differences are more than noise, a recommendation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -109,14 +109,20 @@ def significance_table(results: Results, comparisons: Sequence[Comparison]) -> T
     )
 
 
-def recommendations(results: Results, comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """A sentence a data set: its best student by validation score, or the cheapest that is within noise of that."""
+def recommendations(results: Results, comparisons: Sequence[Comparison], among: str = "") -> Iterator[str]:
+    """A sentence per data set: its best student by validation score, or the cheapest that is within noise of that.
+
+    Args:
+        results: the students to choose from.
+        comparisons: of them.
+        among: which students these are, as the sentence begins with it; empty: all.
+    """
     for name in results.datasets:
         rows = records(_best_recipes(results.of(name).students))
         best = max(rows, key=lambda row: float(row["validation"]))
         known = [one for one in comparisons if one.dataset == name]
         nothing = nothing_learned(results.of(name).students, best)
-        said = shown.of_no_use(nothing).rstrip(".") if nothing else _recommended(best, rows, known)
+        said = shown.of_no_use(nothing).rstrip(".") if nothing else among + _recommended(best, rows, known)
         yield f"{name}: {said}{_linear_wins(results.of(name), best)}"
 
 
@@ -135,7 +141,7 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
     metric = best["metric"]
     kept = cells.retained(best)
     top = (
-        f"{_name(best)} is best by validation {metric} ({shown.score(best['validation'])}; test "
+        f"{name_of(best)} is best by validation {metric} ({shown.score(best['validation'])}; test "
         f"{shown.score(best['test'])}{f', {kept} of the teacher' + chr(39) + 's' if kept else ''}"
     )
     if len(rows) == 1:
@@ -156,7 +162,7 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
     pair = next(one for one in known if one.of(chosen["student"], best["student"]))
     shares = [_share(float(chosen[cost.name]) / float(best[cost.name]), cost.word) for cost in deciding()]
     return (
-        f"{_name(chosen)} is within noise of {_name(best)} (test {metric} {shown.score(chosen['test'])} against "
+        f"{name_of(chosen)} is within noise of {name_of(best)} (test {metric} {shown.score(chosen['test'])} against "
         f"{shown.score(best['test'])}, p {pair.p_holm:.2g}) at {_listed([share for share in shares if share])}"
     )
 
@@ -168,7 +174,8 @@ def _clear(rows: Sequence[dict[str, Any]]) -> str:
     return "the test rows tell it from the others, but one seed each says nothing of what another seed would give"
 
 
-def _name(row: dict[str, Any]) -> str:
+def name_of(row: Mapping[str, Any]) -> str:
+    """A student by its recipe, in a sentence."""
     return f"{row['student']} by {row['recipe']}"
 
 

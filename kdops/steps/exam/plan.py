@@ -18,6 +18,7 @@ from kdops.steps.exam.cluster import check_cluster
 from kdops.steps.exam.config import RAY, ExamConfig
 from kdops.steps.exam.estimate import Estimator, in_words, side_by_side
 from kdops.steps.exam.grid import Cell, in_turns
+from kdops.steps.limits import LimitsConfig
 from kdops.steps.setup import checked_corpus
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.step import teacher_keys
@@ -128,8 +129,8 @@ def make_plan(config: ExamConfig, workers: int) -> Plan:
 
 def _cell(config: ExamConfig, dataset: str, corpus: Corpus, student: str, recipe: str, seed: int) -> Cell:
     asked = config.cell(dataset, student, recipe, seed).resolved(corpus)
-    # Not the place of the data, whose content is there: two exams may call it by different paths.
-    described = asked.model_dump(exclude={"dataset"}) | {"teacher": asked.source(corpus)}
+    # Not the place of the data, whose content is there: two exams may call it by different paths. Limits train nothing.
+    described = asked.model_dump(exclude={"dataset", *LimitsConfig.model_fields}) | {"teacher": asked.source(corpus)}
     places = {name: _one_place(described[name]) for name in _PLACES}
     return Cell(corpus.name, asked, fingerprint("cell", corpus.fingerprint, described | places))
 

@@ -19,10 +19,12 @@ from kdops.report.exam import (
 from kdops.report.page import Section
 from kdops.steps.exam.cluster import RayWorkers
 from kdops.steps.exam.config import RAY, ExamConfig
+from kdops.steps.exam.fitting import fitting
 from kdops.steps.exam.plan import Plan, make_plan
 from kdops.steps.exam.progress import Progress
 from kdops.steps.exam.tables import students_table
 from kdops.steps.exam.work import Outcome, Workshop
+from kdops.steps.limits import Limit
 from kdops.steps.report import log_report
 from kdops.tracking import names, runs, store
 from kdops.tracking.names import Role, Status
@@ -42,11 +44,13 @@ class Examined:
         run_id: its run.
         summary: tables and sentences for people.
         failures: a line per failed cell.
+        nothing: a line per data set in which no student holds the limits.
     """
 
     run_id: str
     summary: str
     failures: Sequence[str]
+    nothing: Sequence[str] = ()
 
     def __str__(self) -> str:
         return self.summary
@@ -81,13 +85,13 @@ def exam(config: ExamConfig) -> Plan | Examined:
             run.finish(Status.FAILED)
         try:
             run.table(_cells_frame(plan, outcomes, unfinished_cells(run.run_id)), "cells")
-            found = _found(run, plan, outcomes)
+            found, nothing = _found(run, plan, outcomes, config.each.limits)
         except Exception as error:  # a full disk, say, which must not hide what became of the cells
             run.tags({names.ERROR: store.one_line(error)})
             run.finish(Status.FAILED)
             failures.append(f"what was found could not be written: {store.one_line(error)}")
-            found = f"run: {run.run_id}"
-        return Examined(run.run_id, found, failures)
+            found, nothing = f"run: {run.run_id}", ()
+        return Examined(run.run_id, found, failures, nothing)
 
 
 def _worked_off(config: ExamConfig, plan: Plan, exam_run: str) -> list[Outcome]:
@@ -140,15 +144,19 @@ def _cells_frame(
     return pd.DataFrame(rows)
 
 
-def _found(run: runs.Run, plan: Plan, outcomes: Sequence[Outcome]) -> str:
-    """Log what the finished cells tell, and give it for people."""
+def _found(
+    run: runs.Run, plan: Plan, outcomes: Sequence[Outcome], limits: Sequence[Limit]
+) -> tuple[str, Sequence[str]]:
+    """Log what the finished cells tell, and give it for people, with a line per data set that has nothing to offer."""
     done = {one.finished for one in plan.cells if one.finished} | {one.run_id for one in outcomes if one.run_id}
     if not done:
-        return "no cell is finished"
+        return "no cell is finished", ()
     results = read_results(run_ids={one for one in done if one})
-    comparisons = compare_students(results)
-    sentences = list(recommendations(results, comparisons))
-    significance = significance_table(results, comparisons)
+    fits = fitting(results, limits)
+    comparisons = compare_students(fits.results)
+    among = "within the limits, " if limits else ""
+    sentences = [*recommendations(fits.results, comparisons, among), *fits.sentences]
+    significance = significance_table(fits.results, comparisons)
     run.table(exam_frame(results), "students")
     run.table(results.undistilled, "undistilled")
     run.table(comparison_frame(comparisons), "comparisons")
@@ -156,8 +164,8 @@ def _found(run: runs.Run, plan: Plan, outcomes: Sequence[Outcome]) -> str:
     tables = [significance] if significance.rows else []
     log_report(run, results, [Section("The exam", sentences, tables=tables)])
     look = how_to_look(_students(results))
-    parts = [students_table(results), *sentences, "", f"run: {run.run_id}", f"look at the runs: {look}"]
-    return "\n".join(["", *parts])
+    parts = [students_table(results, limits), *sentences, "", f"run: {run.run_id}", f"look at the runs: {look}"]
+    return "\n".join(["", *parts]), fits.nothing
 
 
 def _students(results: Results) -> Mapping[str, Sequence[str]]:

@@ -1,16 +1,26 @@
 """The findings of an exam, as text for a terminal."""
 
+from collections.abc import Sequence
+
 from kdops.measure.costs import Room, costs
 from kdops.metrics import word_for
 from kdops.report import cells
 from kdops.report.choice import UNDISTILLED, number, over_seeds, records
+from kdops.steps.exam.fitting import costs_of
+from kdops.steps.limits import Limit, mark
 from kdops.steps.tables import aligned
+from kdops.tracking import names
 from kdops.tracking.results import Results
 
 
-def students_table(results: Results) -> str:
-    """A line per student and recipe, with means and standard deviations over seeds, and what needs no distillation."""
-    shown = costs(Room.LITTLE, results.measured)
+def students_table(results: Results, limits: Sequence[Limit] = ()) -> str:
+    """A line per student and recipe, with means and standard deviations over seeds, and what needs no distillation.
+
+    Costs that are limited are among its columns, and each says whether it holds its limit.
+    """
+    limited = {limit.metric for limit in limits}
+    known = costs(known=results.measured)
+    shown = [one for one in known if one.room <= Room.LITTLE or names.COST_PREFIX + one.name in limited]
     head = [
         "data set",
         "student",
@@ -29,7 +39,7 @@ def students_table(results: Results) -> str:
             cells.score(row, "test"),
             cells.gain(row) or "-",
             cells.retained(row) or "-",
-            *(one.shown(row, missing="-") for one in shown),
+            *(one.shown(row, missing="-") + mark(limits, names.COST_PREFIX + one.name, costs_of(row)) for one in shown),
         ]
         for row in records(over_seeds(results.students))
     ]

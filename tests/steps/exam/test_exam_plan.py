@@ -90,6 +90,10 @@ def test_other_parameters_are_other_cells(tmp_path: Path) -> None:
     for changed in ({"trials": 9}, {"precision": "fp32"}, {"max_length": 64}, {"threads": 2}):
         other = asked.model_copy(update={"each": asked.each.model_copy(update=changed)})
         assert len(make_plan(other, workers=1).to_do) == 1
+    limited = asked.model_copy(update={"each": asked.each.model_copy(update={"max_storage_mb": 5.0})})
+    cells = [make_plan(one, workers=1).cells[0] for one in (asked, limited)]
+    assert cells[0].finished == cells[1].finished is not None
+    assert cells[0].cell.key == cells[1].cell.key
 
 
 def test_everything_that_is_wrong_is_said_at_once(tracking_uri: str, tmp_path: Path) -> None:
