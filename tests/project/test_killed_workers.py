@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from optuna.trial import FrozenTrial, TrialState
 from place import Place, make_place, write_reviews
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(900)]
 
 TRIALS = 3
 PATIENCE_S = 300

@@ -135,6 +135,8 @@ def rss_mb(process: int) -> float:
 
 def test_workers_answer_as_mlflow_does_and_say_what_they_do(link: Path, tmp_path: Path) -> None:
     with server(str(link), tmp_path, "--workers", "2") as running:
+        # One that answers may be the only one yet.
+        running.until(lambda: len(running.events("loaded")) == 2)
 
         def answered() -> list[dict[str, Any]]:
             lines = running.events("request")
@@ -160,7 +162,6 @@ def test_workers_answer_as_mlflow_does_and_say_what_they_do(link: Path, tmp_path
         assert 'kdops_requests_total{status="200"} 21.0' in counted
         assert 'kdops_requests_total{status="400"} 4.0' in counted
         assert "kdops_texts_total 21.0" in counted
-        assert len(running.events("loaded")) == 2
         running.until(lambda: len(answered()) == 21)
         assert {"method", "path", "status", "ms", "client", "texts", "characters"} <= answered()[0].keys()
         assert "rahasia" not in running.said.read_text(encoding="utf-8")
