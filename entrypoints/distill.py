@@ -12,9 +12,7 @@ def distill(**given: str) -> None:
     cli.begins("distill")
     from kdops.steps.distill.step import distill as run_distill
 
-    done = run_distill(config)
-    print(done)
-    done.require_limits()
+    print(run_distill(config))
 
 
 main = cli.program(distill, options(DistillConfig))

@@ -45,7 +45,7 @@ def said(limits: Iterable[Limit], values: Mapping[str, float]) -> str:
 
 
 def mark(limits: Iterable[Limit], metric: str, values: Mapping[str, float]) -> str:
-    """What follows a figure in a table: whether it holds all limits on its metric; empty where there is none."""
+    """Give ` ok` or ` NO` for a figure in a table, by whether it holds all limits on its metric; empty without any."""
     own = [limit for limit in limits if limit.metric == metric]
     return "" if not own else " NO" if broken(own, values) else " ok"
 

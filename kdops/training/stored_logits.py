@@ -77,7 +77,7 @@ class StoredLogits:
 def centred(logits: np.ndarray) -> np.ndarray:
     """Logits of one softmax, minus their mean, which says nothing of the probabilities.
 
-    So those of a model, its probabilities' logarithms, and a file's are the same numbers, whatever the loss.
+    Logits and the logarithms of their probabilities differ by a constant per unit only: both become the same numbers.
 
     Args:
         logits: (units, classes).
@@ -86,7 +86,7 @@ def centred(logits: np.ndarray) -> np.ndarray:
         float32 (units, classes), rounded once.
     """
     exact = logits.astype(np.float64)
-    # Means of float32 numbers often lie half way between two others, where the 16th digit would decide: not any more.
+    # A result often lies exactly between two float32 numbers, and the 16th digit would decide how it is rounded.
     off_the_middle = (exact - exact.mean(axis=-1, keepdims=True)) * (1 + 1e-11)
     rounded: np.ndarray = off_the_middle.astype(np.float32)
     return rounded

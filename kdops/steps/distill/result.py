@@ -9,7 +9,6 @@ from kdops.data.constant import ConstantAnswer
 from kdops.data.inputs import Text
 from kdops.deploy.bundle import FP32, INT8
 from kdops.deploy.gate import Parity
-from kdops.errors import NothingFits
 from kdops.measure.costs import Cost, Room, costs
 from kdops.measure.steadiness import Steadiness
 from kdops.metrics import AGREEMENT, is_agreement
@@ -275,15 +274,6 @@ class Distilled:
     def broken(self) -> str:
         """The student's costs beside the limits that they break, in words; empty: it holds them all."""
         return said(broken(self.limits, self.student), self.student)
-
-    def require_limits(self) -> None:
-        """Tell a student that holds the limits from one that does not.
-
-        Raises:
-            NothingFits: it does not.
-        """
-        if self.broken:
-            raise NothingFits(f"the student breaks the limits: {self.broken}")
 
     def __str__(self) -> str:
         model = names.registered_model_name(self.dataset)

@@ -1,4 +1,4 @@
-"""What is known of a student's size before anything is trained."""
+"""Refuse a student before training whose weights alone are over the limit on storage."""
 
 import torch
 

@@ -64,7 +64,7 @@ def asked(taught: Taught, **more: object) -> DistillConfig:
 
 
 def rows_of(taught: Taught, texts: Sequence[Text], folder: Path, what: str = "logits") -> list[Row]:
-    """What the teacher says of texts, as rows of a file."""
+    """The teacher's logits or probabilities of texts, as rows of a file."""
     teacher, corpus = taught.teacher.model, taught.corpus
     encoded = encode(teacher.tokenizer, texts, corpus.task, 32)
 
