@@ -140,14 +140,14 @@ def part_of(dataset: str, rows: int, folder: Path) -> str:
     corpus = load_corpus(dataset)
     if corpus.task is not Task.TEXT:
         raise ValueError(f"{dataset} is not a data set for text classification")
-    if rows >= len(corpus.splits["train"]):
+    if rows >= len(corpus.rows["train"]):
         return dataset
     target = folder / f"{corpus.name}-{rows}"
     target.mkdir(parents=True, exist_ok=True)
-    for split, data in corpus.splits.items():
+    for split, data in corpus.rows.items():
         most = rows if split == "train" else rows // _TRAINING_ROWS_PER_OTHER
         order = np.random.default_rng(1).permutation(len(data))[:most]
-        texts, gold = corpus.inputs(str(split)), corpus.gold(str(split))
+        texts, gold = corpus.inputs(split), corpus.gold(split)
         lines = [json.dumps({"text": texts[row], "label": gold[row]}, ensure_ascii=False) for row in order]
         (target / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(target)

@@ -41,9 +41,10 @@ HEAVY = {
     "matplotlib",
     "plotly",
 }
-# Seconds to import, and of no use before a step trains, exports or scores.
-ONLY_FOR_WORK = {"torch", "transformers", "accelerate", "sklearn", "gensim"}
-STEPS = ("distill.step", "teacher.step", "general.step", "promote.step", "measure", "export", "report")
+# Seconds to import, and of no use before a step has checked its data and connected to MLflow.
+ONLY_FOR_WORK = HEAVY | {"gensim", "sqlalchemy", "huggingface_hub"}
+# Not the report, which draws and tabulates whatever it finds.
+STEPS = ("distill.step", "exam.step", "teacher.step", "general.step", "promote.step", "measure", "export", "pick")
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
 GROUND_FLOOR = {f"kdops.{module}" for module in FLOORS[0]}
 ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.steps", "kdops.__version__", *GROUND_FLOOR}

@@ -1,14 +1,14 @@
 """One labeled data set of any source, ready for training."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import cast
-
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
-from datasets import List as ListOf
+from typing import TYPE_CHECKING, cast
 
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
@@ -26,6 +26,9 @@ from kdops.errors import UserError
 from kdops.metrics import main_metric, score
 from kdops.task import Task
 
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
 Inputs = list[str] | list[list[str]] | list[Pair]
 Gold = list[str] | list[list[str]]
 
@@ -41,8 +44,7 @@ class Corpus:
         name: safe in file names and in the registry.
         task: what its labels are for.
         labels: all labels in the order of the model's classes.
-        splits: train, validation and test, with the columns text and label, labels or aspects, or tokens and tags; of
-            pairs also text_pair, or tokens_pair.
+        rows: of train, validation and test.
         fingerprint: 16 hexadecimal digits over task, labels, whose they are, and all rows.
         licence: under which the data may be used.
         citation: whom to name.
@@ -56,7 +58,7 @@ class Corpus:
     name: str
     task: Task
     labels: tuple[str, ...]
-    splits: DatasetDict
+    rows: Mapping[str, Sequence[Example]]
     fingerprint: str
     licence: str
     citation: str
@@ -65,6 +67,16 @@ class Corpus:
     notes: tuple[str, ...] = ()
     columns: str = ""
     labeled_by: str = ""
+
+    @cached_property
+    def splits(self) -> DatasetDict:
+        """The rows as `datasets` objects, labels as numbers.
+
+        Columns: text and label, labels or aspects; or tokens and tags; of pairs also text_pair, or tokens_pair.
+        """
+        from datasets import DatasetDict  # here, because it is slow to import, and most of kdops needs the rows alone
+
+        return DatasetDict({split: self._dataset(split) for split in self.rows})
 
     @property
     def main_metric(self) -> str:
@@ -78,7 +90,7 @@ class Corpus:
     @property
     def pairs(self) -> bool:
         """Whether its inputs are pairs."""
-        return self.task.pair_column in self.splits["train"].column_names
+        return len(sides(self.rows["train"][0].input)) > 1
 
     def word_rule(self) -> WordRule:
         """The rule by which the words of train were cut; for tasks of texts the default, since nothing is cut there."""
@@ -88,20 +100,33 @@ class Corpus:
 
     def inputs(self, split: str) -> Inputs:
         """The texts of a split, for token tasks their words, or pairs of either."""
-        rows = self.splits[split]
-        first = rows[self.task.input_column][:]
-        if not self.pairs:
-            return cast(Inputs, first)
-        both = zip(first, rows[self.task.pair_column][:], strict=True)
-        return [Pair(text=one, text_pair=other) for one, other in both]
+        return cast(Inputs, [row.input for row in self.rows[split]])
 
     def gold(self, split: str) -> Gold:
         """The label names of a split: one per text, or a list: the text's labels, one per aspect, or one per word."""
-        column = self.splits[split][self.task.gold_column][:]
-        return cast(Gold, [self._named(one) for one in column])
+        return cast(Gold, [row.gold for row in self.rows[split]])
 
-    def _named(self, classes: int | list[int]) -> str | list[str]:
-        return self.labels[classes] if isinstance(classes, int) else [self.labels[index] for index in classes]
+    def gold_classes(self, split: str) -> list[int] | list[list[int]]:
+        """The labels of a split as numbers, which are their places in `labels`."""
+        number = {name: place for place, name in enumerate(self.labels)}
+        numbered = [
+            number[row.gold] if isinstance(row.gold, str) else [number[name] for name in row.gold]
+            for row in self.rows[split]
+        ]
+        return cast(list[int] | list[list[int]], numbered)
+
+    def _dataset(self, split: str) -> Dataset:
+        from datasets import ClassLabel, Dataset, Features, Value
+        from datasets import List as ListOf
+
+        label = ClassLabel(names=list(self.labels))
+        texts = ListOf(Value("string")) if self.task.of_words else Value("string")
+        golds = label if self.task is Task.TEXT else ListOf(label)
+        columns = (self.task.input_column, *([self.task.pair_column] if self.pairs else []))
+        inputs = zip(*(sides(row.input) for row in self.rows[split]), strict=True)
+        table = dict(zip(columns, map(list, inputs), strict=True)) | {self.task.gold_column: self.gold_classes(split)}
+        features = {**dict.fromkeys(columns, texts), self.task.gold_column: golds}
+        return Dataset.from_dict(table, features=Features(features))
 
 
 def load_corpus(name_or_path: str, options: DataOptions = AS_FOUND) -> Corpus:
@@ -132,7 +157,7 @@ def load_corpus(name_or_path: str, options: DataOptions = AS_FOUND) -> Corpus:
         name=raw.name,
         task=task,
         labels=labels,
-        splits=DatasetDict({split: _dataset(split_rows[split], task, labels) for split in SPLITS}),
+        rows={split: split_rows[split] for split in SPLITS},
         fingerprint=_fingerprint(task, labels, split_rows, raw.labeled_by),
         licence=raw.licence,
         citation=raw.citation,
@@ -169,19 +194,6 @@ def _check_options(card: DatasetCard, options: DataOptions) -> None:
         given = getattr(options, field)
         if given != getattr(AS_FOUND, field):
             raise UserError(f"{field}={given} is for data of your own; kdops knows how dataset {card.name!r} is read")
-
-
-def _dataset(rows: Sequence[Example], task: Task, labels: Sequence[str]) -> Dataset:
-    label = ClassLabel(names=list(labels))
-    texts = ListOf(Value("string")) if task.of_words else Value("string")
-    golds = label if task is Task.TEXT else ListOf(label)
-    columns = (task.input_column, task.pair_column)[: len(sides(rows[0].input))]
-    features = {**dict.fromkeys(columns, texts), task.gold_column: golds}
-    index = {name: place for place, name in enumerate(labels)}
-    gold = [index[row.gold] if isinstance(row.gold, str) else [index[tag] for tag in row.gold] for row in rows]
-    texts_of = dict(zip(columns, zip(*(sides(row.input) for row in rows), strict=True), strict=True))
-    table = {name: list(values) for name, values in texts_of.items()} | {task.gold_column: gold}
-    return Dataset.from_dict(table, features=Features(features))
 
 
 def _fingerprint(task: Task, labels: Sequence[str], rows: Mapping[str, Sequence[Example]], labeled_by: str) -> str:

@@ -42,8 +42,8 @@ class DataFacts:
 
 def inspect(corpus: Corpus) -> DataFacts:
     """Count a loaded data set's rows, duplicates and repaired tags."""
-    keys = {split: [content_key(text) for text in corpus.inputs(split)] for split in corpus.splits}
-    gold = {split: corpus.gold(split) for split in corpus.splits}
+    keys = {split: [content_key(text) for text in corpus.inputs(split)] for split in corpus.rows}
+    gold = {split: corpus.gold(split) for split in corpus.rows}
     labelings: dict[str, set[tuple[str, ...]]] = {}
     for key, labeling in zip(keys["train"], gold["train"], strict=True):
         labelings.setdefault(key, set()).add((labeling,) if isinstance(labeling, str) else tuple(labeling))

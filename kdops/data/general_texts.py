@@ -1,13 +1,11 @@
-"""The texts that general distillation reads: any text, no labels; chosen once, kept on disk as memory-mapped Arrow."""
+"""The texts that general distillation reads: any text, no labels; chosen once, kept on disk."""
 
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from datasets import Dataset, Features, Value
-from datasets.arrow_writer import ArrowWriter
+from typing import cast
 
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard, RemoteFile
@@ -15,6 +13,7 @@ from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.inputs import Side, Text, joined, sides
 from kdops.data.keys import content_key
 from kdops.data.pool import TextSource, file_source
+from kdops.data.stored_texts import read_texts, write_texts
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.task import Task
@@ -23,7 +22,6 @@ from kdops.workspace import GENERAL_TEXTS, Piece, find_or_make, load_result, sav
 logger = logging.getLogger(__name__)
 
 CATALOGUE = "catalogue"
-_ROWS_AT_ONCE = 1_000
 _FILE = "texts.arrow"
 
 
@@ -49,23 +47,22 @@ class GeneralTexts:
     """Texts for general distillation.
 
     Attributes:
-        texts: one column, `text`.
+        file: the texts.
         counts: what was left out, and why.
         sources: where they come from, for people.
         fingerprint: stands for them.
     """
 
-    texts: Dataset
+    file: Path
     counts: GeneralTextCounts
     sources: tuple[str, ...]
     fingerprint: str
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return self.counts.kept
 
     def __iter__(self) -> Iterator[str]:
-        for rows in self.texts.iter(_ROWS_AT_ONCE):
-            yield from rows["text"]
+        return cast(Iterator[str], read_texts(self.file))
 
 
 def general_texts(corpus: Corpus, named: Sequence[str]) -> GeneralTexts:
@@ -99,7 +96,7 @@ def general_texts(corpus: Corpus, named: Sequence[str]) -> GeneralTexts:
     counts = load_result(folder, GeneralTextCounts)
     descriptions = tuple(source.description for source in sources)
     logger.info("general texts: %d of %d kept, from %s", counts.kept, counts.read, ", ".join(descriptions))
-    return GeneralTexts(Dataset.from_file(str(folder / _FILE)), counts, descriptions, key)
+    return GeneralTexts(folder / _FILE, counts, descriptions, key)
 
 
 def _existing(name: str) -> Path:
@@ -128,8 +125,9 @@ def _write(folder: Path, sources: Sequence[TextSource], cards: Sequence[DatasetC
     held_out = {_digest(side) for texts in unseen for side in _sides(texts)}
     seen: set[bytes] = set()
     read = repeated = secret = 0
-    features = Features({"text": Value("string")})
-    with ArrowWriter(path=str(folder / _FILE), features=features) as writer:
+
+    def different() -> Iterator[Side]:
+        nonlocal read, repeated, secret
         for source in sources:
             read_before = read
             for text in source.read():
@@ -143,10 +141,11 @@ def _write(folder: Path, sources: Sequence[TextSource], cards: Sequence[DatasetC
                     repeated += 1
                 else:
                     seen.add(digest)
-                    writer.write({"text": joined(text)})
+                    yield joined(text)
             if read == read_before:
                 raise UserError(f"{source.description}: no text stands in it")
-        writer.finalize()
+
+    write_texts(folder / _FILE, different())
     save_result(folder, GeneralTextCounts(read, repeated, secret, len(seen)))
 
 

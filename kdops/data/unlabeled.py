@@ -1,4 +1,4 @@
-"""Texts without labels: chosen once, kept on disk as memory-mapped Arrow."""
+"""Texts without labels: chosen once, kept on disk."""
 
 import hashlib
 import logging
@@ -6,19 +6,18 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-from datasets import Dataset, Features, Value
-from datasets import List as ListOf
-from datasets.arrow_writer import ArrowWriter
 
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus
-from kdops.data.inputs import Pair, Side, Text, sides
+from kdops.data.inputs import Side, Text, sides
 from kdops.data.keys import content_key, text_key
 from kdops.data.pool import TextSource, catalogue_source, file_source
+from kdops.data.stored_texts import read_texts, write_texts
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.workspace import AUGMENTED_TEXTS, UNLABELED_TEXTS, Piece, find_or_make, load_result, save_result
@@ -29,7 +28,6 @@ SOURCES = ("default", "catalogue", "augmented")
 
 _FILE, _AUGMENTED_FILE = "texts.arrow", "texts.jsonl"
 _COPIES = 10
-_ROWS_AT_ONCE = 1_000
 _LENGTH_PERCENTILES = (1, 99)
 _TEST_SET_SHARE, _TEST_SET_TEXTS = 0.5, 10
 
@@ -64,21 +62,21 @@ class Unlabeled:
     """Texts without labels to train on.
 
     Attributes:
-        texts: one column, `text`, or `tokens` for token tasks; of pairs two; in the order of their source.
+        file: the texts, in the order of their source.
         counts: what was left out, and why.
         source: where they come from.
         words: the least and the most words per text that the length filter lets pass; None without a filter.
         fingerprint: stands for the texts.
     """
 
-    texts: Dataset
+    file: Path
     counts: UnlabeledCounts
     source: str
     words: tuple[int, int] | None
     fingerprint: str
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return self.counts.kept
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -88,9 +86,7 @@ class Unlabeled:
 
     def inputs(self) -> Iterator[Text]:
         """The texts, their words, or pairs of either, one after the other: never all of them in memory."""
-        for rows in self.texts.iter(_ROWS_AT_ONCE):
-            for text in zip(*rows.values(), strict=True):
-                yield text[0] if len(text) == 1 else Pair(text=text[0], text_pair=text[1])
+        return read_texts(self.file)
 
 
 def load_unlabeled(
@@ -142,7 +138,7 @@ def load_unlabeled(
     folder = find_or_make(Piece(UNLABELED_TEXTS, key), make)
     counts = load_result(folder, UnlabeledCounts)
     logger.info("unlabeled: %d of %d texts kept, from %s", counts.kept, counts.read, texts.description)
-    return Unlabeled(Dataset.from_file(str(folder / _FILE)), counts, texts.description, words, key)
+    return Unlabeled(folder / _FILE, counts, texts.description, words, key)
 
 
 def default_source(corpus: Corpus) -> str | None:
@@ -203,13 +199,8 @@ def _write(
         left_out = {name: count for name, count in asdict(counts).items() if count and name != "read"}
         reasons = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in left_out.items())
         raise UserError(f"{source.description}: no text is left of {counts.read}: {reasons}")
-    names = (corpus.task.input_column, *([corpus.task.pair_column] if corpus.pairs else []))
-    column = ListOf(Value("string")) if corpus.task.of_words else Value("string")
-    with ArrowWriter(path=str(folder / _FILE), features=Features(dict.fromkeys(names, column))) as writer:
-        for text, kept in zip(source.read(), keep, strict=True):
-            if kept:
-                writer.write(dict(zip(names, sides(text), strict=True)))
-        writer.finalize()
+    chosen = compress(source.read(), keep)
+    write_texts(folder / _FILE, chosen, pairs=corpus.pairs, of_words=corpus.task.of_words)
     save_result(folder, counts)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from kdops.deploy.predictor import GRAPH_FILE, Inputs
 from kdops.measure.costs import Cost
@@ -26,14 +25,7 @@ _WORKER = "kdops.measure.worker"
 _FEW_CALLS = 100
 # What onnxruntime's quantiser appends to the name of a weight; its scale and zero point stand beside it.
 _QUANTISED = "_quantized"
-_WEIGHT_TYPES = {
-    onnx.TensorProto.FLOAT,
-    onnx.TensorProto.DOUBLE,
-    onnx.TensorProto.FLOAT16,
-    onnx.TensorProto.BFLOAT16,
-    onnx.TensorProto.INT8,
-    onnx.TensorProto.UINT8,
-}
+_WEIGHT_TYPES = ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "INT8", "UINT8")
 
 
 def measure(
@@ -104,13 +96,14 @@ def draw(inputs: Inputs, most: int) -> list[Any]:
 
 def count_parameters(graph_file: Path) -> int:
     """Number of weights in an ONNX graph, the same for fp32 and int8: scales and zero points do not count."""
+    import onnx  # here, because a step that only reads costs needs none of it
+
+    types = {onnx.TensorProto.DataType.Value(name) for name in _WEIGHT_TYPES}
     initializers = onnx.load(str(graph_file)).graph.initializer
     quantised = [tensor.name.removesuffix(_QUANTISED) for tensor in initializers if tensor.name.endswith(_QUANTISED)]
     scaling = {name + suffix for name in quantised for suffix in ("_scale", "_zero_point")}
     weights = [
-        tensor
-        for tensor in initializers
-        if tensor.data_type in _WEIGHT_TYPES and tensor.dims and tensor.name not in scaling
+        tensor for tensor in initializers if tensor.data_type in types and tensor.dims and tensor.name not in scaling
     ]
     return sum(int(np.prod(tensor.dims)) for tensor in weights)
 

@@ -15,19 +15,22 @@ def title(metric: str) -> str:
     return "share of the teacher's score" if metric == names.F1_RETAINED else metric.replace(".", " ")
 
 
-def figure(metric: str, value: float, unlike: float | None = None) -> str:
+def figure(metric: str, value: float, unlike: float | None = None, *, exact: bool = False) -> str:
     """A value of a metric with its unit.
 
     Args:
         metric: its name.
         value: the value as it is logged.
         unlike: another value, from which rounding must not hide the difference.
+        exact: whether it was given, as limits are, and not measured: then no digit of a cost is lost.
     """
     cost = _cost(metric)
     if unlike not in (None, value) and figure(metric, value) == figure(metric, unlike):
         return f"{value / (cost.scale if cost else 1):.6g}{f' {cost.unit}' if cost else ''}"
     if cost:
-        return f"{value / cost.scale:.{cost.digits}f} {cost.unit}"
+        own = value / cost.scale
+        rounded = f"{own:.{cost.digits}f}"
+        return f"{f'{own:.6g}' if exact and float(rounded) != own else rounded} {cost.unit}"
     return shown.share(value) if metric == names.F1_RETAINED else shown.score(value)
 
 

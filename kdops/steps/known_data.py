@@ -9,8 +9,8 @@ from kdops.data.readers.files import is_path
 from kdops.errors import unknown
 from kdops.steps.data_config import DataConfig
 from kdops.tracking import names
+from kdops.tracking.finished import read_finished
 from kdops.tracking.names import Role
-from kdops.tracking.results import read_finished
 
 Data = TypeVar("Data", bound=DataConfig)
 

@@ -31,7 +31,8 @@ class Limit:
         return f"{title(self.metric)} {shown}, must be {self._side(value)}"
 
     def _side(self, value: float | None = None) -> str:
-        return f"{'at least' if self.at_least else 'at most'} {figure(self.metric, self.bound, unlike=value)}"
+        bound = figure(self.metric, self.bound, unlike=value, exact=True)
+        return f"{'at least' if self.at_least else 'at most'} {bound}"
 
 
 def broken(limits: Iterable[Limit], values: Mapping[str, float]) -> list[Limit]:

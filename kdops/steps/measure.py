@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import BundleError, BundleInfo, read_info
@@ -23,7 +21,6 @@ from kdops.steps.student.result import BUNDLE
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.bundle import teacher_bundle_of
 from kdops.tracking import artifacts, names, runs
-from kdops.tracking.figures import growth
 from kdops.tracking.logged_models import LoggedModel
 from kdops.tracking.names import Role
 from kdops.tracking.places import how_to_look
@@ -231,10 +228,7 @@ def _log(
             teacher = known.get(subject.teacher_run or "")
             _log_subject(corpus, subject, measured, teacher, sweeps[index] if sweeps else None)
         if sweeps:
-            curves = _curves(subjects, sweeps)
-            run.text(curves.to_csv(index=False, float_format="%.6g"), "sweeps.csv")
-            for curve, (across, up) in _CURVES.items():
-                run.figure(growth(curves[curves["curve"] == curve], across, up), f"{curve}.png")
+            _log_sweeps(run, subjects, sweeps)
         return run.run_id
 
 
@@ -254,9 +248,13 @@ def _log_subject(
             run.metrics({names.RAM_GROWTH_MB: sweeps.ram_growth_mb})
 
 
-def _curves(subjects: Sequence[Subject], sweeps: Sequence[Sweeps]) -> pd.DataFrame:
-    """All points of all curves, one row per point."""
-    return pd.DataFrame(
+def _log_sweeps(run: runs.Run, subjects: Sequence[Subject], sweeps: Sequence[Sweeps]) -> None:
+    """All points of all curves as a table, one row per point, and a figure of each curve."""
+    import pandas as pd
+
+    from kdops.tracking.figures import growth
+
+    points = pd.DataFrame(
         {
             "model": f"{subject.title} ({_short(subject.address)})",
             "address": subject.address,
@@ -268,3 +266,6 @@ def _curves(subjects: Sequence[Subject], sweeps: Sequence[Sweeps]) -> pd.DataFra
         for curve in _CURVES
         for at, value in getattr(one, curve).items()
     )
+    run.text(points.to_csv(index=False, float_format="%.6g"), "sweeps.csv")
+    for curve, (across, up) in _CURVES.items():
+        run.figure(growth(points[points["curve"] == curve], across, up), f"{curve}.png")

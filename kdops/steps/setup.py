@@ -106,9 +106,3 @@ def identifying_tags(corpus: Corpus, student: str | None = None, recipe: str | N
         names.RECIPE: recipe,
     }
     return {name: value for name, value in tags.items() if value is not None}
-
-
-def gold_classes(corpus: Corpus, split: str) -> list[int] | list[list[int]]:
-    """The gold labels of a split as numbers: one per text, or one per word."""
-    classes: list[int] | list[list[int]] = corpus.splits[split][corpus.task.gold_column][:]
-    return classes

@@ -59,7 +59,7 @@ PROCESS = "kdops.process"
 PHASE = "kdops.phase"  # the current phase, while the run works
 ERROR = "kdops.error"
 REUSED_RUN = "kdops.reused_run"
-# The status as kdops set it: `mlflow run` overwrites KILLED by FAILED, and this is what it is restored from.
+# The status as kdops set it, where `mlflow run` overwrites it by FAILED: this is what it is restored from.
 STATUS = "kdops.status"
 
 # The user: MLflow's own tag, which its UI shows in the column "Created by".

@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from kdops.tracking import store
-from kdops.tracking.results import Results, data_of
 from kdops.tracking.workarounds import tested
 from kdops.tracking.workarounds.mlflow_run import check_storage
 from kdops.tracking.workarounds.shared_views import view_key
 from kdops.workspace import home
+
+if TYPE_CHECKING:
+    from kdops.tracking.results import Results
 
 
 def study_storage(named: str | None = None) -> str:
@@ -59,7 +62,7 @@ def how_to_look(students: Mapping[str, Sequence[str]] = MappingProxyType({})) ->
     return "\n  ".join([*lines, *(f"charts of {name}: {base}{page}{untried}" for name, page in charts.items())])
 
 
-def run_links(results: Results) -> dict[str, str]:
+def run_links(results: "Results") -> dict[str, str]:
     """The addresses of the runs' pages by their names; none where pages have other addresses."""
     import mlflow
 
@@ -84,7 +87,7 @@ def charts_page(dataset: str, run_ids: Sequence[str]) -> str:
         run_ids: Students of it; the page is that of the experiment that most of them are in.
     """
     found = [store.client().get_run(one) for one in run_ids]
-    key = quote(view_key(dataset, data_of(found[0])))
+    key = quote(view_key(dataset, store.data_of(found[0])))
     ((experiment, _),) = Counter(one.info.experiment_id for one in found).most_common(1)
     return f"/#/experiments/{experiment}/runs?viewStateShareKey={key}&compareRunsMode=CHART"
 

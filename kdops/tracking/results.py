@@ -190,52 +190,6 @@ def read_results(
     return _related(chosen.students, pd.concat([others, chosen.students]), chosen.notes)
 
 
-@dataclass(frozen=True)
-class FinishedWork:
-    """The work of a finished run, and how long it took.
-
-    Attributes:
-        run_id: the run.
-        fingerprint: of its work; empty where it has none.
-        dataset: its data set.
-        params: the logged parameters.
-        seconds: of each phase, by name; those of a teacher are the whole run's, as `teacher_s`.
-    """
-
-    run_id: str
-    fingerprint: str
-    dataset: str
-    params: Mapping[str, str]
-    seconds: Mapping[str, float]
-
-
-def read_finished(role: Role) -> list[FinishedWork]:
-    """Read the finished students or teachers of the current tracking store, in all experiments, newest first.
-
-    Students that only reused another are skipped.
-    """
-    found = store.search(f"tags.`{names.ROLE}` = '{role}' and attributes.status = '{Status.FINISHED}'")
-    return [_finished(run) for run in found if names.REUSED_RUN not in run.data.tags]
-
-
-def _finished(run: "Run") -> FinishedWork:
-    tags, metrics = run.data.tags, run.data.metrics
-    seconds = {
-        name.removeprefix(names.PHASE_PREFIX): value
-        for name, value in metrics.items()
-        if name.startswith(names.PHASE_PREFIX)
-    }
-    if tags[names.ROLE] == Role.TEACHER:
-        seconds = {"teacher_s": (run.info.end_time - run.info.start_time) / 1000}
-    return FinishedWork(
-        run_id=run.info.run_id,
-        fingerprint=tags.get(names.FINGERPRINT, ""),
-        dataset=tags.get(names.DATASET, ""),
-        params=dict(run.data.params),
-        seconds=seconds,
-    )
-
-
 def read_trials(results: Results) -> pd.DataFrame:
     """Read the trials of the students and baselines of one data set, in the order in which they began.
 
@@ -319,12 +273,6 @@ def _search(role: Role, dataset: str | None) -> "list[Run]":
     return store.search(f"tags.`{names.ROLE}` = '{role}'{narrowed}")
 
 
-def data_of(run: "Run") -> str:
-    """The fingerprint of the data that a run read, as `Run.dataset` logs it; empty where it logged none."""
-    digests = [one.dataset.digest for one in run.inputs.dataset_inputs] if run.inputs else []
-    return digests[0].rpartition("-")[0] if digests else ""
-
-
 def columns() -> list[str]:
     """The columns of the tables of `Results`."""
     return [*(name for name in _FACTS if name != "run_id"), *_TAGS, *_metrics(), *_UNDISTILLED_SCORES, "status"]
@@ -344,7 +292,7 @@ def _row(run: "Run") -> dict[str, object]:
         "status": run.info.status,
         "started": run.info.start_time,
         "seed": int(params.get(f"{names.CONFIG_PREFIX}seed", 1)),
-        "data": data_of(run),
+        "data": store.data_of(run),
         "validation": metrics.get(names.VALIDATION_PREFIX + metric, metrics.get(names.EPOCH_SCORE_PREFIX + metric)),
         "test": metrics.get(names.TEST_PREFIX + metric),
         "baseline": metrics.get(names.BASELINE_TEST_PREFIX + metric),

@@ -89,6 +89,12 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
+def data_of(run: "mlflow.entities.Run") -> str:
+    """The fingerprint of the data that a run read, as `Run.dataset` logs it; empty where it logged none."""
+    digests = [one.dataset.digest for one in run.inputs.dataset_inputs] if run.inputs else []
+    return digests[0].rpartition("-")[0] if digests else ""
+
+
 def experiment_id() -> str:
     """Find or make the experiment of new runs.
 
@@ -120,9 +126,10 @@ def experiment_id() -> str:
 
 
 def restore_statuses() -> None:
-    """Set runs back to KILLED that `mlflow run` marked FAILED after their own process had closed them as KILLED."""
-    for found in search(f"tags.`{names.STATUS}` = '{Status.KILLED}' and attributes.status = '{Status.FAILED}'"):
-        client().set_terminated(found.info.run_id, Status.KILLED)
+    """Set runs back to their own status that `mlflow run` marked FAILED after their own process had closed them."""
+    for status in (Status.KILLED, Status.FINISHED):
+        for found in search(f"tags.`{names.STATUS}` = '{status}' and attributes.status = '{Status.FAILED}'"):
+            client().set_terminated(found.info.run_id, status)
 
 
 def close_orphans() -> None:

@@ -171,7 +171,7 @@ def training_labels(corpus: Corpus, encoded: Encoded) -> np.ndarray:
     if corpus.task.several:
         known = _one_hot(corpus.labels, corpus.gold("train"))
     else:
-        known = encoded.unit_labels(corpus.splits["train"][corpus.task.gold_column][:])
+        known = encoded.unit_labels(corpus.gold_classes("train"))
     labels = np.full((len(encoded.unit_positions), *known.shape[1:]), NO_LABEL, dtype=np.int64)
     labels[: len(known)] = known
     return labels

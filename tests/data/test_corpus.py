@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from datasets import ClassLabel, DatasetDict
 
-from kdops.data import load_dataset
 from kdops.data.corpus import load_corpus
 from kdops.data.raw import DataOptions
 from kdops.errors import UserError
@@ -73,8 +72,8 @@ def test_numbers_are_names_of_classes_too(texts: Path) -> None:
     assert load_corpus(str(texts)).labels == ("0", "1")
 
 
-def test_load_dataset_gives_the_splits(texts: Path) -> None:
-    splits = load_dataset(str(texts))
+def test_splits_are_datasets(texts: Path) -> None:
+    splits = load_corpus(str(texts)).splits
     assert isinstance(splits, DatasetDict)
     assert list(splits) == ["train", "validation", "test"]
 

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -53,8 +54,7 @@ def load(corpus: Corpus, source: str | Path, **options: object) -> Unlabeled:
 
 
 def texts_of(found: Unlabeled) -> list[object]:
-    (column,) = found.texts.column_names
-    return list(found.texts[column])
+    return list(found.inputs())
 
 
 def test_every_text_is_kept_or_counted_once(corpus: Corpus, tmp_path: Path) -> None:
@@ -71,7 +71,6 @@ def test_every_text_is_kept_or_counted_once(corpus: Corpus, tmp_path: Path) -> N
     )
     found = load(corpus, path)
     assert texts_of(found) == ["lumayan saja", "nasi basi"]
-    assert found.texts.column_names == ["text"]
     assert found.words == (1, 3)
     assert found.source == str(path)
     assert found.counts == UnlabeledCounts(
@@ -123,7 +122,7 @@ def test_rows_are_mapped_from_disk_and_found_again(corpus: Corpus, tmp_path: Pat
     path = write(tmp_path / "more.jsonl", {"text": "lumayan"}, {"text": "hambar"})
     first = load(corpus, path)
     (cached,) = (kdops_home / "unlabeled-texts").glob("*/*.arrow")
-    assert [Path(file["filename"]) for file in first.texts.cache_files] == [cached]
+    assert first.file == cached
     written = cached.stat().st_mtime_ns
     again = load(corpus, path)
     assert (texts_of(again), again.counts) == (texts_of(first), first.counts)
@@ -274,5 +273,13 @@ def test_augmented_texts_come_from_train_and_are_made_once(
 
 def test_augmented_token_texts(tagged: Corpus) -> None:
     found = load(tagged, "augmented", mask_token="[MASK]")
-    assert found.texts.column_names == ["tokens"]
-    assert {word for row in found.texts["tokens"] for word in row} <= {"Ani", "ke", "Bali", "di", "Solo", "[MASK]"}
+    rows = texts_of(found)
+    assert all(isinstance(row, list) for row in rows)
+    assert {word for row in cast(list[list[str]], rows) for word in row} <= {
+        "Ani",
+        "ke",
+        "Bali",
+        "di",
+        "Solo",
+        "[MASK]",
+    }

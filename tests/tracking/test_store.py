@@ -7,7 +7,8 @@ from mlflow.exceptions import MlflowException
 from servers import answering
 
 from kdops.errors import Stopped
-from kdops.tracking import runs, store
+from kdops.tracking import names, runs, store
+from kdops.tracking.names import Status
 
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
@@ -69,3 +70,15 @@ def test_the_users_own_patience_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(RETRIES)
     store.be_patient()
     assert store.os.environ[RETRIES] == "5"
+
+
+@pytest.mark.usefixtures("tracking_uri")
+@pytest.mark.parametrize("status", [Status.KILLED, Status.FINISHED])
+def test_a_run_that_was_marked_failed_afterwards_gets_its_own_status_back(status: Status) -> None:
+    client = mlflow.MlflowClient()
+    tags: tuple[dict[str, str], ...] = ({names.STATUS: status}, {})
+    ended, failed = (client.create_run("0", tags=of_run).info.run_id for of_run in tags)
+    for run_id in (ended, failed):
+        client.set_terminated(run_id, Status.FAILED)
+    store.restore_statuses()
+    assert [client.get_run(run_id).info.status for run_id in (ended, failed)] == [status, Status.FAILED]

@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from pyarrow import parquet
-
 from kdops.data.raw import AS_FOUND, DataOptions, FileRows
 from kdops.data.readers.classes import ClassNames, with_names
 from kdops.data.readers.columns import are_columns, duplicate
@@ -181,6 +178,8 @@ def _one_word_a_line(lines: Lines, path: Path) -> bool:
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    from pyarrow import ArrowException, parquet  # here, because it is slow to import and few files need it
+
     try:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
@@ -193,7 +192,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 for values in zip(*columns, strict=True):
                     row += 1
                     yield row, with_names(dict(zip(names, values, strict=True)), classes)
-    except (pa.ArrowException, OSError) as error:
+    except (ArrowException, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{path}: not a Parquet file that can be read: {reason}") from None
 

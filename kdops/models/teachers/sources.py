@@ -6,14 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download, model_info, try_to_load_from_cache
-from huggingface_hub.errors import (
-    HFValidationError,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
 from kdops.data.catalog.card import SCRATCH as SCRATCH
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
@@ -164,6 +156,9 @@ def _check_files(source: str, folder: Path) -> None:
 
 
 def _commit_on_this_machine(name: str, revision: str) -> str | None:
+    from huggingface_hub import try_to_load_from_cache  # here and below, because it is slow to import
+    from huggingface_hub.errors import HFValidationError
+
     try:
         path = try_to_load_from_cache(name, "config.json", revision=revision)
     except HFValidationError:
@@ -172,6 +167,14 @@ def _commit_on_this_machine(name: str, revision: str) -> str | None:
 
 
 def _commit_on_the_hub(source: str, name: str, revision: str) -> str:
+    from huggingface_hub import hf_hub_download, model_info
+    from huggingface_hub.errors import (
+        HFValidationError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
     try:
         # Asked first, since it gives up within seconds where there is no hub.
         model_info(name, revision=revision, timeout=_HUB_TIMEOUT_S)

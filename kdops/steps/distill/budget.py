@@ -15,10 +15,10 @@ def student_budget(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled |
 
 def baseline_budget(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled | None) -> Budget:
     """The budget of the student without distillation: as many trials, each of at least as many training steps."""
-    labeled, rows = len(corpus.splits["train"]), _rows(config, corpus, unlabeled)
+    labeled, rows = len(corpus.rows["train"]), _rows(config, corpus, unlabeled)
     return config.budget(rows).over_fewer_rows(ceil(rows / labeled))
 
 
 def _rows(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled | None) -> int:
     """The texts that the recipe trains on, labeled or not."""
-    return len(corpus.splits["train"]) + (len(unlabeled or []) if config.rung.unlabeled else 0)
+    return len(corpus.rows["train"]) + (len(unlabeled or []) if config.rung.unlabeled else 0)

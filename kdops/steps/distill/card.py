@@ -46,7 +46,7 @@ def version_card(corpus: Corpus, result: DistilledStudent, info: BundleInfo, *, 
 
 
 def _data(corpus: Corpus) -> list[str]:
-    rows = ", ".join(f"{split} {len(rows)}" for split, rows in corpus.splits.items())
+    rows = ", ".join(f"{split} {len(rows)}" for split, rows in corpus.rows.items())
     citation = [f"- cite: {corpus.citation[:_LONGEST_CITATION]}"] if corpus.citation else []
     no_gold = [f"- no gold labels: labels are those of `{corpus.labeled_by}`, and scores are agreement with it"]
     return [

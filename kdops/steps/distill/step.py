@@ -29,7 +29,6 @@ from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
 from kdops.tracking.recorder import MlflowRecorder, Recorder, Recording
 from kdops.training.recipes import VANILLA
-from kdops.training.storage import open_storage
 from kdops.workspace import RESULT_FILE, STUDENTS, Piece, load_result
 
 logger = logging.getLogger(__name__)
@@ -54,6 +53,11 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     job = _checked(config, recorder)
     recorder.connect()
     config, corpus = job.config, job.corpus
+    work = work_of(config, corpus, teacher_keys(corpus, job.unlabeled, config.teacher_config), job.unlabeled, job.plan)
+    if config.force or recorder.finished(Role.STUDENT, work) is None:
+        from kdops.training.storage import open_storage  # here: a finished command needs no Optuna
+
+        open_storage(study_storage(config.storage))
     if exam_run is None:  # Students of an exam share their parameters, though these do not suit all of them.
         config.check_used(corpus)
         if config.max_storage_mb is not None:
@@ -67,7 +71,7 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
     with recorder.opened(Role.STUDENT, _run_name(job), tags=tags, config=described, parent_run_id=exam_run) as record:
         record.dataset(corpus)
         logger.info("budget: %s", _budget(job))
-        done = _found_or_made(job, record)
+        done = _found_or_made(job, record, work)
         if recorder.reports and not (done.reused or exam_run):
             from kdops.steps.report import report_for
 
@@ -117,7 +121,6 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
     recipe = config.rung
     source = config.source(corpus)
     check_source(config, corpus)
-    open_storage(study_storage(config.storage))
     unlabeled = config.unlabeled_texts(corpus, wanted=recipe.unlabeled or source == SCRATCH)
     if recipe.unlabeled and unlabeled is None:
         logger.warning(
@@ -163,10 +166,8 @@ def _unlabeled_counts(job: Job) -> dict[str, float]:
     return job.unlabeled.metrics if job.unlabeled and job.config.rung.unlabeled else {}
 
 
-def _found_or_made(job: Job, record: Recording) -> Distilled:
+def _found_or_made(job: Job, record: Recording, work: str) -> Distilled:
     config, corpus, recorder = job.config, job.corpus, job.recorder
-    keys = teacher_keys(corpus, job.unlabeled, config.teacher_config)
-    work = work_of(config, corpus, keys, job.unlabeled, job.plan)
     piece = Piece(STUDENTS, work)
     with piece.locked():
         run_id = None if config.force else recorder.finished(Role.STUDENT, work)

@@ -5,7 +5,7 @@ from statistics import mean
 
 from kdops.steps.exam.grid import Cell
 from kdops.tracking import names
-from kdops.tracking.results import FinishedWork
+from kdops.tracking.finished import FinishedWork
 from kdops.tracking.runs import chosen
 from kdops.training.recipes import RECIPES
 

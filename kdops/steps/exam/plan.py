@@ -1,6 +1,6 @@
 """The plan of an exam: everything is checked first, finished cells are found, the time of the others is estimated."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,14 +22,16 @@ from kdops.steps.limits import LimitsConfig
 from kdops.steps.setup import checked_corpus
 from kdops.steps.tables import aligned
 from kdops.steps.teacher.step import teacher_keys
+from kdops.tracking.finished import read_finished
 from kdops.tracking.names import Role
 from kdops.tracking.places import study_storage
-from kdops.tracking.results import read_finished
 from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES
-from kdops.training.storage import open_storage
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
+
+ExamData = Mapping[str, tuple[Corpus, Unlabeled | None]]
+"""The data sets by the names that the user gave, with their texts without labels."""
 
 # The extra of kdops that each backend needs beyond `train`.
 _BACKENDS = {"loky": None, RAY: "ray"}
@@ -93,56 +95,12 @@ class Plan:
         return f"{counts}; time: about {in_words(side_by_side(known, at_work))} {workers}{more}"
 
 
-def make_plan(config: ExamConfig, workers: int) -> Plan:
-    """Check everything that the cells need, and find out which are finished; nothing is trained.
+def check_exam(config: ExamConfig) -> ExamData:
+    """Check everything that the cells need.
 
     Raises:
         UserError: a line for each thing that is wrong, all of them.
     """
-    found = _checked(config)
-    finished, teachers = read_finished(Role.STUDENT), read_finished(Role.TEACHER)
-    trained = {one.fingerprint for one in teachers}
-    done = {one.fingerprint: one.run_id for one in reversed(finished)}
-    states: dict[Cell, str | None] = {}
-    taught: set[tuple[str, int]] = set()
-    groups = []
-    for dataset, (corpus, unlabeled) in found.items():
-        for seed in range(1, config.seeds + 1):
-            teacher = config.cell(dataset, STUDENTS[0], "kd", seed).teacher_config
-            keys = teacher_keys(corpus, unlabeled, teacher)
-            if keys.work in trained:
-                taught.add((corpus.name, teacher.seed))
-            group = [
-                _cell(config, dataset, corpus, student, recipe, seed)
-                # Students before recipes: those of one student share its training without distillation.
-                for recipe in config.recipes
-                for student in config.students
-            ]
-            for cell in group:
-                plan = cell.config.general_plan(corpus)
-                states[cell] = done.get(work_of(cell.config, corpus, keys, unlabeled, plan))
-            groups.append(group)
-    sources = {corpus.name: config.each.source(corpus) for corpus, _ in found.values()}
-    estimator = Estimator(finished, teachers, taught, sources, states)
-    return Plan([Planned(cell, states[cell], estimator.seconds(cell)) for cell in in_turns(groups)], workers)
-
-
-def _cell(config: ExamConfig, dataset: str, corpus: Corpus, student: str, recipe: str, seed: int) -> Cell:
-    asked = config.cell(dataset, student, recipe, seed).resolved(corpus)
-    # Not the place of the data, whose content is there: two exams may call it by different paths. Limits train nothing.
-    described = asked.model_dump(exclude={"dataset", *LimitsConfig.model_fields}) | {"teacher": asked.source(corpus)}
-    places = {name: _one_place(described[name]) for name in _PLACES}
-    return Cell(corpus.name, asked, fingerprint("cell", corpus.fingerprint, described | places))
-
-
-def _one_place(named: str | None) -> str | None:
-    """One spelling for all paths of one file or folder; other names stay as they are."""
-    path = None if named is None or named in _NO_PLACES else Path(named).expanduser()
-    return str(path.resolve()) if path and path.exists() else named
-
-
-def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:
-    """The data sets by the names that the user gave, with their texts without labels."""
     problems = _Problems()
     problems.unknown("student", config.students, STUDENTS)
     problems.unknown("recipe", config.recipes, (AUTO, *RECIPES))
@@ -165,11 +123,56 @@ def _checked(config: ExamConfig) -> dict[str, tuple[Corpus, Unlabeled | None]]:
             problems.caught(check_choices, config.cell("", student, "kd", 1))
     for corpus in corpora.values():
         problems.caught(check_source, config.each, corpus)
-    problems.caught(open_storage, study_storage(config.each.storage))
     problems.raise_any()
+    from kdops.training.storage import open_storage  # here: wrong data are told before Optuna is imported
+
+    problems.caught(open_storage, study_storage(config.each.storage))
     found = {dataset: (corpus, problems.caught(_unlabeled, config, corpus)) for dataset, corpus in corpora.items()}
     problems.raise_any()
     return found
+
+
+def make_plan(config: ExamConfig, data: ExamData, workers: int) -> Plan:
+    """Find out which cells are finished, and how long the others will take; nothing is trained."""
+    finished, teachers = read_finished(Role.STUDENT), read_finished(Role.TEACHER)
+    trained = {one.fingerprint for one in teachers}
+    done = {one.fingerprint: one.run_id for one in reversed(finished)}
+    states: dict[Cell, str | None] = {}
+    taught: set[tuple[str, int]] = set()
+    groups = []
+    for dataset, (corpus, unlabeled) in data.items():
+        for seed in range(1, config.seeds + 1):
+            teacher = config.cell(dataset, STUDENTS[0], "kd", seed).teacher_config
+            keys = teacher_keys(corpus, unlabeled, teacher)
+            if keys.work in trained:
+                taught.add((corpus.name, teacher.seed))
+            group = [
+                _cell(config, dataset, corpus, student, recipe, seed)
+                # Students before recipes: those of one student share its training without distillation.
+                for recipe in config.recipes
+                for student in config.students
+            ]
+            for cell in group:
+                plan = cell.config.general_plan(corpus)
+                states[cell] = done.get(work_of(cell.config, corpus, keys, unlabeled, plan))
+            groups.append(group)
+    sources = {corpus.name: config.each.source(corpus) for corpus, _ in data.values()}
+    estimator = Estimator(finished, teachers, taught, sources, states)
+    return Plan([Planned(cell, states[cell], estimator.seconds(cell)) for cell in in_turns(groups)], workers)
+
+
+def _cell(config: ExamConfig, dataset: str, corpus: Corpus, student: str, recipe: str, seed: int) -> Cell:
+    asked = config.cell(dataset, student, recipe, seed).resolved(corpus)
+    # Not the place of the data, whose content is there: two exams may call it by different paths. Limits train nothing.
+    described = asked.model_dump(exclude={"dataset", *LimitsConfig.model_fields}) | {"teacher": asked.source(corpus)}
+    places = {name: _one_place(described[name]) for name in _PLACES}
+    return Cell(corpus.name, asked, fingerprint("cell", corpus.fingerprint, described | places))
+
+
+def _one_place(named: str | None) -> str | None:
+    """One spelling for all paths of one file or folder; other names stay as they are."""
+    path = None if named is None or named in _NO_PLACES else Path(named).expanduser()
+    return str(path.resolve()) if path and path.exists() else named
 
 
 def _corpus(config: DistillConfig) -> Corpus:

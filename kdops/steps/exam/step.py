@@ -5,31 +5,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from kdops.machine import cores
-from kdops.report.choice import best_rows
-from kdops.report.exam import (
-    compare_students,
-    comparison_frame,
-    exam_frame,
-    recommendations,
-    significance_table,
-)
-from kdops.report.page import Section
 from kdops.steps.exam.cluster import RayWorkers
 from kdops.steps.exam.config import RAY, ExamConfig
-from kdops.steps.exam.fitting import fitting
-from kdops.steps.exam.plan import Plan, make_plan
+from kdops.steps.exam.plan import Plan, check_exam, make_plan
 from kdops.steps.exam.progress import Progress
-from kdops.steps.exam.tables import students_table
 from kdops.steps.exam.work import Outcome, Workshop
-from kdops.steps.limits import Limit
-from kdops.steps.report import log_report
 from kdops.tracking import names, runs, store
 from kdops.tracking.names import Role, Status
-from kdops.tracking.places import how_to_look
-from kdops.tracking.results import Results, read_results, unfinished_cells
 from kdops.training.workers import Workers
 from kdops.workspace import home
 
@@ -65,9 +48,10 @@ def exam(config: ExamConfig) -> Plan | Examined:
     Raises:
         UserError: a line for each thing that is wrong with the parameters or the data, before any training.
     """
-    runs.connect()
     config = config.model_copy(update={"each": config.each.at_hand()})
-    plan = make_plan(config, config.workers or cores())
+    data = check_exam(config)
+    runs.connect()
+    plan = make_plan(config, data, config.workers or cores())
     if config.plan:
         return plan
     logger.info("%s", plan.summary)
@@ -84,8 +68,11 @@ def exam(config: ExamConfig) -> Plan | Examined:
             run.tags({names.ERROR: f"{len(failures)} of {len(plan.cells)} cells failed"})
             run.finish(Status.FAILED)
         try:
-            run.table(_cells_frame(plan, outcomes, unfinished_cells(run.run_id)), "cells")
-            found, nothing = _found(run, plan, outcomes, config.each.limits)
+            from kdops.steps.exam.findings import log_findings  # here: it loads what draws and tabulates
+
+            found, nothing = log_findings(run, plan, outcomes, config.each.limits)
+            if nothing and not failures:
+                run.tags({names.STATUS: Status.FINISHED})  # The exit code that says so is no failure.
         except Exception as error:  # a full disk, say, which must not hide what became of the cells
             run.tags({names.ERROR: store.one_line(error)})
             run.finish(Status.FAILED)
@@ -119,56 +106,3 @@ def _counts(plan: Plan, outcomes: Sequence[Outcome]) -> Mapping[str, float]:
         "cells_done": len(outcomes) - failed,
         "cells_failed": failed,
     }
-
-
-def _cells_frame(
-    plan: Plan, outcomes: Sequence[Outcome], unfinished: Mapping[tuple[str, str, str, int], str]
-) -> pd.DataFrame:
-    by_cell = {one.cell: one for one in outcomes}
-    rows = []
-    for planned in plan.cells:
-        cell, outcome = planned.cell, by_cell.get(planned.cell)
-        error = outcome.error if outcome else ""
-        done = planned.finished or (outcome.run_id if outcome else None)
-        rows.append(
-            {
-                "dataset": cell.dataset,
-                "student": cell.student,
-                "recipe": cell.recipe,
-                "seed": cell.seed,
-                "state": "reused" if planned.finished else "failed" if error else "done",
-                "run_id": done or unfinished.get((cell.dataset, cell.student, cell.recipe, cell.seed), ""),
-                "error": error,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _found(
-    run: runs.Run, plan: Plan, outcomes: Sequence[Outcome], limits: Sequence[Limit]
-) -> tuple[str, Sequence[str]]:
-    """Log what the finished cells tell, and give it for people, with a line per data set that has nothing to offer."""
-    done = {one.finished for one in plan.cells if one.finished} | {one.run_id for one in outcomes if one.run_id}
-    if not done:
-        return "no cell is finished", ()
-    results = read_results(run_ids={one for one in done if one})
-    fits = fitting(results, limits)
-    comparisons = compare_students(fits.results)
-    among = "within the limits, " if limits else ""
-    sentences = [*recommendations(fits.results, comparisons, among), *fits.sentences]
-    significance = significance_table(fits.results, comparisons)
-    run.table(exam_frame(results), "students")
-    run.table(results.undistilled, "undistilled")
-    run.table(comparison_frame(comparisons), "comparisons")
-    run.text("\n".join(sentences) + "\n", "recommendation.txt")
-    tables = [significance] if significance.rows else []
-    log_report(run, results, [Section("The exam", sentences, tables=tables)])
-    look = how_to_look(_students(results))
-    parts = [students_table(results, limits), *sentences, "", f"run: {run.run_id}", f"look at the runs: {look}"]
-    return "\n".join(["", *parts]), fits.nothing
-
-
-def _students(results: Results) -> Mapping[str, Sequence[str]]:
-    """By data set, a run of each student by its best recipe."""
-    best = best_rows(results.students).groupby("dataset")["run_id"].agg(list)
-    return {str(name): run_ids for name, run_ids in best.items()}

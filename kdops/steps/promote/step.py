@@ -15,7 +15,7 @@ from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Contest, Decision
 from kdops.steps.promote.other_ways import approval, champions_since, now, number_of, propose, way_back
 from kdops.tracking import names, runs
-from kdops.tracking.names import Role
+from kdops.tracking.names import Role, Status
 from kdops.tracking.places import how_to_look
 from kdops.tracking.registry import bundles, registered
 from kdops.tracking.registry import champion as serving
@@ -62,6 +62,8 @@ def promote(config: PromoteConfig) -> Decision:
                 names.PROMOTION_REASON: decision.reason,
                 names.PROPOSED_VERSION: decision.proposed.number if decision.proposed else "none",
                 names.CHAMPION_VERSION: number_of(before),
+                # The exit code that says that nothing holds the limits is no failure.
+                **({} if decision.proposed else {names.STATUS: Status.FINISHED}),
             }
         )
     return decision

@@ -14,7 +14,6 @@ from kdops.errors import UserError
 from kdops.models.teachers.label_names import check_names
 from kdops.models.teachers.sources import file_of, teacher_identity
 from kdops.steps.data_config import TrainingDataConfig
-from kdops.steps.setup import gold_classes
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import GIVEN, TeacherFacts
 from kdops.training.logit_sources.probabilities import (
@@ -119,7 +118,7 @@ def _fill(corpus: Corpus, source: str, store: Path) -> None:
         logger.warning(
             "teacher %s lacks %d of %d training texts: these have their gold labels", source, sum(absent), len(texts)
         )
-        gold = compress(map(np.atleast_1d, gold_classes(corpus, "train")), absent)
+        gold = compress(map(np.atleast_1d, corpus.gold_classes("train")), absent)
         store_gold(store, compress(texts, absent), gold, len(corpus.labels))
 
 

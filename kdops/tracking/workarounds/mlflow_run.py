@@ -1,10 +1,11 @@
-"""Keeps `mlflow run` from turning KILLED into FAILED, logging a storage's password, and asking in vain for minutes.
+"""Keeps `mlflow run` from marking ended runs FAILED, logging a storage's password, and asking in vain for minutes.
 
 When the process that it started ends with an error, `mlflow run` marks its run FAILED, also a run that the process has
-closed as KILLED: it means to leave closed runs alone, but compares a status's name with a number. And it logs all its
-parameters before that process starts. Before that it makes a run, for which it asks a server that is not there again
-and again, and shows tracebacks then. MLflow makes one `mlflow.run_context_provider` plugin in each process, so this one
-is there in time to set such runs right at the end, and to refuse passwords and servers at the beginning.
+closed as KILLED, or as FINISHED where the exit code says that nothing holds the limits: it means to leave closed runs
+alone, but compares a status's name with a number. And it logs all its parameters before that process starts. Before
+that it makes a run, for which it asks a server that is not there again and again, and shows tracebacks then. MLflow
+makes one `mlflow.run_context_provider` plugin in each process, so this one is there in time to set such runs right at
+the end, and to refuse passwords and servers at the beginning.
 """
 
 import atexit

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from kdops.measure.costs import Room, costs
 from kdops.tracking import names, store
 from kdops.tracking.logged_models import data_digest
-from kdops.tracking.results import Results
+
+if TYPE_CHECKING:
+    from kdops.tracking.results import Results
 
 # Where the UI keeps views that are shared by link. None of its documentation says so: it is what "Share view" writes
 # (MLflow 3.17), and tests/browser opens one. Elsewhere the link would open the plain list of runs.
@@ -19,7 +22,7 @@ def view_key(dataset: str, data: str) -> str:
     return "-".join([names.registered_model_name(dataset), *filter(None, [data])])
 
 
-def save_view(results: Results) -> None:
+def save_view(results: "Results") -> None:
     """Save a view of each data set's runs with each experiment that holds students of it.
 
     Its table is sorted by test score and shows who made what, and the costs; its charts are the score, and the

@@ -3,7 +3,7 @@ import pytest
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.estimate import Estimator, in_words, side_by_side
 from kdops.steps.exam.grid import Cell
-from kdops.tracking.results import FinishedWork
+from kdops.tracking.finished import FinishedWork
 
 SECONDS = {"teacher_s": 5.0, "student_logits_s": 10.0, "student_tuning_s": 50.0, "measure_s": 20.0}
 SOURCES = {"emot": "indobert", "smsa": "indobert"}

@@ -12,7 +12,7 @@ from kdops.steps.distill.step import work_of
 from kdops.steps.exam import plan as planning
 from kdops.steps.exam.config import ExamConfig
 from kdops.steps.exam.grid import Cell
-from kdops.steps.exam.plan import Plan, make_plan
+from kdops.steps.exam.plan import Plan, check_exam, make_plan
 from kdops.steps.teacher.step import teacher_keys
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role
@@ -29,6 +29,10 @@ def write(folder: Path, good: str = "enak") -> Path:
 def config(*datasets: Path | str, **more: object) -> ExamConfig:
     grid = {"students": ("bilstm", "cnn"), "recipes": ("vanilla", "kd"), "seeds": 2}
     return ExamConfig(each=DistillConfig(teacher="scratch"), datasets=tuple(map(str, datasets)), **{**grid, **more})  # type: ignore[arg-type]
+
+
+def planned(asked: ExamConfig, workers: int) -> Plan:
+    return make_plan(asked, check_exam(asked), workers)
 
 
 def finish(cell: Cell) -> str:
@@ -56,7 +60,7 @@ def store(tracking_uri: str) -> None:
 
 def test_nothing_is_finished_before_there_is_a_teacher(tracking_uri: str, tmp_path: Path) -> None:
     runs.connect()
-    plan = make_plan(config(write(tmp_path / "one"), seeds=3), workers=2)
+    plan = planned(config(write(tmp_path / "one"), seeds=3), 2)
     assert len(plan.cells) == len(plan.to_do) == 12
     # The first of each group makes the teacher of its seed.
     assert [one.cell.seed for one in plan.cells[:3]] == [1, 2, 3]
@@ -66,17 +70,17 @@ def test_nothing_is_finished_before_there_is_a_teacher(tracking_uri: str, tmp_pa
 @pytest.mark.usefixtures("store")
 def test_what_changes_in_one_data_set_is_done_again_for_exactly_its_cells(tmp_path: Path) -> None:
     both = config(write(tmp_path / "one"), write(tmp_path / "two"))
-    before = make_plan(both, workers=1)
-    for planned in before.cells:
-        if (planned.cell.student, planned.cell.seed) != ("cnn", 2):
-            finish(planned.cell)
-    after = make_plan(both, workers=1)
+    before = planned(both, 1)
+    for one in before.cells:
+        if (one.cell.student, one.cell.seed) != ("cnn", 2):
+            finish(one.cell)
+    after = planned(both, 1)
     assert {cell: done for cell, done in states(after).items() if not done} == {
         (dataset, "cnn", recipe, 2): False for dataset in ("one", "two") for recipe in ("vanilla", "kd")
     }
     assert "16 cells: 12 finished, 4 to do" in str(after)
     write(tmp_path / "two", good="lezat")
-    changed = states(make_plan(both, workers=1))
+    changed = states(planned(both, 1))
     assert {cell for cell, done in changed.items() if done} == {
         cell for cell, done in states(after).items() if done and cell[0] == "one"
     }
@@ -85,13 +89,13 @@ def test_what_changes_in_one_data_set_is_done_again_for_exactly_its_cells(tmp_pa
 @pytest.mark.usefixtures("store")
 def test_other_parameters_are_other_cells(tmp_path: Path) -> None:
     asked = config(write(tmp_path / "one"), students=("cnn",), recipes=("kd",), seeds=1)
-    finish(make_plan(asked, workers=1).cells[0].cell)
-    assert make_plan(asked, workers=1).to_do == []
+    finish(planned(asked, 1).cells[0].cell)
+    assert planned(asked, 1).to_do == []
     for changed in ({"trials": 9}, {"precision": "fp32"}, {"max_length": 64}, {"threads": 2}):
         other = asked.model_copy(update={"each": asked.each.model_copy(update=changed)})
-        assert len(make_plan(other, workers=1).to_do) == 1
+        assert len(planned(other, 1).to_do) == 1
     limited = asked.model_copy(update={"each": asked.each.model_copy(update={"max_storage_mb": 5.0})})
-    cells = [make_plan(one, workers=1).cells[0] for one in (asked, limited)]
+    cells = [planned(one, 1).cells[0] for one in (asked, limited)]
     assert cells[0].finished == cells[1].finished is not None
     assert cells[0].cell.key == cells[1].cell.key
 
@@ -102,7 +106,7 @@ def test_everything_that_is_wrong_is_said_at_once(tracking_uri: str, tmp_path: P
         "smss", tmp_path / "none", "sample", students=("cnn2", "cnn", "lstm"), recipes=("kdx",), backend="slurm"
     )
     with pytest.raises(UserError) as caught:
-        make_plan(wrong, workers=1)
+        planned(wrong, 1)
     students, recipes, backend, *datasets = str(caught.value).splitlines()
     assert students == f"unknown students 'cnn2', 'lstm'; choose of: {', '.join(STUDENTS)}"
     assert recipes.startswith("unknown recipe 'kdx'; choose of: auto, vanilla, kd, ")
@@ -116,14 +120,14 @@ def test_a_backend_that_is_not_installed(tracking_uri: str, monkeypatch: pytest.
     runs.connect()
     monkeypatch.setattr(planning, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"backend=ray is not installed: pip install 'kdops\[ray\]'"):
-        make_plan(config("sample", backend="ray"), workers=1)
+        planned(config("sample", backend="ray"), 1)
 
 
 def test_students_that_cannot_start_from_the_teacher(tracking_uri: str) -> None:
     runs.connect()
     asked = config("sample").model_copy(update={"each": DistillConfig(init="teacher", max_length=600)})
     with pytest.raises(UserError) as caught:
-        make_plan(asked, workers=1)
+        planned(asked, 1)
     assert [line.partition(";")[2].split()[0] for line in str(caught.value).splitlines()[:2]] == ["bilstm", "cnn"]
 
 
@@ -131,7 +135,7 @@ def test_two_data_sets_of_one_name(tracking_uri: str, tmp_path: Path) -> None:
     runs.connect()
     (tmp_path / "other").mkdir()
     with pytest.raises(UserError, match="are both called one; rename one of them"):
-        make_plan(config(write(tmp_path / "one"), write(tmp_path / "other" / "one")), workers=1)
+        planned(config(write(tmp_path / "one"), write(tmp_path / "other" / "one")), 1)
 
 
 @pytest.mark.usefixtures("store")
@@ -145,7 +149,7 @@ def test_another_path_of_the_same_data_is_the_same_cell(tmp_path: Path, monkeypa
     def keys(dataset: str, unlabeled: str, embeddings: str) -> list[str]:
         asked = config(dataset, recipes=("kd-unlabeled",))
         each = asked.each.model_copy(update={"unlabeled": unlabeled, "embeddings": embeddings, "length_filter": False})
-        return [one.cell.key for one in make_plan(asked.model_copy(update={"each": each}), workers=1).cells]
+        return [one.cell.key for one in planned(asked.model_copy(update={"each": each}), 1).cells]
 
     monkeypatch.chdir(tmp_path)
     known = keys("rev", "rev/more.jsonl", "rev/words.vec")
