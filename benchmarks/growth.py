@@ -17,14 +17,14 @@ from benchmarks.setting import stored_logits
 from kdops.data.encoding import encode
 from kdops.data.pool import file_source
 from kdops.measure.probes import peak_rss_mb
-from kdops.models.students import build_student
+from kdops.models.build import build_student
 from kdops.models.teachers.scratch import scratch_teacher
 from kdops.task import Task
 from kdops.training.batches import TrainingSet
 from kdops.training.loop import fit
 from kdops.training.losses import NO_LABEL, DistillationObjective
+from kdops.training.search import SearchSpace, open_study, run_trials
 from kdops.training.stored_logits import text_keys
-from kdops.training.tuning import SearchSpace, open_study, run_trials
 from kdops.training.values import LoopConfig
 
 _LABELS = ("a", "b", "c")

@@ -24,12 +24,12 @@ from benchmarks.answering import Way, plain
 from benchmarks.setting import Classroom, Setting
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_bundle, write_int8_bundle, write_ungated_int8_bundle
-from kdops.deploy.gate import GateError
 from kdops.deploy.predictor import TOKENIZER_FILE, BundleInfo, read_info
+from kdops.deploy.tolerances import GateError
 from kdops.metrics import score
 from kdops.models.bert import BertStudent
-from kdops.models.kinds import KINDS, STUDENTS
-from kdops.models.students import build_student
+from kdops.models.build import build_student
+from kdops.models.student_kinds import KINDS, STUDENTS
 from kdops.models.teachers.model import TeacherModel
 from kdops.task import Task
 from kdops.training.loop import fit

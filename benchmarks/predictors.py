@@ -14,8 +14,8 @@ from benchmarks.peers import Peer, of_bundle, of_words, quick_bundle, untrained
 from benchmarks.setting import Setting
 from benchmarks.tables import table
 from kdops.data.corpus import Corpus, load_corpus
+from kdops.measure.clean_process import ask
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.measure.process import ask
 from kdops.metrics import score
 from kdops.task import Task
 

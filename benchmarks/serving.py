@@ -21,8 +21,8 @@ from benchmarks.asking import Answer, Request
 from benchmarks.pipeline_service import FOLDER
 from benchmarks.tables import table
 from kdops import machine
+from kdops.measure.clean_process import ask
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.measure.process import ask
 
 _CLIENTS = 4
 _TEXTS = (1, 32)

@@ -13,8 +13,8 @@ from transformers import AutoModelForSequenceClassification, BertConfig, BertFor
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.encoding import Encoded, encode
 from kdops.data.vocabulary import Vocabulary, trim
-from kdops.models.kinds import KINDS
-from kdops.models.students import build_student
+from kdops.models.build import build_student
+from kdops.models.student_kinds import KINDS
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher, TeacherModel
 from kdops.task import Task

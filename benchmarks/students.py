@@ -20,7 +20,7 @@ from transformers import Trainer, get_linear_schedule_with_warmup
 from benchmarks.contest import Contestant, Figures, Work
 from benchmarks.setting import Classroom, Setting
 from benchmarks.trainers import BestScore, arguments
-from kdops.models.kinds import KINDS
+from kdops.models.student_kinds import KINDS
 from kdops.training.loop import fit
 from kdops.training.losses import DistillationObjective
 from kdops.training.values import LoopConfig

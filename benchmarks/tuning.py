@@ -28,9 +28,9 @@ def _tuning(setting: Setting, trials: int, *, workers: int, pruned: bool) -> Wor
 
     from kdops.models.teachers.sources import teacher_identity
     from kdops.steps.student.budget import Budget, Search
-    from kdops.steps.student.init import student_init
     from kdops.steps.student.inputs import student_inputs
-    from kdops.steps.student.tuning import tuned_student
+    from kdops.steps.student.start_weights import student_init
+    from kdops.steps.student.trials import tuned_student
     from kdops.steps.teacher.result import MODEL, TeacherFacts, TeacherKeys, TrainedTeacher
     from kdops.tracking.names import Role
     from kdops.tracking.recorder import MlflowRecorder

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from kdops.models.kinds import STUDENTS
 
 from kdops.errors import UserError
-from kdops.models.kinds import STUDENTS
 from kdops.report.chart import Axis, Chart, Panel, Series, Table
 from kdops.report.choice import records
 from kdops.report.image import save_image

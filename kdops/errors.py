@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 
 class UserError(Exception):
@@ -17,6 +18,16 @@ def unknown_option(value: str, choices: Iterable[str]) -> UserError:
     """The error for an option that is not one of the known ones, naming the closest."""
     close = get_close_matches(value, list(choices), n=1)
     return UserError(f"unknown option {value}; {f'did you mean {close[0]}?' if close else '--help names them all'}")
+
+
+def check_installed(module: str, wanted_by: str) -> None:
+    """Check that a package is there which not every Python has wheels of.
+
+    Raises:
+        UserError: if it is not.
+    """
+    if find_spec(module) is None:
+        raise UserError(f"{wanted_by} needs {module}, which is not installed: pip install {module}")
 
 
 class Failed(Exception):

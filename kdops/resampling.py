@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdops.metrics import Gold, class_counts, macro_f1
-from kdops.shown import Interval
+from kdops.number_text import Interval
 from kdops.task import Task
 
 Scores = NDArray[np.float64]

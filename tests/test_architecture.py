@@ -44,20 +44,29 @@ HEAVY = {
 # Seconds to import, and of no use before a step has checked its data and connected to MLflow.
 ONLY_FOR_WORK = HEAVY | {"gensim", "sqlalchemy", "huggingface_hub"}
 # Not the report, which draws and tabulates whatever it finds.
-STEPS = ("distill.step", "exam.step", "teacher.step", "general.step", "promote.step", "measure", "export", "pick")
+STEPS = (
+    "distill.step",
+    "exam.step",
+    "teacher.step",
+    "general_distillation.step",
+    "promote.step",
+    "measure",
+    "export",
+    "pick",
+)
 PREDICTOR_NEEDS = {"numpy", "onnxruntime", "tokenizers"}
 GROUND_FLOOR = {f"kdops.{module}" for module in FLOORS[0]}
 ENTRY_POINT_NEEDS = {"typer", "pydantic", "pydantic_core", "kdops.steps", "kdops.__version__", *GROUND_FLOOR}
 # Light modules of higher floors: names for help, and what a program sets before anything heavy is imported.
-LIGHT = ("kdops.models.kinds", "kdops.training.recipes", "kdops.training.memory")
+LIGHT = ("kdops.models.student_kinds", "kdops.training.recipes", "kdops.training.memory")
 TIMES_OF_DAY = {"time.time", "time.time_ns", "time.ctime", "datetime.now", "datetime.utcnow", "datetime.datetime.now"}
 # For people to read; only a cold start is timed by it, from one process to the next.
 SAYS_THE_TIME = {
     "kdops/tracking/runs.py",
     "kdops/report/page.py",
-    "kdops/steps/promote/other_ways.py",
+    "kdops/steps/promote/approval_and_rollback.py",
     "kdops/measure/worker.py",
-    "kdops/measure/cost.py",
+    "kdops/measure/measurement.py",
 }
 
 MODULES = sorted([*(ROOT / "kdops").rglob("*.py"), *(ROOT / "entrypoints").glob("*.py")])

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, cast
 
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
-from kdops.data.catalog.public import read_card
+from kdops.data.catalog.reading import read_card
 from kdops.data.checks import check_split, sorted_labels
 from kdops.data.inputs import Pair, sides
 from kdops.data.names import own_name
-from kdops.data.own import read_own
 from kdops.data.raw import AS_FOUND, SPLITS, DataOptions, Example, RawDataset
 from kdops.data.schemes import to_iob2
 from kdops.data.splits import drop_leaks, make_missing
 from kdops.data.tag_spellings import usual_spelling
+from kdops.data.user_data import read_own
 from kdops.data.words import WordRule, learn_word_rule
 from kdops.errors import UserError
 from kdops.metrics import main_metric, score

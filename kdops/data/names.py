@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 from kdops.data.catalog import CATALOG
-from kdops.data.readers.files import is_file_name, is_path
+from kdops.data.readers.by_suffix import is_file_name, is_path
 from kdops.data.teacher_labels import teacher_labels_of
 from kdops.errors import UserError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import DatasetCard
-from kdops.data.catalog.public import read_card
+from kdops.data.catalog.reading import read_card
 from kdops.data.inputs import Pair, Side, Text
 from kdops.data.readers.examples import text_of, visible, words_of
 from kdops.data.readers.lines import parse_json, stream_lines

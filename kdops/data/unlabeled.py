@@ -18,7 +18,7 @@ from kdops.data.inputs import Side, Text, sides
 from kdops.data.keys import content_key, text_key
 from kdops.data.pool import TextSource, catalogue_source, file_source
 from kdops.data.stored_texts import read_texts, write_texts
-from kdops.errors import UserError
+from kdops.errors import UserError, check_installed
 from kdops.fingerprint import fingerprint
 from kdops.workspace import AUGMENTED_TEXTS, UNLABELED_TEXTS, Piece, find_or_make, load_result, save_result
 
@@ -164,6 +164,7 @@ def _open(corpus: Corpus, source: str, seed: int, mask_token: str | None) -> Tex
 
 
 def _augmented(corpus: Corpus, seed: int, mask_token: str | None) -> TextSource:
+    check_installed("gensim", "unlabeled=augmented")
     from kdops.data.augmentation import nearest_words, write_augmented  # here: it loads gensim
 
     key = fingerprint(AUGMENTED_TEXTS.version, corpus.fingerprint, _COPIES, seed, mask_token)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from kdops.deploy.gate import GateError, Parity
 from kdops.deploy.predictor import (
     FORMAT_VERSION,
     GRAPH_FILE,
@@ -21,6 +20,7 @@ from kdops.deploy.predictor import (
     Predictor,
     read_info,
 )
+from kdops.deploy.tolerances import GateError, Parity
 from kdops.errors import UserError
 from kdops.metrics import Gold
 from kdops.task import Task

@@ -12,7 +12,7 @@ import onnxruntime
 import torch
 from onnx import TensorProto
 
-from kdops.deploy.gate import LOGIT_TOLERANCE
+from kdops.deploy.tolerances import LOGIT_TOLERANCE
 from kdops.task import Task
 
 # The first opset with LayerNormalization, and old enough for every runtime of the last years.

@@ -8,9 +8,9 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from kdops.deploy.answers import predicted_labels
-from kdops.deploy.gate import Parity
 from kdops.deploy.onnx import evaluating
 from kdops.deploy.predictor import EncodedText, FloatArray, Inputs, Predictor
+from kdops.deploy.tolerances import Parity
 from kdops.metrics import Gold, main_metric, score
 from kdops.task import Task
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kdops.deploy.predictor import Inputs
-from kdops.measure.cost import draw, measure
-from kdops.measure.process import ask
+from kdops.measure.clean_process import ask
+from kdops.measure.measurement import draw, measure
 from kdops.measure.sweep_worker import SweepAnswer, SweepRequest
 from kdops.measure.turns import in_turns
 

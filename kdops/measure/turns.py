@@ -11,8 +11,8 @@ import numpy as np
 import psutil
 
 from kdops.deploy.predictor import Inputs
-from kdops.measure.cost import measure
 from kdops.measure.costs import Cost
+from kdops.measure.measurement import measure
 from kdops.measure.steadiness import STEADY, Steadiness
 from kdops.progress import Bar
 

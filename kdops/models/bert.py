@@ -9,10 +9,10 @@ from transformers import AutoModel, BertConfig, BertModel, PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 
 from kdops.errors import UserError
+from kdops.models.base import Student
 from kdops.models.dropout import Dropout, with_fast_dropout
 from kdops.models.first_position import read_first_position_only
-from kdops.models.kinds import LONGEST_BERT, BertShape
-from kdops.models.student import Student
+from kdops.models.student_kinds import LONGEST_BERT, BertShape
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.sources import SCRATCH
 from kdops.task import Task

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from kdops.models.base import Student
 from kdops.models.dropout import Dropout
-from kdops.models.student import Student
 from kdops.task import Task
 
 

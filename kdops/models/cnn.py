@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from kdops.models.base import Student
 from kdops.models.dropout import Dropout
-from kdops.models.student import Student
 from kdops.task import Task
 
 _LONGEST_WAVE = 10_000.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from kdops.errors import UserError
+from kdops.errors import UserError, check_installed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,6 +62,7 @@ def check_vector_file(path: Path) -> VectorFile:
         if data[:1] == _PICKLE:
             raise UserError(f"{path}: a pickle, which is never opened; save it with gensim's save_word2vec_format")
         if data[:4] == _FASTTEXT_MAGIC:
+            check_installed("gensim", f"{path}: a fastText model")
             return _check_fasttext(data, path)
         words, width = _header(data, path)
         file.seek(data.find(b"\n") + 1)

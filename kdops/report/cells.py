@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from kdops import shown
-from kdops.shown import Interval
+from kdops import number_text
+from kdops.number_text import Interval
 from kdops.tracking import names
 
 
@@ -15,7 +15,7 @@ def score(row: Mapping[str, Any], name: str) -> str:
     mean, spread = row[name], row[f"{name}_spread"]
     if pd.isna(mean):
         return ""
-    return shown.score(mean) if pd.isna(spread) else f"{shown.score(mean)} ± {shown.score(spread)}"
+    return number_text.score(mean) if pd.isna(spread) else f"{number_text.score(mean)} ± {number_text.score(spread)}"
 
 
 def gain(row: Mapping[str, Any]) -> str:
@@ -24,7 +24,7 @@ def gain(row: Mapping[str, Any]) -> str:
     if pd.isna(mean):
         return ""
     known = _interval(row, "kd_gain")
-    cell = shown.gain(known) if known else shown.points(mean)
+    cell = number_text.gain(known) if known else number_text.points(mean)
     return cell if pd.isna(spread) else f"{cell}, ± {spread:.1f} over seeds"
 
 
@@ -33,7 +33,7 @@ def beside_baseline(row: Mapping[str, Any]) -> str:
     if pd.isna(row["kd_gain"]):
         return ""
     known = _interval(row, "kd_gain")
-    return shown.beside_baseline(known) if known else shown.above_or_below(row["kd_gain"])
+    return number_text.beside_baseline(known) if known else number_text.above_or_below(row["kd_gain"])
 
 
 def retained(row: Mapping[str, Any]) -> str:
@@ -41,7 +41,7 @@ def retained(row: Mapping[str, Any]) -> str:
     if pd.isna(row["f1_retained"]):
         return ""
     known = _interval(row, "f1_retained")
-    return shown.retained(known) if known else shown.share(row["f1_retained"])
+    return number_text.retained(known) if known else number_text.share(row["f1_retained"])
 
 
 def _interval(row: Mapping[str, Any], name: str) -> Interval | None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kdops import shown
-from kdops.measure.cost import cheapest
+from kdops import number_text
 from kdops.measure.costs import costs, deciding
+from kdops.measure.measurement import cheapest
 from kdops.metrics import Gold
 from kdops.report import cells
 from kdops.report.chart import Table
@@ -122,7 +122,7 @@ def recommendations(results: Results, comparisons: Sequence[Comparison], among: 
         best = max(rows, key=lambda row: float(row["validation"]))
         known = [one for one in comparisons if one.dataset == name]
         nothing = nothing_learned(results.of(name).students, best)
-        said = shown.of_no_use(nothing).rstrip(".") if nothing else among + _recommended(best, rows, known)
+        said = number_text.of_no_use(nothing).rstrip(".") if nothing else among + _recommended(best, rows, known)
         yield f"{name}: {said}{_linear_wins(results.of(name), best)}"
 
 
@@ -141,8 +141,8 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
     metric = best["metric"]
     kept = cells.retained(best)
     top = (
-        f"{name_of(best)} is best by validation {metric} ({shown.score(best['validation'])}; test "
-        f"{shown.score(best['test'])}{f', {kept} of the teacher' + chr(39) + 's' if kept else ''}"
+        f"{name_of(best)} is best by validation {metric} ({number_text.score(best['validation'])}; test "
+        f"{number_text.score(best['test'])}{f', {kept} of the teacher' + chr(39) + 's' if kept else ''}"
     )
     if len(rows) == 1:
         return f"{top}); it was the only student"
@@ -161,9 +161,10 @@ def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Se
         return f"{top}); " + (f"within noise of it, and no cheaper: {others}" if noise else _clear(rows))
     pair = next(one for one in known if one.of(chosen["student"], best["student"]))
     shares = [_share(float(chosen[cost.name]) / float(best[cost.name]), cost.word) for cost in deciding()]
+    ours, theirs = (number_text.score(one["test"]) for one in (chosen, best))
     return (
-        f"{name_of(chosen)} is within noise of {name_of(best)} (test {metric} {shown.score(chosen['test'])} against "
-        f"{shown.score(best['test'])}, p {pair.p_holm:.2g}) at {_listed([share for share in shares if share])}"
+        f"{name_of(chosen)} is within noise of {name_of(best)} (test {metric} {ours} against {theirs}, "
+        f"p {pair.p_holm:.2g}) at {_listed([share for share in shares if share])}"
     )
 
 

@@ -4,7 +4,7 @@ Nityasya, Wibowo, Chevi, Prasojo, Aji, "Which Student is Best? A Comprehensive K
 Task-Specific BERT Models", 2022, arXiv:2201.00558, Tables 5 and 6: macro F1 of the data sets that are public.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 
 import pandas as pd
@@ -16,6 +16,9 @@ from kdops.tracking.results import Results
 
 CITATION = "Nityasya et al. 2022, arXiv:2201.00558, Tables 5 and 6"
 _FINE_TUNED = "fine-tuned"
+
+Scores = Mapping[tuple[str, str], float]
+"""Test macro F1 in percent by student and recipe."""
 
 
 def study_scores() -> pd.DataFrame:
@@ -35,10 +38,12 @@ def study_table(results: Results) -> Iterator[Table]:
         return
     published = {(row["student"], row["recipe"]): float(row["f1_macro"]) for row in records(theirs)}
     ours = _ours(results)
-    rows = [_row(TEACHER, [(_FINE_TUNED, published.get((TEACHER, _FINE_TUNED)), ours.get((TEACHER, _FINE_TUNED)))])]
-    for student in STUDENTS:
-        recipes = [VANILLA if recipe == BASELINE else recipe for recipe in RECIPES]
-        rows.append(_row(student, [(one, published.get((student, one)), ours.get((student, one))) for one in recipes]))
+    known = published.keys() | ours.keys()
+    recipes = [VANILLA if recipe == BASELINE else recipe for recipe in RECIPES]
+    recipes = [recipe for recipe in recipes if any((student, recipe) in known for student in STUDENTS)]
+    rows = [_row(TEACHER, [_FINE_TUNED], published, ours)]
+    students = [student for student in STUDENTS if any((student, recipe) in known for recipe in recipes)]
+    rows += [_row(student, recipes, published, ours) for student in students]
     yield Table(
         title="Beside the study",
         caption=f"Test macro F1 in percent, study / ours ({CITATION}). The study's teacher is IndoBERT base, it ran "
@@ -47,18 +52,21 @@ def study_table(results: Results) -> Iterator[Table]:
     )
 
 
-def _ours(results: Results) -> dict[tuple[str, str], float]:
-    scores = {(row["student"], VANILLA): row["baseline"] for row in records(best_rows(results.students))}
-    scores |= {(row["student"], row["recipe"]): row["test"] for row in records(over_seeds(results.students))}
+def _ours(results: Results) -> Scores:
+    scores = {(row["student"], VANILLA): 100 * row["baseline"] for row in records(best_rows(results.students))}
+    scores |= {(row["student"], row["recipe"]): 100 * row["test"] for row in records(over_seeds(results.students))}
     taught = results.teachers["test"].dropna()
-    return scores | ({(TEACHER, _FINE_TUNED): float(taught.iloc[-1])} if len(taught) else {})
+    return scores | ({(TEACHER, _FINE_TUNED): 100 * float(taught.iloc[-1])} if len(taught) else {})
 
 
-def _row(student: str, cells: list[tuple[str, float | None, float | None]]) -> dict[str, str]:
-    row = {"student": student}
-    for recipe, published, own in cells:
-        column = BASELINE if recipe == VANILLA else recipe
-        row[column] = (
-            f"{'-' if published is None else f'{published:.2f}'} / {'-' if own is None else f'{100 * own:.2f}'}"
+def _row(student: str, recipes: Sequence[str], published: Scores, ours: Scores) -> dict[str, str]:
+    def percent(score: float | None) -> str:
+        return "-" if score is None else f"{score:.2f}"
+
+    cells = {
+        BASELINE if recipe == VANILLA else recipe: " / ".join(
+            percent(scores.get((student, recipe))) for scores in (published, ours)
         )
-    return row
+        for recipe in recipes
+    }
+    return {"student": student, **cells}

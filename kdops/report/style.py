@@ -5,7 +5,7 @@ The colours are those of Okabe and Ito, "Color Universal Design" (https://jfly.u
 
 from dataclasses import dataclass
 
-from kdops.models import kinds
+from kdops.models import student_kinds
 from kdops.training import recipes
 
 BLACK, GREY, WHITE = "#000000", "#7F7F7F", "#FFFFFF"
@@ -41,7 +41,7 @@ _MARKS = (
     Mark(ORANGE, "triangle-down"),
     Mark(SKY, "cross"),
 )
-STUDENTS = dict(zip(kinds.STUDENTS, _MARKS, strict=False))
+STUDENTS = dict(zip(student_kinds.STUDENTS, _MARKS, strict=False))
 TEACHER_MARK = Mark(BLACK, "x")
 _FILLS = (
     Fill(SKY, "/"),

@@ -7,11 +7,11 @@ import pandas as pd
 
 from kdops.measure.costs import CostColumn, Room, costs
 from kdops.metrics import word_for
+from kdops.number_text import points, score
 from kdops.report import cells
 from kdops.report.chart import Table
 from kdops.report.choice import UNDISTILLED, best_rows, number, over_seeds, records
 from kdops.report.style import TEACHER, VANILLA
-from kdops.shown import points, score
 from kdops.tracking import names
 from kdops.tracking.comparable import CELL, settings_of
 from kdops.tracking.results import Results

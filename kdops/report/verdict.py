@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kdops import shown
+from kdops import number_text
 from kdops.measure.costs import Room, costs
 from kdops.metrics import word_for
 from kdops.report import cells
@@ -17,8 +17,8 @@ def verdict(results: Results) -> str:
     """The verdict on one data set."""
     best, shown_costs = best_student(results), costs(Room.LITTLE, results.measured)
     if nothing := nothing_learned(results.students, best):
-        return shown.of_no_use(nothing)
-    parts = [f"test {best['metric']} {shown.score(best['test'])}"]
+        return number_text.of_no_use(nothing)
+    parts = [f"test {best['metric']} {number_text.score(best['test'])}"]
     if kept := cells.retained(best):
         parts.append(f"{kept} of the teacher's")
     if beside := cells.beside_baseline(best):
@@ -38,7 +38,7 @@ def short_table(results: Results) -> Table:
     rows = [
         {
             "student": TEACHER,
-            f"test {word}": "" if pd.isna(row["test"]) else shown.score(row["test"]),
+            f"test {word}": "" if pd.isna(row["test"]) else number_text.score(row["test"]),
             **{one.heading: one.shown(row) for one in shown_costs},
         }
         for row in records(results.teachers)
@@ -46,7 +46,7 @@ def short_table(results: Results) -> Table:
     rows += [
         {
             "student": UNDISTILLED[row["kind"]],
-            f"test {word}": "" if pd.isna(row["test"]) else shown.score(row["test"]),
+            f"test {word}": "" if pd.isna(row["test"]) else number_text.score(row["test"]),
             **{one.heading: one.shown(row) for one in shown_costs},
         }
         for row in records(results.undistilled)

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
-from kdops.deploy.gate import GateError, Parity
 from kdops.deploy.predictor import Predictor
+from kdops.deploy.tolerances import GateError, Parity
 from kdops.errors import UserError
 from kdops.measure.probes import BYTES_PER_MB
 from kdops.steps.distill.precision import bundle_folder

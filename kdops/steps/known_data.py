@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kdops.data.catalog import CATALOG
-from kdops.data.readers.files import is_path
+from kdops.data.readers.by_suffix import is_path
 from kdops.errors import unknown
 from kdops.steps.data_config import DataConfig
 from kdops.tracking import names

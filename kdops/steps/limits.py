@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kdops.steps.figures import figure, title
+from kdops.steps.metric_text import figure, title
 from kdops.steps.parameters import NONE, StepConfig, parameter
 from kdops.tracking import names
 

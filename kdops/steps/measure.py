@@ -252,7 +252,7 @@ def _log_sweeps(run: runs.Run, subjects: Sequence[Subject], sweeps: Sequence[Swe
     """All points of all curves as a table, one row per point, and a figure of each curve."""
     import pandas as pd
 
-    from kdops.tracking.figures import growth
+    from kdops.tracking.pictures import growth
 
     points = pd.DataFrame(
         {

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdops.errors import NothingFits
-from kdops.steps.figures import simpler_is_better
 from kdops.steps.known_data import by_name
+from kdops.steps.metric_text import simpler_is_better
 from kdops.steps.pick_config import PickConfig
 from kdops.steps.promote.candidates import candidates
 from kdops.steps.promote.contest import NOTHING, Contest, Decision

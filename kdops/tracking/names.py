@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-from kdops.shown import Interval
+from kdops.number_text import Interval
 
 
 class Role(StrEnum):

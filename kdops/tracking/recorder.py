@@ -15,7 +15,7 @@ from kdops.tracking.registry import bundles, registered
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
-    from kdops.deploy.gate import Parity
+    from kdops.deploy.tolerances import Parity
     from kdops.measure.costs import Cost
     from kdops.training.values import Epoch, Fit, ModelScores
 
@@ -59,7 +59,7 @@ class Recording(runs.Run):
 
     def fit(self, fit: "Fit", main_metric: str) -> None:
         """How training went, if there was any: the best epoch, and the curves as a picture."""
-        from kdops.tracking.figures import curves
+        from kdops.tracking.pictures import curves
 
         if not fit.history:
             return
@@ -69,7 +69,7 @@ class Recording(runs.Run):
     def predictions(self, corpus: "Corpus", scores: "ModelScores") -> None:
         """Write the scores of each class on the test split, and the predictions there."""
         from kdops.metrics import by_class, confusion
-        from kdops.tracking.figures import confusion_matrix
+        from kdops.tracking.pictures import confusion_matrix
 
         if not scores.test_labels:
             return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from kdops.metrics import Gold
-from kdops.models.kinds import KINDS
+from kdops.models.student_kinds import KINDS
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus

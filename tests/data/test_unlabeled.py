@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from kdops import errors
 from kdops.data import pool, unlabeled
 from kdops.data.catalog import CATALOG
 from kdops.data.corpus import Corpus, load_corpus
@@ -283,3 +284,9 @@ def test_augmented_token_texts(tagged: Corpus) -> None:
         "Solo",
         "[MASK]",
     }
+
+
+def test_augmentation_without_gensim_is_refused_by_its_name(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"^unlabeled=augmented needs gensim, which is not installed: pip install"):
+        load(corpus, "augmented")

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 import kdops.deploy.onnx as exporting
 from kdops.deploy.onnx import ExportError, export
-from kdops.models.kinds import STUDENTS
-from kdops.models.students import build_student
+from kdops.models.build import build_student
+from kdops.models.student_kinds import STUDENTS
 from kdops.task import Task
 
 MOST_TOKENS = 2_048

@@ -9,9 +9,9 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from kdops.deploy.bundle import write_bundle
-from kdops.deploy.gate import Parity
 from kdops.deploy.parity import check_int8, check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
+from kdops.deploy.tolerances import Parity
 from kdops.task import Task
 
 

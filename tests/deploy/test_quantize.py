@@ -16,12 +16,12 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from kdops.deploy.bundle import write_bundle, write_int8_bundle
-from kdops.deploy.gate import GateError
 from kdops.deploy.onnx import export
 from kdops.deploy.predictor import BundleInfo, Predictor, TextPrediction, TokenPrediction, read_info
 from kdops.deploy.quantize import quantize
-from kdops.models.kinds import STUDENTS
-from kdops.models.students import build_student
+from kdops.deploy.tolerances import GateError
+from kdops.models.build import build_student
+from kdops.models.student_kinds import STUDENTS
 from kdops.task import Task
 
 PIECES = 2000

@@ -23,8 +23,8 @@ import entrypoints.exam
 import entrypoints.main
 import entrypoints.promote
 import entrypoints.train_teacher
-from kdops.data.catalog import CATALOG, RemoteFile, sources
-from kdops.models.kinds import STUDENTS
+from kdops.data.catalog import CATALOG, RemoteFile, downloads
+from kdops.models.student_kinds import STUDENTS
 
 ROOT = Path(__file__).parents[2]
 SPLITS = ("train", "validation", "test")
@@ -403,7 +403,7 @@ class TestPlaces:
 
     def test_no_network_and_no_mirror(self, fail: Fail, closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("KDOPS_DATA_MIRROR", raising=False)
-        monkeypatch.setattr(sources, "HOST", f"https://127.0.0.1:{closed_port}")
+        monkeypatch.setattr(downloads, "HOST", f"https://127.0.0.1:{closed_port}")
         (line,) = fail(dataset="nergrit")
         assert line.startswith(f"error: cannot download https://127.0.0.1:{closed_port}/IndoNLP/indonlu/")
         assert "Connection refused; without a network, set KDOPS_DATA_MIRROR to a folder or URL" in line

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kdops.measure.process import MeasurementError
+from kdops.measure.clean_process import MeasurementError
 from kdops.measure.sweep_worker import SweepRequest, sweep
 from kdops.measure.sweeps import sweep_side_by_side
 

@@ -19,7 +19,7 @@ from transformers import (
 
 from kdops.errors import UserError
 from kdops.models.bert import BertStudent, check_bert, check_teacher_layers, start_from_teacher
-from kdops.models.kinds import BertShape
+from kdops.models.student_kinds import BertShape
 from kdops.task import Task
 
 PIECES, CLASSES = 40, 3

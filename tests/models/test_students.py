@@ -7,12 +7,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from kdops.errors import UserError
 from kdops.models.bag import Bag
+from kdops.models.base import Student, start_from_general
 from kdops.models.bert import BertStudent
 from kdops.models.bilstm import BiLSTM
+from kdops.models.build import build_student, embedding_table, parameter_counts
 from kdops.models.cnn import CNN
-from kdops.models.kinds import BERT_STUDENTS, STUDENTS, check_student
-from kdops.models.student import Student, start_from_general
-from kdops.models.students import build_student, embedding_table, parameter_counts
+from kdops.models.student_kinds import BERT_STUDENTS, STUDENTS, check_student
 from kdops.task import Task
 
 PIECES, CLASSES = 50, 4

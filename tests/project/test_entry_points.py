@@ -30,10 +30,10 @@ import entrypoints.measure
 import entrypoints.promote
 from kdops.deploy.predictor import Predictor
 from kdops.measure import turns
-from kdops.measure.cost import measure
+from kdops.measure.measurement import measure
 from kdops.measure.sweeps import sweep_side_by_side
 from kdops.measure.turns import measure_side_by_side
-from kdops.models.kinds import KINDS
+from kdops.models.student_kinds import KINDS
 from kdops.steps import measure as measure_step
 from kdops.steps.distill import comparison
 

@@ -10,9 +10,9 @@ from promised import check_student, check_trials, check_version, only, run_here
 
 import entrypoints.distill
 from kdops.deploy.predictor import Inputs, Predictor, TextPrediction
-from kdops.measure.cost import measure
+from kdops.measure.measurement import measure
 from kdops.measure.turns import Measured, SideBySide
-from kdops.models.kinds import BERT_STUDENTS, STUDENTS
+from kdops.models.student_kinds import BERT_STUDENTS, STUDENTS
 from kdops.steps.distill import comparison
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

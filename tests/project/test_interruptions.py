@@ -17,7 +17,7 @@ from mlflow.entities import Run
 from optuna.trial import TrialState
 from place import Place, make_place, write_reviews
 
-from kdops.models.kinds import KINDS
+from kdops.models.student_kinds import KINDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -6,7 +6,7 @@ from finished_runs import HOSTILE, add_student, add_teacher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdops.models import kinds
+from kdops.models import student_kinds
 from kdops.report.chart import Matrix, Panel
 from kdops.report.choice import best_rows, over_seeds
 from kdops.report.classes import classes
@@ -61,7 +61,7 @@ def test_the_ladder_has_a_bar_a_recipe_and_the_spread_over_seeds(tracking_uri: s
 
 
 def test_every_student_and_recipe_has_a_look() -> None:
-    assert tuple(STUDENTS) == kinds.STUDENTS
+    assert tuple(STUDENTS) == student_kinds.STUDENTS
     assert RECIPES.keys() == recipes.RECIPES.keys() - {VANILLA} | {BASELINE}
 
 

@@ -14,7 +14,7 @@ from kdops.report.image import draw, save_image
 from kdops.report.page import draw as draw_page
 from kdops.task import Task
 from kdops.tracking.drawing import ConfusedPair, drawable, label_text, most_confused, plain_text
-from kdops.tracking.figures import confusion_matrix
+from kdops.tracking.pictures import confusion_matrix
 
 PRICES = ["$", "$$", "$$$", r"\frac", "$x_{$", "a^b", "50%", "<b>"]
 

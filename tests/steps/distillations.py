@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from kdops.deploy.gate import Parity
+from kdops.deploy.tolerances import Parity
 from kdops.measure.costs import Cost
 from kdops.measure.steadiness import Steadiness
-from kdops.shown import Interval
+from kdops.number_text import Interval
 from kdops.steps.distill.result import (
     ComparedBaseline,
     ComparedInt8Teacher,

@@ -17,7 +17,7 @@ from scipy.special import softmax
 from kdops.data.encoding import Encoded, Text, encode
 from kdops.errors import UserError
 from kdops.models.bert import BertStudent
-from kdops.models.kinds import BertShape
+from kdops.models.student_kinds import BertShape
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher
 from kdops.task import Task

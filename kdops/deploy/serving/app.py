@@ -13,7 +13,7 @@ from kdops import __version__
 from kdops.deploy.serving.batches import Batcher
 from kdops.deploy.serving.current import Current
 from kdops.deploy.serving.events import AccessLog, say
-from kdops.deploy.serving.metrics import Metrics
+from kdops.deploy.serving.prometheus import Metrics
 from kdops.deploy.serving.requests import MAX_BYTES, Refusal, check_content_type, read, too_large
 
 Scope = MutableMapping[str, Any]

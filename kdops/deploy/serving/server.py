@@ -12,7 +12,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from kdops.deploy.serving.metrics import SHARED_FOLDER
+from kdops.deploy.serving.prometheus import SHARED_FOLDER
 from kdops.errors import UserError
 
 _GRACE_S = 30

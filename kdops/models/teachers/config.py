@@ -3,9 +3,9 @@
 from transformers import AutoConfig, PretrainedConfig
 
 from kdops.errors import UserError
-from kdops.models.quiet import quiet
 from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import PinnedSource, pinned_source
+from kdops.models.transformers_log import quiet
 
 
 def load_config(source: str | PinnedSource) -> PretrainedConfig:

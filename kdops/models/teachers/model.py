@@ -7,9 +7,9 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import PreTrainedModel, TokenizersBackend
 
-from kdops.models.quiet import quiet
 from kdops.models.teachers.heads import head_names
 from kdops.models.teachers.sources import MEMBER
+from kdops.models.transformers_log import quiet
 
 
 class TeacherModel(nn.Module):

@@ -10,10 +10,10 @@ from transformers.utils.hub import cached_file
 
 from kdops.data.encoding import mark_word_starts
 from kdops.errors import UserError
-from kdops.models.quiet import quiet
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import SCRATCH, PinnedSource, file_of, member_sources, pinned_source
+from kdops.models.transformers_log import quiet
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)

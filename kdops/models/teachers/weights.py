@@ -11,13 +11,13 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
 from kdops.errors import UserError
-from kdops.models.quiet import quiet
 from kdops.models.teachers import adapters
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.heads import family, head_names, output_layer, reorder, restart
 from kdops.models.teachers.label_names import labels_differ, matching_rows
 from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import PinnedSource
+from kdops.models.transformers_log import quiet
 from kdops.task import Task
 
 logger = logging.getLogger(__name__)

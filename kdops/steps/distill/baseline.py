@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdops import shown
+from kdops import number_text
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32
-from kdops.deploy.scoring import bundle_scores
+from kdops.deploy.bundle_scores import bundle_scores
 from kdops.fingerprint import fingerprint
 from kdops.steps.distill.budget import baseline_budget
+from kdops.steps.distill.durations import Phases
 from kdops.steps.distill.job import Job
-from kdops.steps.distill.phases import Phases
+from kdops.steps.distill.one_student import described_student, student_tags, train_student
 from kdops.steps.distill.precision import bundle_folder, exported
 from kdops.steps.distill.result import Baseline
-from kdops.steps.distill.train import described_student, student_tags, train_student
 from kdops.steps.setup import identifying_tags
 from kdops.steps.student.keys import student_fingerprint
 from kdops.steps.teacher.result import TrainedTeacher
@@ -84,7 +84,7 @@ def _record_baseline(record: Recording, corpus: Corpus, found: FoundBaseline, te
     record.params({names.BEST_PREFIX + name: value for name, value in baseline.facts.best_parameters.items()})
     record.model(Role.BASELINE, corpus, *described_student(baseline.facts, FP32))
     record.metrics(score_metrics(scores) | baseline.facts.metrics())
-    short = f"{shown.score(scores.test[corpus.main_metric])} {corpus.main_metric}"
+    short = f"{number_text.score(scores.test[corpus.main_metric])} {corpus.main_metric}"
     record.described(
         short,
         f"{short} on the test split of `{corpus.name}`: {baseline.facts.student} on gold labels only, the baseline "

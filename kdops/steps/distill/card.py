@@ -6,8 +6,8 @@ from kdops.data.corpus import Corpus
 from kdops.deploy.predictor import BundleInfo
 from kdops.measure.costs import Room, costs
 from kdops.metrics import AGREEMENT
+from kdops.number_text import score, share
 from kdops.resampling import paired_bootstrap
-from kdops.shown import score, share
 from kdops.steps.distill.result import DistilledStudent
 from kdops.tracking import host, names
 from kdops.training.recipes import RECIPES

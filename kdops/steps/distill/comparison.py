@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
+from kdops.data.one_answer import constant_answer
 from kdops.deploy.bundle import FP32
 from kdops.measure.costs import Cost
 from kdops.measure.steadiness import Steadiness
 from kdops.measure.turns import measure_side_by_side
+from kdops.number_text import Interval
 from kdops.resampling import Scores, bootstrap_scores, interval
-from kdops.shown import Interval
 from kdops.steps.distill.baseline import FoundBaseline
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import ComparedBaseline, ComparedInt8Teacher, ComparedTeacher

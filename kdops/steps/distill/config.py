@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_validator
 
 from kdops.errors import UserError
 from kdops.steps.data_config import TrainingDataConfig
-from kdops.steps.general.config import GeneralConfig
+from kdops.steps.general_distillation.config import GeneralConfig
 from kdops.steps.limits import LimitsConfig
 from kdops.steps.parameters import Range, parameter
 from kdops.steps.teacher.config import TeacherConfig
@@ -17,7 +17,7 @@ from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES, SOFT_LOSSES, STUDY
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
-    from kdops.steps.general.plan import GeneralPlan
+    from kdops.steps.general_distillation.plan import GeneralPlan
     from kdops.steps.student.budget import Budget, Search
 
 Precision = Literal["fp32", "int8", "auto"]

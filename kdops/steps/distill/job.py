@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.steps.distill.config import DistillConfig
-from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.general_distillation.plan import GeneralPlan
 from kdops.steps.setup import CheckedCorpus
 from kdops.tracking.recorder import Recorder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
-from kdops.deploy.gate import GateError, Parity
+from kdops.deploy.tolerances import GateError, Parity
 from kdops.errors import UserError
 from kdops.measure.costs import Cost
 from kdops.steps.distill.config import Precision

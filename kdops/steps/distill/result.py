@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdops import shown
-from kdops.data.constant import ConstantAnswer
+from kdops import number_text
 from kdops.data.inputs import Text
+from kdops.data.one_answer import ConstantAnswer
 from kdops.deploy.bundle import FP32, INT8
-from kdops.deploy.gate import Parity
+from kdops.deploy.tolerances import Parity
 from kdops.measure.costs import Cost, Room, costs
 from kdops.measure.steadiness import Steadiness
 from kdops.metrics import AGREEMENT, is_agreement
-from kdops.shown import Interval, verdict
+from kdops.number_text import Interval, verdict
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.limits import Limit, broken, said
 from kdops.steps.next_steps import next_steps
@@ -157,7 +157,7 @@ class DistilledStudent:
     def verdict(self) -> str:
         """One sentence: what it keeps of the teacher's score, and what distillation brought."""
         if self.nothing_learned:
-            return shown.of_no_use(self.nothing_learned)
+            return number_text.of_no_use(self.nothing_learned)
         agreement = self.scores.test[AGREEMENT] if is_agreement(self.main_metric) else None
         student = f"{self.facts.student} {self.precision}"
         return verdict(student, self.main_metric, self.retained, self.gain, agreement=agreement)
@@ -166,8 +166,8 @@ class DistilledStudent:
     def in_short(self) -> str:
         """Its test score and share of the teacher's, latency and size on disk, for the names of runs."""
         nothing = ["learned nothing"] if self.constant else []
-        kept = f" ({shown.share(self.retained.value)} of the teacher's)" if self.retained else ""
-        score = f"{shown.score(self.scores.test[self.main_metric])} {self.main_metric}{kept}"
+        kept = f" ({number_text.share(self.retained.value)} of the teacher's)" if self.retained else ""
+        score = f"{number_text.score(self.scores.test[self.main_metric])} {self.main_metric}{kept}"
         short = [cost for cost in costs() if names.COST_PREFIX + cost.name in (names.LATENCY_P50_MS, names.STORAGE_MB)]
         return ", ".join([*nothing, score, *(f"{cost.shown(self.cost.metrics())} {cost.unit}" for cost in short)])
 
@@ -302,7 +302,7 @@ class Distilled:
         costs = self.result.costs
         facts = [f"{one} {costs[one].latency_p50_ms:.3f} ms p50" for one in (FP32, INT8) if one in costs]
         if self.result.int8_parity:
-            facts.append(f"int8 gives {shown.share(self.result.int8_parity.label_agreement)} of fp32's labels")
+            facts.append(f"int8 gives {number_text.share(self.result.int8_parity.label_agreement)} of fp32's labels")
         return f"{self.result.precision} ({', '.join(facts)})"
 
     def table(self) -> str:
@@ -316,7 +316,7 @@ class Distilled:
             f"student {self.result.precision}": self.student,
         }
         columns = {title: column for title, column in columns.items() if column}
-        scored = (shown.score(column[main]) if main in column else "" for column in columns.values())
+        scored = (number_text.score(column[main]) if main in column else "" for column in columns.values())
         # Of a file of probabilities no cost is known that the student's could be compared with.
         ratios = ["teacher / student"] if self.result.teacher.costs else []
         rows = [["", *columns, *ratios], [f"test {self.result.main_metric}", *scored, *("" for _ in ratios)]]
@@ -332,7 +332,7 @@ class Distilled:
         if linear.scores.validation[main] < self.result.scores.validation[main]:
             return ""
         theirs, own = (one.scores.validation[main] for one in (linear, self.result))
-        return f"\n{shown.linear_is_no_worse(main, theirs, own)}"
+        return f"\n{number_text.linear_is_no_worse(main, theirs, own)}"
 
     def _limits_verdict(self) -> str:
         """The line that says whether the student holds the limits, and if not whether it does in another precision."""

@@ -5,10 +5,10 @@ import torch
 from kdops.deploy.bundle import FP32, INT8
 from kdops.errors import NothingFits
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.models.students import build_student, parameter_counts
+from kdops.models.build import build_student, parameter_counts
 from kdops.steps.distill.job import Job
-from kdops.steps.figures import figure
-from kdops.steps.general.make import vocabulary_of
+from kdops.steps.general_distillation.make import vocabulary_of
+from kdops.steps.metric_text import figure
 from kdops.tracking import names
 
 _BYTES_PER_WEIGHT = {FP32: 4, INT8: 1}

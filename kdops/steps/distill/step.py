@@ -6,9 +6,9 @@ from pathlib import Path
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.predictor import read_info
-from kdops.errors import UserError
+from kdops.errors import UserError, check_installed
 from kdops.fingerprint import fingerprint
-from kdops.models.kinds import check_student
+from kdops.models.student_kinds import check_student
 from kdops.models.teachers.sources import SCRATCH, check_teacher
 from kdops.models.vectors import check_vector_file
 from kdops.steps.distill.budget import baseline_budget, student_budget
@@ -17,7 +17,7 @@ from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.job import Job
 from kdops.steps.distill.precision import bundle_folder
 from kdops.steps.distill.result import Distilled, DistilledStudent
-from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.general_distillation.plan import GeneralPlan
 from kdops.steps.limits import broken
 from kdops.steps.setup import check_alone, checked_corpus, described_data, identifying_tags
 from kdops.steps.student.keys import student_fingerprint
@@ -121,6 +121,8 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
     recipe = config.rung
     source = config.source(corpus)
     check_source(config, corpus)
+    if recipe.embeddings == "fasttext":
+        check_installed("gensim", "embeddings=fasttext")
     unlabeled = config.unlabeled_texts(corpus, wanted=recipe.unlabeled or source == SCRATCH)
     if recipe.unlabeled and unlabeled is None:
         logger.warning(
@@ -182,7 +184,7 @@ def _found_or_made(job: Job, record: Recording, work: str) -> Distilled:
             return _distilled(job, folder, result, run_id, version, reused=True)
         if folder is None:
             logger.info("libraries for training are loaded")
-            from kdops.steps.distill.make import make_student
+            from kdops.steps.distill.stages import make_student
 
             folder = piece.make(lambda to: make_student(job, record, to))
         return _recorded(job, record, folder, work)
@@ -201,8 +203,8 @@ def _bundles(folder: Path, result: DistilledStudent) -> list[Path]:
 
 def _recorded(job: Job, record: Recording, folder: Path, work: str) -> Distilled:
     """Write what is there to the student's run and to the registry."""
-    from kdops.steps.distill.make import lineage_of
-    from kdops.steps.distill.train import described_student, student_tags
+    from kdops.steps.distill.one_student import described_student, student_tags
+    from kdops.steps.distill.stages import lineage_of
 
     corpus, result = job.corpus, load_result(folder, DistilledStudent)
     lineage = lineage_of(job, record)

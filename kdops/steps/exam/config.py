@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from kdops.models.kinds import STUDENTS, STUDY_STUDENTS
+from kdops.models.student_kinds import STUDENTS, STUDY_STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.parameters import AUTO, NONE, Names, StepConfig, parameter
 from kdops.training.recipes import RECIPES, STUDY_RECIPES

@@ -10,7 +10,7 @@ from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import SOURCES, Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.models.kinds import STUDENTS
+from kdops.models.student_kinds import STUDENTS
 from kdops.models.teachers.sources import SCRATCH
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.step import check_choices, check_source, work_of

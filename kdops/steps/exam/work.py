@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from filelock import Timeout
 
-from kdops import shown
+from kdops import number_text
 from kdops.errors import Stopped
 from kdops.process import heartbeat
 from kdops.steps.distill.step import distill
@@ -217,7 +217,7 @@ def _distilled(cell: Cell, exam_run: str) -> Outcome:
             traceback.print_exc()
         return Outcome(cell, error=store.one_line(error))
     main = done.result.main_metric
-    summary = f"test {main} {shown.score(done.scores.test[main])}"
+    summary = f"test {main} {number_text.score(done.scores.test[main])}"
     return Outcome(cell, run_id=done.run_id, summary=f"{summary} (found finished)" if done.reused else summary)
 
 

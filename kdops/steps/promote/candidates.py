@@ -4,14 +4,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
+from kdops.data.one_answer import constant_answer
 from kdops.deploy.answers import predicted_labels
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.measure.cost import cheapest as cheapest_places
 from kdops.measure.costs import deciding
+from kdops.measure.measurement import cheapest as cheapest_places
 from kdops.measure.turns import measure_side_by_side
 from kdops.metrics import Gold, is_agreement
 from kdops.progress import Bar

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from kdops.steps.figures import figure, title
+from kdops.steps.metric_text import figure, title
 from kdops.tracking import names
 from kdops.tracking.registry.registered import LONGEST_DESCRIPTION, Version
 

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from kdops import shown
+from kdops import number_text
 from kdops.data.corpus import Corpus
 from kdops.errors import NothingFits, UserError
 from kdops.measure.costs import deciding
 from kdops.resampling import BootstrapResult, paired_bootstrap
-from kdops.steps.figures import figure, title
 from kdops.steps.limits import Limit, mark, said
+from kdops.steps.metric_text import figure, title
 from kdops.steps.promote.candidates import (
     SCORE,
     SPLIT,
@@ -91,13 +91,13 @@ class Decision:
     def _row(self, one: Candidate) -> list[str]:
         cells = []
         kept = one.metrics.get(names.F1_RETAINED)
-        figures = {names.F1_RETAINED: "-" if kept is None else shown.share(kept)} | {
+        figures = {names.F1_RETAINED: "-" if kept is None else number_text.share(kept)} | {
             names.COST_PREFIX + cost.name: cost.shown(one.metrics, names.COST_PREFIX, "-") for cost in deciding()
         }
         for name, value in figures.items():
             cells.append(value + mark(self.limits, name, one.values))
         tags = one.version.tags
-        score = "-" if one.score is None else shown.score(one.score) + mark(self.limits, SCORE, one.values)
+        score = "-" if one.score is None else number_text.score(one.score) + mark(self.limits, SCORE, one.values)
         described = [tags.get(names.STUDENT, "-"), tags.get(names.RECIPE, "-"), score, *cells]
         return [str(one.number), *described, self._verdict(one)]
 
@@ -229,7 +229,7 @@ class Contest:
                 f"{champion.refusal} (remove the alias {names.CHAMPION!r} from it to promote without a comparison)"
             )
         result = self._compare(winner, champion)
-        difference, low, high = (shown.points(100 * one) for one in (result.difference, result.low, result.high))
+        difference, low, high = (number_text.points(100 * one) for one in (result.difference, result.low, result.high))
         numbers = (
             f"{SPLIT} {self.corpus.main_metric} {difference} points (95 %: {low} to {high}) "
             f"against champion version {champion.number}"
@@ -264,4 +264,4 @@ class Contest:
             if len(self._found) == 1
             else f"of {len(self._found)} versions the best, or its cheapest equal"
         )
-        return f"{rank}, {SPLIT} {self.corpus.main_metric} {shown.score(winner.score)}"
+        return f"{rank}, {SPLIT} {self.corpus.main_metric} {number_text.score(winner.score)}"

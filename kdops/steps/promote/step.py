@@ -6,14 +6,14 @@ from dataclasses import replace
 from kdops.data.inputs import Pair, Text
 from kdops.deploy.predictor import read_info
 from kdops.errors import UserError
-from kdops.steps.figures import simpler_is_better
 from kdops.steps.known_data import by_name
+from kdops.steps.metric_text import simpler_is_better
 from kdops.steps.next_steps import next_steps
+from kdops.steps.promote.approval_and_rollback import approval, champions_since, now, number_of, propose, way_back
 from kdops.steps.promote.candidates import candidates, deciding_metrics
 from kdops.steps.promote.cards import model_card, says_champion, with_promotion, with_replacement, without_promotion
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.promote.contest import Contest, Decision
-from kdops.steps.promote.other_ways import approval, champions_since, now, number_of, propose, way_back
 from kdops.tracking import names, runs
 from kdops.tracking.names import Role, Status
 from kdops.tracking.places import how_to_look

@@ -5,20 +5,20 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
-from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
 from kdops.data.inputs import words_tagged
+from kdops.data.one_answer import constant_answer
 from kdops.data.words import cutting_warnings, share_cut_differently
 from kdops.deploy.bundle import FP32, write_bundle
 from kdops.deploy.parity import check_parity
 from kdops.deploy.predictor import BundleInfo, Predictor
-from kdops.models.students import parameter_counts
+from kdops.models.build import parameter_counts
 from kdops.steps.student.budget import Budget
-from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import StudentInputs
 from kdops.steps.student.keys import study_fingerprint
 from kdops.steps.student.result import BUNDLE, StudentFacts
-from kdops.steps.student.tuning import tuned_student
+from kdops.steps.student.start_weights import student_init
+from kdops.steps.student.trials import tuned_student
 from kdops.tracking.recorder import Recorder
 from kdops.training.values import Thresholds
 from kdops.workspace import STUDIES, Piece

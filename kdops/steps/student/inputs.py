@@ -12,12 +12,12 @@ from kdops.data.encoding import Encoded, encode
 from kdops.data.inputs import Text
 from kdops.data.unlabeled import Unlabeled
 from kdops.data.vocabulary import Vocabulary, trim
-from kdops.steps.general.make import general_student, vocabulary_of
-from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.general_distillation.make import general_student, vocabulary_of
+from kdops.steps.general_distillation.plan import GeneralPlan
 from kdops.steps.student.keys import inputs_fingerprint
 from kdops.steps.teacher.result import GIVEN, TrainedTeacher
 from kdops.training.batches import TrainingSet
-from kdops.training.general import GeneralStudent
+from kdops.training.general_distillation import GeneralStudent
 from kdops.training.logit_sources.probabilities import given_logits
 from kdops.training.recipes import Recipe
 from kdops.training.scoring import LabeledTexts, labeled_texts, training_labels

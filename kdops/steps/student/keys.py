@@ -5,7 +5,7 @@ from dataclasses import asdict
 from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.fingerprint import fingerprint
-from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.general_distillation.plan import GeneralPlan
 from kdops.steps.student.budget import Budget
 from kdops.steps.teacher.result import TeacherKeys
 from kdops.training.recipes import Recipe

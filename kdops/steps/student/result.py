@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kdops.deploy.gate import Parity
+from kdops.deploy.tolerances import Parity
 
 BUNDLE = "bundle"
 """The folder of a student's fp32 bundle, in the workspace and in its run."""

@@ -9,8 +9,8 @@ import joblib
 import optuna
 from safetensors.torch import load_model, save_model
 
-from kdops.models.student import Student
-from kdops.models.students import build_student
+from kdops.models.base import Student
+from kdops.models.build import build_student
 from kdops.task import head_sizes
 from kdops.tracking import names
 from kdops.tracking.names import Role, Status
@@ -19,8 +19,8 @@ from kdops.training.batches import TrainingSet
 from kdops.training.loop import fit
 from kdops.training.losses import Heads
 from kdops.training.scoring import LabeledTexts
+from kdops.training.search import Candidate, open_trial
 from kdops.training.storage import storage_answers
-from kdops.training.tuning import Candidate, open_trial
 from kdops.training.values import Epoch, Fit, LoopConfig
 from kdops.workspace import written_whole
 
@@ -36,7 +36,7 @@ class TrialSpec:
 
     Attributes:
         student: which one.
-        residual: see `kdops.models.students.build_student`.
+        residual: see `kdops.models.build.build_student`.
         start: file of the weights that each trial begins with.
         vocabulary_size: tokens that it reads.
         training: rows to train on.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from kdops.data.corpus import Corpus
 from kdops.deploy.bundle import FP32, write_bundle, write_ungated_int8_bundle
-from kdops.deploy.gate import Parity
+from kdops.deploy.bundle_scores import bundle_scores
 from kdops.deploy.predictor import FORMAT_VERSION, BundleInfo, Predictor, read_info
-from kdops.deploy.scoring import bundle_scores
+from kdops.deploy.tolerances import Parity
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.steps.teacher.result import TeacherFacts, TrainedTeacher

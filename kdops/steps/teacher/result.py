@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
-from kdops import shown
+from kdops import number_text
 from kdops.models.teachers.sources import SCRATCH, member_sources, teacher_identity
 from kdops.task import Task
 from kdops.tracking.recorder import score_metrics
@@ -120,5 +120,7 @@ class TrainedTeacher:
         return load_tokenizer(Path(member_sources(str(self.folder / MODEL))[0]))
 
     def __str__(self) -> str:
-        lines = [f"{name:24} {shown.score(value)}" for name, value in sorted(score_metrics(self.facts.scores).items())]
+        lines = [
+            f"{name:24} {number_text.score(value)}" for name, value in sorted(score_metrics(self.facts.scores).items())
+        ]
         return "\n".join([*lines, f"run: {self.run_id}{' (reused)' if self.reused else ''}"])

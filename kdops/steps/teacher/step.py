@@ -12,7 +12,7 @@ from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of, teacher_identity
-from kdops.shown import score
+from kdops.number_text import score
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.setup import CheckedCorpus, checked_corpus, described_data, identifying_tags, launched_together
 from kdops.steps.teacher.config import TeacherConfig

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from kdops.data.constant import constant_answer
 from kdops.data.corpus import Corpus
 from kdops.data.encoding import encode
 from kdops.data.inputs import joined, sides
+from kdops.data.one_answer import constant_answer
 from kdops.data.unlabeled import Unlabeled
 from kdops.deploy.teacher_export import check_exports
 from kdops.models.teachers.ensemble import mean_teacher

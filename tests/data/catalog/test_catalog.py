@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from kdops.data.catalog import CATALOG, SPLITS, DatasetCard, RemoteFile
+from kdops.data.catalog.downloads import fetch
 from kdops.data.catalog.formats import read_text_tsv
-from kdops.data.catalog.public import read_card
-from kdops.data.catalog.sources import fetch
+from kdops.data.catalog.reading import read_card
 from kdops.data.corpus import Corpus, load_corpus
 from kdops.data.facts import DataFacts, inspect
 from kdops.errors import UserError

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kdops.data.corpus import load_corpus
-from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, RawDataset
 from kdops.data.readers.spans import SpanError, TextSpan, tag_words
+from kdops.data.user_data import read_own
 from kdops.errors import UserError
 
 TEXT = "Anna Frank visited Rome, Italy."

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kdops.data.raw import DataOptions, Example, FileRows
+from kdops.data.readers.by_suffix import read_files
 from kdops.data.readers.conll import read_conll
-from kdops.data.readers.files import read_files
 from kdops.task import Task
 
 CONLLU = """# sent_id = 1

@@ -12,9 +12,9 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from datasets import List as ListOf
 from servers import free_port
 
-from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, Example
 from kdops.data.readers import hub
+from kdops.data.user_data import read_own
 from kdops.errors import UserError
 
 TEXTS = Features({"tweet": Value("string"), "sentiment": ClassLabel(names=["bad", "good"])})
@@ -130,7 +130,7 @@ def test_a_hub_that_does_not_answer_is_given_up_soon() -> None:
     code = (
         "import os, time\n"
         f"os.environ.update(HF_HUB_OFFLINE='0', HF_ENDPOINT='http://127.0.0.1:{free_port()}')\n"
-        "from kdops.data.own import read_own\nfrom kdops.data.raw import DataOptions\n"
+        "from kdops.data.user_data import read_own\nfrom kdops.data.raw import DataOptions\n"
         "from kdops.data.readers import hub\nfrom kdops.errors import UserError\n"
         "started = time.monotonic()\n"
         "try:\n    read_own('owner/reviews', DataOptions())\n"

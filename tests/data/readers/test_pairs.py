@@ -15,9 +15,9 @@ from kdops.data.facts import summary
 from kdops.data.general_texts import general_texts
 from kdops.data.inputs import Pair
 from kdops.data.keys import content_key
-from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, Example
 from kdops.data.unlabeled import load_unlabeled
+from kdops.data.user_data import read_own
 from kdops.errors import UserError
 from kdops.task import Task
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kdops.data.corpus import load_corpus
-from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, Example
+from kdops.data.user_data import read_own
 from kdops.errors import UserError
 from kdops.task import Task
 

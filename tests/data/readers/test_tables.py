@@ -15,10 +15,10 @@ from datasets import List as ListOf
 from pyarrow import parquet
 
 from kdops.data.corpus import load_corpus
-from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, Example
-from kdops.data.readers.files import READERS
+from kdops.data.readers.by_suffix import READERS
 from kdops.data.readers.separators import separator_of
+from kdops.data.user_data import read_own
 from kdops.errors import UserError
 from kdops.task import Task
 

@@ -5,18 +5,18 @@ import pytest
 from distillations import distilled, result
 
 from entrypoints import cli
-from kdops.data.constant import ConstantAnswer
 from kdops.data.corpus import load_corpus
+from kdops.data.one_answer import ConstantAnswer
 from kdops.data.raw import DataOptions
 from kdops.errors import UserError
 from kdops.measure.steadiness import Steadiness
-from kdops.shown import Interval
+from kdops.number_text import Interval
 from kdops.steps.data_config import DataConfig, TrainingDataConfig
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import DistilledStudent
 from kdops.steps.promote.config import PromoteConfig
 from kdops.steps.student.budget import Search
-from kdops.steps.student.tuning import search_space
+from kdops.steps.student.trials import search_space
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.task import Task
 from kdops.training.recipes import RECIPES

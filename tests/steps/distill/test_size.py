@@ -4,7 +4,7 @@ import pytest
 
 import kdops
 from kdops.errors import NothingFits
-from kdops.steps.distill import make
+from kdops.steps.distill import stages
 
 GIVEN = {"teacher": "scratch", "recipe": "kd", "student": "bert-small"}
 
@@ -36,6 +36,6 @@ def test_one_that_may_hold_the_limit_is_made(monkeypatch: pytest.MonkeyPatch) ->
     def begins(*given: object) -> None:
         raise InterruptedError
 
-    monkeypatch.setattr(make, "make_student", begins)
+    monkeypatch.setattr(stages, "make_student", begins)
     with pytest.raises(InterruptedError):
         kdops.distill("sample", tracking=None, **GIVEN, max_storage_mb=13)

@@ -3,7 +3,7 @@ import pytest
 from entrypoints import cli
 from kdops.data.catalog import CATALOG
 from kdops.errors import UserError
-from kdops.models.kinds import STUDENTS, STUDY_STUDENTS
+from kdops.models.student_kinds import STUDENTS, STUDY_STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.exam.config import ExamConfig
 from kdops.steps.exam.grid import Cell, in_turns

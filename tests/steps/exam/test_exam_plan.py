@@ -6,7 +6,7 @@ import pytest
 from kdops.data.corpus import load_corpus
 from kdops.data.unlabeled import load_unlabeled
 from kdops.errors import UserError
-from kdops.models.kinds import STUDENTS
+from kdops.models.student_kinds import STUDENTS
 from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.step import work_of
 from kdops.steps.exam import plan as planning

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from taught import Taught
 
-from kdops.deploy.gate import Parity
+from kdops.deploy.bundle_scores import bundle_scores
 from kdops.deploy.predictor import GRAPH_FILE, Predictor
-from kdops.deploy.scoring import bundle_scores
+from kdops.deploy.tolerances import Parity
 from kdops.steps.teacher import bundle as step
 
 

@@ -6,7 +6,7 @@ from openpyxl import Workbook
 from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import Cleaning, DatasetCard
 from kdops.data.catalog.formats import decode_escapes, read_click_id, read_csv, read_text_tsv
-from kdops.data.catalog.public import read_card
+from kdops.data.catalog.reading import read_card
 from kdops.data.raw import Example
 from kdops.errors import UserError
 from kdops.task import Task

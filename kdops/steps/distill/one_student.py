@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from kdops.steps.distill.durations import Phases
 from kdops.steps.distill.job import Job
-from kdops.steps.distill.phases import Phases
 from kdops.steps.student.budget import Budget
 from kdops.steps.student.finish import finish_student
 from kdops.steps.student.inputs import student_inputs

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from servers import serving
 
-from kdops.data.catalog import RemoteFile, sources
+from kdops.data.catalog import RemoteFile, downloads
 from kdops.errors import UserError
 
 CONTENT = b"enak\tpositive\n"
@@ -41,7 +41,7 @@ def left_over(folder: Path) -> list[Path]:
 
 def test_fetches_from_a_mirror_folder(copies: Path, kdops_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDOPS_DATA_MIRROR", str(copies))
-    path = sources.fetch(FILE)
+    path = downloads.fetch(FILE)
     assert path.read_bytes() == CONTENT
     assert left_over(kdops_home) == [path]
 
@@ -49,28 +49,28 @@ def test_fetches_from_a_mirror_folder(copies: Path, kdops_home: Path, monkeypatc
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_fetches_over_http(server: str, kdops_home: Path, monkeypatch: pytest.MonkeyPatch, slash: str) -> None:
     monkeypatch.setenv("KDOPS_DATA_MIRROR", server + slash)
-    path = sources.fetch(FILE)
+    path = downloads.fetch(FILE)
     assert path.read_bytes() == CONTENT
     assert left_over(kdops_home) == [path]
 
 
 def test_fetches_from_the_host_when_no_mirror_is_named(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KDOPS_DATA_MIRROR", raising=False)
-    monkeypatch.setattr(sources, "HOST", server)
-    assert sources.fetch(FILE).read_bytes() == CONTENT
+    monkeypatch.setattr(downloads, "HOST", server)
+    assert downloads.fetch(FILE).read_bytes() == CONTENT
 
 
 def test_second_fetch_needs_nobody(copies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDOPS_DATA_MIRROR", str(copies))
-    path = sources.fetch(FILE)
+    path = downloads.fetch(FILE)
     monkeypatch.setenv("KDOPS_DATA_MIRROR", "/nowhere")
-    assert sources.fetch(FILE) == path
+    assert downloads.fetch(FILE) == path
 
 
 def test_changed_copy_is_fetched_again(copies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDOPS_DATA_MIRROR", str(copies))
-    sources.fetch(FILE).write_bytes(b"damaged")
-    assert sources.fetch(FILE).read_bytes() == CONTENT
+    downloads.fetch(FILE).write_bytes(b"damaged")
+    assert downloads.fetch(FILE).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("over_http", [False, True])
@@ -81,7 +81,7 @@ def test_wrong_bytes_are_refused_with_both_sums(
     (copies / FILE.address).write_bytes(b"something else")
     found = hashlib.sha256(b"something else").hexdigest()
     with pytest.raises(UserError, match=rf"file\.tsv: sha256 is {found}, expected {FILE.sha256}"):
-        sources.fetch(FILE)
+        downloads.fetch(FILE)
     assert left_over(kdops_home) == []
 
 
@@ -90,7 +90,7 @@ def test_mirror_folder_without_the_file_says_where_it_looked(tmp_path: Path, mon
     with pytest.raises(
         UserError, match=rf"{tmp_path}/owner/repo/c0ffee/data/a file.tsv: No such file.*KDOPS_DATA_MIRROR"
     ):
-        sources.fetch(FILE)
+        downloads.fetch(FILE)
 
 
 def test_address_the_server_does_not_know(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,17 +98,17 @@ def test_address_the_server_does_not_know(server: str, monkeypatch: pytest.Monke
     with pytest.raises(
         UserError, match=r"cannot download http://127.*a%20file.tsv: .*(?i:not found).*set KDOPS_DATA_MIRROR"
     ):
-        sources.fetch(FILE)
+        downloads.fetch(FILE)
 
 
 def test_no_network_and_no_mirror_is_said_within_seconds(kdops_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KDOPS_DATA_MIRROR", raising=False)
-    monkeypatch.setattr(sources, "HOST", "http://127.0.0.1:9")  # a port where nobody listens
+    monkeypatch.setattr(downloads, "HOST", "http://127.0.0.1:9")  # a port where nobody listens
     start = time.perf_counter()
     with pytest.raises(
         UserError, match=r"cannot download http://127.0.0.1:9/owner.*refused.*set KDOPS_DATA_MIRROR to a folder or URL"
     ):
-        sources.fetch(FILE)
+        downloads.fetch(FILE)
     assert time.perf_counter() - start < 5
     assert left_over(kdops_home) == []
 
@@ -118,11 +118,11 @@ def test_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         def do_GET(self) -> None:
             time.sleep(1)
 
-    monkeypatch.setattr(sources, "_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(downloads, "_TIMEOUT_S", 0.2)
     with serving(Silent) as address:
         monkeypatch.setenv("KDOPS_DATA_MIRROR", address)
         with pytest.raises(UserError, match="timed out"):
-            sources.fetch(FILE)
+            downloads.fetch(FILE)
 
 
 def test_connection_that_breaks_off_is_named(kdops_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,5 +136,5 @@ def test_connection_that_breaks_off_is_named(kdops_home: Path, monkeypatch: pyte
     with serving(Broken) as address:
         monkeypatch.setenv("KDOPS_DATA_MIRROR", address)
         with pytest.raises(UserError, match=r"sha256 is|cannot download"):
-            sources.fetch(FILE)
+            downloads.fetch(FILE)
     assert left_over(kdops_home) == []

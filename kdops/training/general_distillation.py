@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from kdops.data.encoding import Encoded, encode_words
 from kdops.data.inputs import Text, joined
-from kdops.models.student import Student
-from kdops.models.students import build_student
+from kdops.models.base import Student
+from kdops.models.build import build_student
 from kdops.task import Task
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.loop import fit
@@ -69,7 +69,7 @@ class GeneralStudent:
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """The weights of embedding and encoder; see `kdops.models.student.start_from_general`."""
+        """The weights of embedding and encoder; see `kdops.models.base.start_from_general`."""
         return load_file(self.folder / _WEIGHTS)
 
     @property

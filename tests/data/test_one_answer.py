@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdops.data.constant import ConstantAnswer, constant_answer
+from kdops.data.one_answer import ConstantAnswer, constant_answer
 from kdops.task import Task
 
 

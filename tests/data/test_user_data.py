@@ -19,10 +19,10 @@ from pyarrow import parquet
 from kdops.data.checks import check_split, sorted_labels
 from kdops.data.corpus import load_corpus
 from kdops.data.names import own_name
-from kdops.data.own import read_own
 from kdops.data.raw import DataOptions, Example
 from kdops.data.readers.examples import LONGEST_TEXT, visible
 from kdops.data.schemes import to_iob2
+from kdops.data.user_data import read_own
 from kdops.errors import UserError
 from kdops.task import Task
 

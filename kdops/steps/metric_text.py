@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from kdops import shown
+from kdops import number_text
 from kdops.measure.costs import CostColumn, costs
 from kdops.tracking import names
 
@@ -31,7 +31,7 @@ def figure(metric: str, value: float, unlike: float | None = None, *, exact: boo
         own = value / cost.scale
         rounded = f"{own:.{cost.digits}f}"
         return f"{f'{own:.6g}' if exact and float(rounded) != own else rounded} {cost.unit}"
-    return shown.share(value) if metric == names.F1_RETAINED else shown.score(value)
+    return number_text.share(value) if metric == names.F1_RETAINED else number_text.score(value)
 
 
 def simpler_is_better(metrics: Mapping[str, float], main_metric: str) -> list[str]:
@@ -40,10 +40,10 @@ def simpler_is_better(metrics: Mapping[str, float], main_metric: str) -> list[st
     linear, own, gain = metrics.get(names.LINEAR_PREFIX + name), metrics.get(name), metrics.get(names.KD_GAIN)
     said = []
     if linear is not None and own is not None and linear >= own:
-        said.append(shown.linear_is_no_worse(main_metric, linear, own))
+        said.append(number_text.linear_is_no_worse(main_metric, linear, own))
     low, high = (metrics.get(names.KD_GAIN + end) for end in names.ENDS)
     if gain is not None and low is not None and high is not None and high < 0:
-        stands = shown.beside_baseline(shown.Interval(gain, low, high))
+        stands = number_text.beside_baseline(number_text.Interval(gain, low, high))
         said.append(f"The same student without distillation is better: the version is {stands}.")
     return said
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from kdops.models.base import Student, start_from_general
+from kdops.models.build import build_student, embedding_table
 from kdops.models.embeddings import TokenTexts, fasttext_table, fit_width
-from kdops.models.student import Student, start_from_general
-from kdops.models.students import build_student, embedding_table
 from kdops.models.vectors import check_vector_file, vector_table
 from kdops.steps.student.inputs import StudentInputs
 from kdops.workspace import written_whole
@@ -24,7 +24,7 @@ class StudentInit:
     Attributes:
         student: which one.
         inputs: its inputs.
-        residual: see `kdops.models.students.build_student`.
+        residual: see `kdops.models.build.build_student`.
         from_teacher: whether its layers are the teacher's, as far as they fit.
         vectors: first embeddings, (tokens, the student's width); None: at random, or with the layers.
         coverage: share of the tokens that the user's vector file holds; None without such a file.

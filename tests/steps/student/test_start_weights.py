@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from kdops.errors import UserError
 from kdops.models.bert import BertStudent, start_from_teacher
+from kdops.models.build import build_student, embedding_table
 from kdops.models.embeddings import fit_width
-from kdops.models.kinds import BERT_STUDENTS, STUDENTS
-from kdops.models.students import build_student, embedding_table
-from kdops.steps.student import init as init_module
-from kdops.steps.student.init import StudentInit, student_init
+from kdops.models.student_kinds import BERT_STUDENTS, STUDENTS
+from kdops.steps.student import start_weights
 from kdops.steps.student.inputs import StudentInputs, student_inputs
+from kdops.steps.student.start_weights import StudentInit, student_init
 from kdops.training.recipes import RECIPES, Recipe
 
 each_student = pytest.mark.parametrize("name", STUDENTS)
@@ -89,7 +89,7 @@ def test_fasttext_vectors_are_trained_once_and_kept(
     def never(*_: object, **__: object) -> Tensor:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(init_module, "fasttext_table", never)
+    monkeypatch.setattr(start_weights, "fasttext_table", never)
     again = start(taught, "bilstm", "fasttext", tmp_path)
     assert again.vectors is not None
     assert torch.equal(again.vectors, begun.vectors)

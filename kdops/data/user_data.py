@@ -6,7 +6,7 @@ from kdops.data.catalog import CATALOG
 from kdops.data.catalog.card import MULTILINGUAL
 from kdops.data.names import own_name
 from kdops.data.raw import DataOptions, FileRows, RawDataset
-from kdops.data.readers.files import (
+from kdops.data.readers.by_suffix import (
     SPLIT_NAMES,
     check_words,
     is_path,
@@ -27,7 +27,7 @@ def read_own(name_or_path: str, options: DataOptions) -> RawDataset:
     A folder holds one file per split: train, and if there are such validation (or valid, val, dev) and test; further
     unlabeled.jsonl, unlabeled.ndjson or unlabeled.txt, the first of them that there is. A single file is train. Folders
     are also read as the hub lays them out, as `save_to_disk` writes them, with a folder of texts per class, and as brat
-    keeps them. `kdops.data.readers.files.READERS` has the reader of each kind of file.
+    keeps them. `kdops.data.readers.by_suffix.READERS` has the reader of each kind of file.
 
     Args:
         name_or_path: a path, or the hub's id of a data set where no such path exists.

@@ -13,9 +13,9 @@ from kdops.data.wordpiece import PAD, SPECIAL_TOKENS, train_wordpiece
 from kdops.fingerprint import fingerprint
 from kdops.models.encoder import load_encoder
 from kdops.models.teachers.sources import teacher_identity
-from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.general_distillation.plan import GeneralPlan
 from kdops.task import Task
-from kdops.training.general import GeneralStudent, general_distillation
+from kdops.training.general_distillation import GeneralStudent, general_distillation
 from kdops.training.states import WIDTH, WordStates, word_states
 from kdops.training.stored_logits import text_keys
 from kdops.workspace import ENCODER_STATES, Piece, find_or_make, load_result, save_result

@@ -10,8 +10,8 @@ import pytest
 from bundles import COST
 from onnx import numpy_helper
 
-from kdops.measure.cost import count_parameters, measure
-from kdops.measure.process import MeasurementError
+from kdops.measure.clean_process import MeasurementError
+from kdops.measure.measurement import count_parameters, measure
 
 INPUTS = ["nasi goreng enak", "tidak enak", "", "nasi " * 20]
 QUICK = {"calls": 120, "batch_seconds": 0.2}

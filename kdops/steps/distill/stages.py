@@ -4,17 +4,17 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kdops.data.constant import constant_answer
-from kdops.deploy.scoring import bundle_scores
+from kdops.data.one_answer import constant_answer
+from kdops.deploy.bundle_scores import bundle_scores
 from kdops.steps.distill.baseline import baseline_of
 from kdops.steps.distill.budget import student_budget
 from kdops.steps.distill.comparison import baseline_in, compare, gain_in_points, linear_of, share_retained
+from kdops.steps.distill.durations import Phases
 from kdops.steps.distill.job import Job
-from kdops.steps.distill.phases import Phases
+from kdops.steps.distill.one_student import train_student
 from kdops.steps.distill.precision import chosen_precision, deploy, exported
 from kdops.steps.distill.result import DistilledStudent
-from kdops.steps.distill.train import train_student
-from kdops.steps.general.step import pretrained
+from kdops.steps.general_distillation.step import pretrained
 from kdops.steps.student.budget import Budget
 from kdops.steps.teacher.step import say_what_is_reused, teacher_for
 from kdops.threads import allowed_threads

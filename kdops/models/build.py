@@ -6,10 +6,10 @@ from torch import nn
 
 from kdops.errors import unknown
 from kdops.models.bag import Bag
+from kdops.models.base import Student
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
-from kdops.models.kinds import KINDS, STUDENTS
-from kdops.models.student import Student
+from kdops.models.student_kinds import KINDS, STUDENTS
 from kdops.task import Task
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from kdops.deploy.predictor import GRAPH_FILE, Inputs
+from kdops.measure.clean_process import ask
 from kdops.measure.costs import Cost
 from kdops.measure.probes import BYTES_PER_MB
-from kdops.measure.process import ask
 from kdops.measure.worker import Answer, Request
 
 logger = logging.getLogger(__name__)

@@ -8,21 +8,21 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 from taught import Taught
 
-from kdops.models.kinds import KINDS, STUDENTS
-from kdops.steps.student import tuning as student_tuning
+from kdops.models.student_kinds import KINDS, STUDENTS
+from kdops.steps.student import trials
 from kdops.steps.student.budget import Budget, Search
 from kdops.steps.student.finish import finish_student
-from kdops.steps.student.init import student_init
 from kdops.steps.student.inputs import StudentInputs, student_inputs
 from kdops.steps.student.keys import study_fingerprint
-from kdops.steps.student.tuning import tuned_student
+from kdops.steps.student.start_weights import student_init
+from kdops.steps.student.trials import tuned_student
 from kdops.tracking import names
 from kdops.tracking.names import Role
 from kdops.tracking.recorder import MlflowRecorder
-from kdops.training import tuning
+from kdops.training import search
 from kdops.training.losses import DistillationObjective, GoldObjective
 from kdops.training.recipes import RECIPES, VANILLA
-from kdops.training.tuning import SearchSpace, open_study, run_trials
+from kdops.training.search import SearchSpace, open_study, run_trials
 
 
 @pytest.mark.parametrize("student", STUDENTS)
@@ -102,9 +102,9 @@ def cut_off_elsewhere(taught: Taught, limits: Budget, run_id: str, folder: Path,
     child = os.fork()
     if child == 0:
         with pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr(student_tuning, "identity", lambda: ELSEWHERE)
-            monkeypatch.setattr(tuning, "identity", lambda: ELSEWHERE if named else os._exit(9))
-            monkeypatch.setattr(student_tuning, "run_trial", lambda *_: os._exit(9))
+            monkeypatch.setattr(trials, "identity", lambda: ELSEWHERE)
+            monkeypatch.setattr(search, "identity", lambda: ELSEWHERE if named else os._exit(9))
+            monkeypatch.setattr(trials, "run_trial", lambda *_: os._exit(9))
             try:
                 finish_student(untaught(taught), limits, folder, RECORDER, run_id)
             finally:

@@ -10,17 +10,17 @@ import torch
 from optuna.trial import FixedTrial, FrozenTrial
 from safetensors.torch import load_model, save_model
 
-from kdops.models.kinds import KINDS
-from kdops.models.student import Student
+from kdops.models.base import Student
+from kdops.models.student_kinds import KINDS
 from kdops.process import identity
 from kdops.steps.setup import identifying_tags
 from kdops.steps.student.budget import Budget
-from kdops.steps.student.init import StudentInit
+from kdops.steps.student.start_weights import StudentInit
 from kdops.steps.student.trial import TrialPlace, TrialSpec, run_trial, run_trial_elsewhere
 from kdops.tracking import names
 from kdops.tracking.recorder import Recorder
 from kdops.training.recipes import Recipe
-from kdops.training.tuning import (
+from kdops.training.search import (
     SearchSpace,
     first_losses,
     missing_trials,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from kdops.data.catalog.card import Cleaning, DatasetCard, RemoteFile
-from kdops.data.catalog.sources import fetch
+from kdops.data.catalog.downloads import fetch
 from kdops.data.raw import Example, RawDataset
 
 

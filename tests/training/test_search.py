@@ -14,8 +14,7 @@ from kdops.errors import Stopped, UserError
 from kdops.process import identity
 from kdops.training.losses import DistillationObjective, GoldObjective
 from kdops.training.recipes import RECIPES
-from kdops.training.storage import open_storage, storage_answers
-from kdops.training.tuning import (
+from kdops.training.search import (
     Candidate,
     SearchSpace,
     first_losses,
@@ -25,6 +24,7 @@ from kdops.training.tuning import (
     run_trials,
     run_trials_at_once,
 )
+from kdops.training.storage import open_storage, storage_answers
 from kdops.training.workers import Workers
 
 PROGRAM = "from kdops.process import identity; print(identity())"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from kdops import shown
+from kdops import number_text
 from kdops.task import Task
 
 Answers = Sequence[str] | Sequence[Sequence[str]]
@@ -31,7 +31,7 @@ class ConstantAnswer:
     of: str
 
     def __str__(self) -> str:
-        return f"answers {self.label!r} for {shown.share(self.share)} of the validation {self.of}"
+        return f"answers {self.label!r} for {number_text.share(self.share)} of the validation {self.of}"
 
 
 def constant_answer(task: Task, gold: Answers, predicted: Answers) -> ConstantAnswer | None:

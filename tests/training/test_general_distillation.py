@@ -10,12 +10,12 @@ from tokenizers import Tokenizer
 
 from kdops.data.word_spans import word_cutter, word_spans
 from kdops.data.wordpiece import train_wordpiece
-from kdops.models.kinds import STUDENTS
-from kdops.models.student import start_from_general
-from kdops.models.students import build_student
+from kdops.models.base import start_from_general
+from kdops.models.build import build_student
+from kdops.models.student_kinds import STUDENTS
 from kdops.task import Task
 from kdops.training import loop
-from kdops.training.general import GeneralStudent, general_distillation
+from kdops.training.general_distillation import GeneralStudent, general_distillation
 from kdops.training.shards import find_rows, write_shard
 from kdops.training.states import WordStates
 from kdops.training.stored_logits import text_keys
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_left_as_it_was(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("kdops.training.general.save_file", full)
+    monkeypatch.setattr("kdops.training.general_distillation.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         run(tmp_path, tokenizer, states, GeneralConfig("bilstm", epochs=1))
     assert list(tmp_path.iterdir()) == []

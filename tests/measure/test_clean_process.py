@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kdops.measure.process import ask
+from kdops.measure.clean_process import ask
 from kdops.training.memory import KEEPS_FREED_MEMORY
 
 MODULE = "import json, os\nprint(json.dumps(dict(os.environ)))\n"

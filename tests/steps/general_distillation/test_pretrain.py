@@ -10,13 +10,13 @@ from transformers import BertConfig, BertModel
 from entrypoints import cli
 from kdops.data.corpus import load_corpus
 from kdops.errors import UserError
-from kdops.models.students import build_student
+from kdops.models.build import build_student
 from kdops.steps.distill.config import DistillConfig
-from kdops.steps.general.config import PretrainConfig
-from kdops.steps.general.make import vocabulary_of
-from kdops.steps.general.step import pretrain_student
-from kdops.steps.student.init import student_init
+from kdops.steps.general_distillation.config import PretrainConfig
+from kdops.steps.general_distillation.make import vocabulary_of
+from kdops.steps.general_distillation.step import pretrain_student
 from kdops.steps.student.inputs import student_inputs
+from kdops.steps.student.start_weights import student_init
 from kdops.tracking import runs, store
 from kdops.tracking.recorder import Recorder
 from kdops.training.recipes import RECIPES

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Literal
 
 from kdops.data.catalog.card import SCRATCH
 from kdops.errors import UserError
-from kdops.models.kinds import STUDENTS
+from kdops.models.student_kinds import STUDENTS
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.parameters import AUTO, Names, parameter
 
 if TYPE_CHECKING:
     from kdops.data.corpus import Corpus
-    from kdops.steps.general.plan import GeneralPlan
+    from kdops.steps.general_distillation.plan import GeneralPlan
 
 Case = Literal["auto", "lower", "keep"]
 _VOCABULARY, _LEAST_VOCABULARY = 8_000, 100
@@ -75,7 +75,7 @@ class GeneralConfig(TrainingDataConfig):
                 raise UserError("general_encoder needs vocabulary=own: the teacher's tokens are not that encoder's")
             self.check_vocabulary(f"vocabulary={self.vocabulary} takes the encoder's tokens")
         from kdops.data.general_texts import general_texts
-        from kdops.steps.general.plan import GeneralPlan, VocabularySpec
+        from kdops.steps.general_distillation.plan import GeneralPlan, VocabularySpec
         from kdops.training.values import GeneralConfig as GeneralTraining
 
         lowercase = not corpus.task.of_words if self.vocabulary_case == "auto" else self.vocabulary_case == "lower"

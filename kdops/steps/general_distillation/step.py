@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from kdops.data.corpus import Corpus
 from kdops.models.teachers.sources import check_teacher
-from kdops.steps.general.config import PretrainConfig
-from kdops.steps.general.plan import GeneralPlan
+from kdops.steps.general_distillation.config import PretrainConfig
+from kdops.steps.general_distillation.plan import GeneralPlan
 from kdops.steps.setup import checked_corpus
 from kdops.tracking import names
 from kdops.tracking.names import Role
@@ -14,7 +14,7 @@ from kdops.tracking.recorder import MlflowRecorder, Recorder
 from kdops.workspace import GENERAL_STUDENTS
 
 if TYPE_CHECKING:
-    from kdops.training.general import GeneralStudent
+    from kdops.training.general_distillation import GeneralStudent
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def pretrained(plan: GeneralPlan, corpus: Corpus, recorder: Recorder, *, force: 
         recorder: where its run goes, if it has none there yet.
         force: make it again.
     """
-    from kdops.steps.general.make import find_general, general_student
-    from kdops.training.general import EXPLAINED
+    from kdops.steps.general_distillation.make import find_general, general_student
+    from kdops.training.general_distillation import EXPLAINED
 
     run_id = None if force else recorder.finished(Role.GENERAL, plan.piece.key)
     found = None if force else find_general(plan)
