@@ -64,8 +64,9 @@ class SideBySide:
     @property
     def steadiness(self) -> Steadiness:
         """How steadily all of them could be measured."""
-        spread = max(one.spread(name) for one in self.measured for name in STEADY)
-        return Steadiness(len(self.measured[0].turns), spread, self.other_cores)
+        rounds = len(self.measured[0].turns)
+        spreads = [one.spread(name) for one in self.measured for name in STEADY]
+        return Steadiness(rounds, max(spreads) if rounds > 1 else None, self.other_cores)
 
 
 def measure_side_by_side(bundles: Sequence[Path], inputs: Inputs, *, threads: int = 1, rounds: int = 3) -> SideBySide:

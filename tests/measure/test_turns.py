@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bundles import COST
 
-from kdops.measure.turns import Measured, _OtherLoad, measure_side_by_side
+from kdops.measure.turns import Measured, SideBySide, _OtherLoad, measure_side_by_side
 
 
 def test_side_by_side_gives_both_in_order(make_bundle: Callable[..., Path]) -> None:
@@ -26,6 +26,13 @@ def test_the_cost_is_the_median_and_the_spread_that_of_the_middle_half() -> None
     assert measured.cost == replace(COST, latency_p50_ms=3.0)
     assert measured.spread("latency_p50_ms") == pytest.approx((4 - 2) / 3)
     assert measured.spread("cpu_ms_per_text") == 0
+
+
+def test_of_one_turn_nobody_knows_how_steady_it_is() -> None:
+    once = SideBySide((Measured((COST,)),), other_cores=0.2).steadiness
+    assert once.spread is None
+    assert str(once) == "costs: of one turn, so how steady they are is unknown; others kept 0.2 cores busy"
+    assert SideBySide((Measured((COST, COST)),), other_cores=0).steadiness.spread == 0
 
 
 def test_energy_is_left_out_where_it_cannot_be_read() -> None:

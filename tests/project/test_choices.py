@@ -11,7 +11,15 @@ from kdops.data.catalog import CATALOG
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 1, "max_length": 48, "teacher": "scratch", "precision": "fp32"}
+BUDGET = {
+    "trials": 1,
+    "epochs": 1,
+    "teacher_epochs": 1,
+    "max_length": 48,
+    "teacher": "scratch",
+    "precision": "fp32",
+    "cost_rounds": 1,
+}
 
 
 @pytest.fixture

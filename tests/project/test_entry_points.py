@@ -32,15 +32,13 @@ from kdops.deploy.predictor import Predictor
 from kdops.measure import turns
 from kdops.measure.measurement import measure
 from kdops.measure.sweeps import sweep_side_by_side
-from kdops.measure.turns import measure_side_by_side
 from kdops.models.student_kinds import KINDS
 from kdops.steps import measure as measure_step
-from kdops.steps.distill import comparison
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EPOCHS = 2
-BUDGET = {"epochs": EPOCHS, "teacher_epochs": EPOCHS}
+BUDGET = {"epochs": EPOCHS, "teacher_epochs": EPOCHS, "cost_rounds": 1}
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def tags(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> W
     """The entry point `main` on a data set of tags, without unlabeled text."""
     place = make_place(tmp_path_factory.mktemp("tags"), tracking_template)
     dataset = write_tags(place.folder / "names")
-    budget = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32"}
+    budget = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32", "cost_rounds": 1}
     return Worked(place, dataset, {"main": place.mlflow_run("main", dataset=dataset, teacher="scratch", **budget)})
 
 
@@ -215,9 +213,7 @@ class TestAgain:
         # The same table, so that nobody has to look elsewhere.
         assert done.stdout.split("\nrun: ")[0] == text.said["distill"].stdout.split("\nrun: ")[0]
 
-    def test_more_trials_go_on_from_the_finished_ones(self, text: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
-        # One turn of measuring instead of three: that is not what this is about.
-        monkeypatch.setattr(comparison, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
+    def test_more_trials_go_on_from_the_finished_ones(self, text: Worked) -> None:
         before = {run.info.run_id for run in text.place.runs("trial")}
         done = run_here(entrypoints.distill.main, dataset=text.dataset, teacher="scratch", trials=3, **BUDGET)
         assert "version 2, alias challenger" in done.stdout
@@ -244,7 +240,6 @@ class TestAgain:
         assert unknown.stderr.startswith("error: no run 'beef': ")
 
     def test_a_precision_of_ones_own(self, text: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(comparison, "measure_side_by_side", functools.partial(measure_side_by_side, rounds=1))
         trained = len(text.place.runs("trial"))
         asked = {"dataset": text.dataset, "teacher": "scratch", "trials": 2, **BUDGET}
         for precision in ("fp32", "int8"):

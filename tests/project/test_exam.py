@@ -26,7 +26,7 @@ from kdops.process import is_dead
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 GRID = {"students": "bilstm,cnn", "recipes": "kd", "seeds": 1, "workers": 2, "teacher": "scratch"}
-BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32"}
+BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32", "cost_rounds": 1}
 STUDENTS = {"bilstm", "cnn"}
 PATIENCE_S = 500
 HUNG_AFTER_MIN = 0.3

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(1200)]
 
 PATIENCE_S = 500
 GRID = {"students": "cnn", "recipes": "kd", "seeds": 1, "workers": 1, "teacher": "scratch"}
-BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 1, "max_length": 32, "precision": "fp32"}
+BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 1, "max_length": 32, "precision": "fp32", "cost_rounds": 1}
 
 
 @contextlib.contextmanager

@@ -73,7 +73,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> 
     place = make_place(tmp_path_factory.mktemp("interrupted"), tracking_template)
     dataset = write_reviews(place.folder / "reviews", train=TRAIN, unlabeled=UNLABELED)
     asked: dict[str, object] = {"dataset": dataset, "teacher": "scratch", "recipe": "kd-unlabeled", "batch_size": 128}
-    story = Story(place, asked | {"trials": TRIALS, "epochs": 1, "teacher_epochs": 4})
+    story = Story(place, asked | {"trials": TRIALS, "epochs": 1, "teacher_epochs": 4, "cost_rounds": 1})
 
     def trials(recipe: str, state: str) -> int:
         """How many trials are in a state and have said which process runs them."""

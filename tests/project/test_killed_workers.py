@@ -28,7 +28,7 @@ class Story:
         dataset = write_reviews(place.folder / "reviews", train=1_500)
         self.asked = {
             **{"dataset": dataset, "teacher": "scratch", "recipe": "kd", "batch_size": 32, "precision": "fp32"},
-            **{"trials": TRIALS, "epochs": 12, "teacher_epochs": 1, "workers": 2},
+            **{"trials": TRIALS, "epochs": 12, "teacher_epochs": 1, "workers": 2, "cost_rounds": 1},
         }
         log = place.folder / "first.log"
         process = place.start("distill", log, **self.asked)

@@ -26,7 +26,7 @@ def version(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -
     """The artifacts of a version that a distillation has registered."""
     place: Place = make_place(tmp_path_factory.mktemp("served"), tracking_template)
     dataset = write_reviews(place.folder / "reviews")
-    place.mlflow_run("distill", dataset=dataset, teacher="scratch", trials=1, epochs=1, max_length=32)
+    place.mlflow_run("distill", dataset=dataset, teacher="scratch", trials=1, epochs=1, max_length=32, cost_rounds=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", place.tracking_uri)
         patch.chdir(place.folder)

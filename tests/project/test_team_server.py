@@ -81,7 +81,7 @@ class Story:
     def _budget(self) -> dict[str, object]:
         return {
             **{"teacher": "scratch", "teacher_epochs": 2},
-            **{"trials": TRIALS, "epochs": 2, "storage": self.team.storage},
+            **{"trials": TRIALS, "epochs": 2, "cost_rounds": 1, "storage": self.team.storage},
         }
 
     def settings(self, person: str, **more: str) -> dict[str, str]:

@@ -135,7 +135,20 @@ def test_without_the_training_extra_the_command_says_what_to_install(serving: In
 
 def test_the_command_distills(training: Installed, tmp_path: Path) -> None:
     here = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "KDOPS_HOME": str(tmp_path / "home")}
-    small = ("--trials", "1", "--epochs", "1", "--teacher-epochs", "1", "--unlabeled-max", "50", "--precision", "fp32")
+    small = (
+        "--trials",
+        "1",
+        "--epochs",
+        "1",
+        "--teacher-epochs",
+        "1",
+        "--unlabeled-max",
+        "50",
+        "--precision",
+        "fp32",
+        "--cost-rounds",
+        "1",
+    )
     done = training.run("kdops", "distill", "--student", "cnn", *small, **here)
     assert done.returncode == 0, done.stderr
     assert "kdops-sample version 1" in done.stdout

@@ -130,7 +130,7 @@ def test_a_wrong_value_is_one_line(given: dict[str, str], line: str) -> None:
 def test_settings_of_distill() -> None:
     assert set(DistillConfig.model_fields) - set(DistillConfig.settings()) == {
         *("dataset", "name", "text_column", "label_column", "scheme", "task", "separator", "drop_leaks"),
-        *("seed", "teacher_seed", "storage", "workers", "force", "system_metrics"),
+        *("seed", "teacher_seed", "storage", "workers", "cost_rounds", "force", "system_metrics"),
         *("max_latency_p95_ms", "max_ram_mb", "max_storage_mb"),
     }
 

@@ -65,7 +65,9 @@ def compare(
     asked |= {_BASELINE + precision: bundle for precision, bundle in (baseline.bundles if baseline else {}).items()}
     if theirs and int8:
         asked |= {_TEACHER: theirs.path, _INT8_TEACHER: int8.path}
-    measured = measure_side_by_side([*asked.values()], corpus.inputs("validation"), threads=config.threads)
+    measured = measure_side_by_side(
+        [*asked.values()], corpus.inputs("validation"), threads=config.threads, rounds=config.cost_rounds
+    )
     costs = dict(zip(asked, measured.costs, strict=True))
 
     def by_precision(whose: str) -> dict[str, Cost]:

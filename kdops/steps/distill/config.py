@@ -83,6 +83,12 @@ class DistillConfig(LimitsConfig, GeneralConfig):
         "auto", "The precision that is registered; auto: the faster one of those that pass their gate."
     )
     threads: int = parameter(1, "CPU threads of each model while it is measured.", ge=1)
+    cost_rounds: int = parameter(
+        3,
+        "Measure each model's costs in so many turns; of one turn nobody knows how steady it is.",
+        setting=False,
+        ge=1,
+    )
     seed: int = parameter(1, "Seed of everything random.", setting=False, ge=0)
     teacher_seed: int | None = parameter(
         None,

@@ -199,7 +199,7 @@ class DistilledStudent:
             **names.prefixed(names.INT8_TEACHER_PREFIX, self.int8_teacher),
             **names.prefixed(names.LINEAR_PREFIX, score_metrics(self.linear.scores)),
             **baseline,
-            names.STEADINESS_SPREAD: self.steadiness.spread,
+            **({} if self.steadiness.spread is None else {names.STEADINESS_SPREAD: self.steadiness.spread}),
             names.OTHER_CORES: self.steadiness.other_cores,
             **{name: value for values in by_precision for name, value in values.items()},
             **names.prefixed(names.PARITY_PREFIX, self.facts.parity.numbers()),
