@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kdops.models.kinds import STUDENTS
 
 from kdops.errors import UserError
+from kdops.models.student_kinds import STUDENTS
 from kdops.report.chart import Axis, Chart, Panel, Series, Table
 from kdops.report.choice import records
 from kdops.report.image import save_image
@@ -26,14 +26,14 @@ ALONE, TEACHER = "none, alone", "teacher"
 COLORS = {ALONE: WHITE, CATALOGUE: SKY, "news.jsonl": ORANGE, "both.jsonl": BLUE}
 HEAD = """# Which texts without labels?
 
-Written by `python docs/write_more_text.py` from the runs of `docs/run_more_text.sh`. On [the page of
-results](results.md) texts without labels are those of the catalogue's other data sets, and on smsa and nergrit no
-student keeps 95% of its teacher's F1. Here the same students get sentences of news instead, and a BiLSTM for smsa also
-both (`both.jsonl`, half of each). One seed, one trial, the study's setting, without general distillation. The baseline,
-"alone" in the tables, is the same student on gold labels only, with at least as many training steps. A point or two is
-noise on test splits of 500 and 209 texts: the training on `both.jsonl`, repeated outside these runs, kept 95.3% where
-the table has 94.5%. Only the student of 60,000 sentences multiplied in bfloat16.
-Tags were read word by word; they are taken together now, as whole spans.
+Written by `python docs/write_more_text.py` from the runs of `docs/run_more_text.sh`. On [the page of earlier
+results](results_before.md) texts without labels are those of the catalogue's other data sets, and on smsa and nergrit
+no student keeps 95% of its teacher's F1. Here the same students get sentences of news instead, and a BiLSTM for smsa
+also both (`both.jsonl`, half of each). One seed, one trial, the study's setting, without general distillation. The
+baseline, "alone" in the tables, is the same student on gold labels only, with at least as many training steps. A point
+or two is noise on test splits of 500 and 209 texts: the training on `both.jsonl`, repeated outside these runs, kept
+95.3% where the table has 94.5%. Only the student of 60,000 sentences multiplied in bfloat16. Tags were read word by
+word; they are taken together now, as whole spans.
 
 - **smsa.** Student and teacher agree on negative and positive texts; what the student misses is `neutral`, 18% of the
   test texts and 10% of train. Few reviews and tweets only state facts, many sentences of news do, and its F1 of neutral

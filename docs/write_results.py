@@ -30,33 +30,19 @@ HEAD = """# Results
 
 Written by `python docs/write_results.py` from the runs of `docs/run_results.sh`; no number in a table or a figure was
 typed by hand. The teacher is a multilingual E5 small encoder (12 layers of 384) whose vocabulary was cut down to
-Indonesian, fine-tuned on each data set; texts without labels are those of the other data sets of the same task.
-
-These are the study's recipes. Newer than these runs, and not on this page, are general distillation, which `distill`
-begins with by default now, and that the tags of a sentence are taken together, so that they always spell whole spans.
+Indonesian, fine-tuned on each data set. [Earlier results](results_before.md), of more data sets and all students by the
+study's recipes, are from before general distillation.
 
 ## How to read them
 
-- **Baseline.** The same student on gold labels only, with as many trials and at least as many training steps. A gain is
-  the student's score minus its baseline's.
-- **Budget.** All ran on two CPU cores, so the budget is small: one seed, one trial in the study's setting (mean squared
-  error of the logits, no gold labels), few epochs, and a part of the texts without labels; the last table has it for
-  each cell. Differences of one or two points are noise on test splits of 209 to 1,000 texts. bert-mini and bert-small
-  got fewer epochs and texts than the others, since one of their steps costs 10 to 50 times that of a BiLSTM.
-- **Order of training.** Students of fewer than 8,192 rows are now trained in better mixed batches (`training_order` in
-  `kdops/training/batches.py`). Their cells were not run again; their scores would differ a little.
-- **Gain.** Students that start at random gain most on average. What texts without labels add differs: on emot and
-  nergrit BiLSTM and CNN gain more with them, on smsa and terma a BiLSTM gains as much or more without. bert-mini and
-  bert-small, and their baselines, start from the teacher's own layers here (`init=teacher`), which leaves little for
-  distillation to add; with as few steps as bert-small had on smsa and nergrit, logits teach it less than gold labels
-  do.
-- **Share of the teacher.** On terma most students keep 95% of the teacher's F1, on emot bert-mini and bert-small do; on
-  smsa and nergrit none does. [A page of its own](more_text.md) says why, and what helps: on smsa it is the neutral
-  texts of the test split, on nergrit names that do not occur in train, and the catalogue's texts without labels have
-  few of either. With news instead a BiLSTM keeps 94.5% on smsa.
-- **Costs** are measured in turns within a run, and runs were made at different times on a machine with other work.
-  Compare a student with its teacher rather than with another run's student; `-e measure` measures several side by
-  side."""
+- **Recipes.** `vanilla`: gold labels only. `general`: the student first learns the pre-trained encoder's token states
+  on the training texts of all public data sets, then gold labels. `general-kd`: the same, then the fine-tuned
+  teacher's logits and gold labels.
+- **Baseline.** The same student on gold labels only, with the same vocabulary, as many trials and at least as many
+  training steps. A gain is the student's score minus its baseline's.
+- **Budget.** One trial, which is the first setting of a study, three seeds, and one teacher for all seeds.
+- **Costs** are measured in turns within a run, while the machine had other work to do. Compare a student with its
+  teacher rather than with another run's student; `-e measure` measures several side by side."""
 
 
 def keep(results: Results) -> None:

@@ -119,31 +119,42 @@ def best_table(results: Results) -> Table:
 
 
 def budget_table(results: Results) -> Table:
-    """The budgets, as the runs logged them."""
-    rows = []
-    for row in records(over_seeds(results.students)):
-        texts = row["unlabeled_texts"]
-        rows.append(
-            {
-                "data set": row["dataset"],
-                "student": row["student"],
-                "recipe": row["recipe"],
-                **{
-                    name: _setting(value)
-                    for name, value in settings_of(row["params"], row["settings"]).items()
-                    if name not in CELL
-                },
-                "texts without labels": "" if pd.isna(texts) else f"{texts:.0f}",
-                "minutes": f"{row['minutes']:.0f}",
-            }
-        )
+    """The budgets, as the runs logged them; of several rows the caption says what is the same for all."""
+    found = records(over_seeds(results.students))
+    settings = [
+        {
+            name: _setting(value)
+            for name, value in settings_of(row["params"], row["settings"]).items()
+            if name not in CELL
+        }
+        for row in found
+    ]
+    names = list(dict.fromkeys(name for one in settings for name in one))
+    common = {
+        name: settings[0][name] for name in names if len(settings) > 1 and _same([one.get(name) for one in settings])
+    }
+    rows = [
+        {
+            **{"data set": row["dataset"], "student": row["student"], "recipe": row["recipe"]},
+            **{name: one.get(name, "") for name in names if name not in common},
+            "texts without labels": "" if pd.isna(row["unlabeled_texts"]) else f"{row['unlabeled_texts']:.0f}",
+            "minutes": f"{row['minutes']:.0f}",
+        }
+        for row, one in zip(found, settings, strict=True)
+    ]
     # A parameter that nobody gave says nothing.
     filled = {name for row in rows for name, value in row.items() if value}
+    shared = ", ".join(f"{name} {value}" for name, value in common.items() if value)
     return Table(
         title="Budget",
-        caption="As many trials, and at least as many training steps, went to the baseline of each student.",
+        caption="As many trials, and at least as many training steps, went to the baseline of each student."
+        + (f" The same for all: {shared}." if shared else ""),
         rows=[{name: value for name, value in row.items() if name in filled} for row in rows],
     )
+
+
+def _same(values: Sequence[str | None]) -> bool:
+    return len(set(values)) == 1
 
 
 def _setting(value: str) -> str:

@@ -219,9 +219,16 @@ def chosen(config: Mapping[str, object]) -> dict[str, object]:
 
 def _describe(run: Run, config: Mapping[str, object]) -> None:
     described = chosen(config)
-    run.params({names.CONFIG_PREFIX + key: value for key, value in described.items()})
+    run.params({names.CONFIG_PREFIX + key: _as_typed(value) for key, value in described.items()})
     if len(described) < len(config):
         run.text(json.dumps(config, indent=1, default=str) + "\n", "config.json")
+
+
+def _as_typed(value: object) -> object:
+    """A list of names as it is typed, with commas."""
+    if isinstance(value, tuple) and all(isinstance(one, str) for one in value):
+        return ",".join(value)
+    return value
 
 
 def name_unused(run_id: str, name: str) -> None:
