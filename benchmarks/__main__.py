@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import platform
 import sys
@@ -32,6 +33,7 @@ from benchmarks.setting import Setting, of_bert_base, part_of
 from benchmarks.tables import standings_table, table
 from kdops import machine
 from kdops.errors import UserError
+from kdops.measure.probes import usage
 
 logger = logging.getLogger("benchmarks")
 
@@ -77,6 +79,13 @@ def main(
     bundles: Annotated[
         list[Path] | None, typer.Option(help="Bundles of the data set, for predictors; else of students trained now.")
     ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="What predictors make model2vec and SetFit of; by default the teacher as it was named.")
+    ] = "",
+    environments: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the environments of these two, which uv makes; else they are made anew."),
+    ] = None,
     whole_demo: Annotated[
         bool, typer.Option(help="Crowded: with the demo's own budget, and not two short trials.")
     ] = False,
@@ -91,7 +100,8 @@ def main(
     wanted = list(parts or Part)
     if set(wanted) - {Part.STARTUP, Part.GROWTH, Part.SCHEDULING, Part.THREADS, Part.CROWDED}:
         data = part_of(dataset, rows, place)
-        setting = Setting(data, _taught(data, teacher, place), epochs=epochs)
+        taught, teacher_s = _taught(data, teacher, place)
+        setting = Setting(data, taught, encoder=encoder or teacher, teacher_s=teacher_s, epochs=epochs)
     else:
         setting = Setting(dataset, teacher, epochs=epochs)
     store = place / "teacher-logits"
@@ -106,7 +116,9 @@ def main(
         Part.TEACHER_LOGITS: lambda: _teacher_logits(setting, rounds, place),
         Part.TUNING: lambda: _tuning(setting, trials, rounds),
         Part.STARTUP: lambda: _startup(rounds),
-        Part.PREDICTORS: lambda: _predictors(setting, bundles or [], rounds, place),
+        Part.PREDICTORS: lambda: _predictors(
+            setting, bundles or [], student or predictors.STUDENTS, rounds, place, environments
+        ),
         Part.GROWTH: lambda: _growth(texts or _texts_of(setting.dataset, place), most_texts, trials, out),
         Part.SCHEDULING: _scheduling,
         Part.THREADS: lambda: threads.compare(rounds),
@@ -122,15 +134,15 @@ def main(
         print(f"## {part}\n\n{said}", flush=True)
 
 
-def _taught(data: str, teacher: str, place: Path) -> str:
-    """A teacher that knows the labels of the data: the given one, or one that is fine-tuned now."""
+def _taught(data: str, teacher: str, place: Path) -> tuple[str, float]:
+    """A teacher that knows the labels of the data, the given one or one that is fine-tuned now, and its CPU seconds."""
     from kdops.data.corpus import load_corpus
 
     config = Path(teacher) / "config.json"
     if config.is_file():
         known = json.loads(config.read_text(encoding="utf-8")).get("id2label", {})
         if list(known.values()) == list(load_corpus(data).labels):
-            return teacher
+            return teacher, math.nan
     import mlflow
 
     from kdops.steps.teacher.config import TeacherConfig
@@ -138,8 +150,9 @@ def _taught(data: str, teacher: str, place: Path) -> str:
     from kdops.steps.teacher.step import train_teacher
 
     mlflow.set_tracking_uri(f"sqlite:///{place / 'mlflow.db'}")
-    train_teacher(TeacherConfig(dataset=data, teacher=teacher, epochs=_TEACHER_EPOCHS))
-    return str(next((place / "home" / "teachers").glob(f"*/{MODEL}")))
+    with usage() as used:
+        train_teacher(TeacherConfig(dataset=data, teacher=teacher, epochs=_TEACHER_EPOCHS))
+    return str(next((place / "home" / "teachers").glob(f"*/{MODEL}"))), used.cpu_s
 
 
 def _texts_of(dataset: str, place: Path) -> Path:
@@ -202,8 +215,16 @@ def _startup(rounds: int) -> str:
     return table(rows)
 
 
-def _predictors(setting: Setting, bundles: Sequence[Path], rounds: int, place: Path) -> str:
-    beside = predictors.beside_peers(setting, bundles, rounds, place / "peers")
+def _predictors(
+    setting: Setting,
+    bundles: Sequence[Path],
+    names: Sequence[str],
+    rounds: int,
+    place: Path,
+    environments: Path | None,
+) -> str:
+    made = environments or place / "environments"
+    beside = predictors.beside_peers(setting, bundles, names, rounds, place / "peers", made)
     untrained = predictors.at_full_vocabulary(setting, rounds, place / "untrained")
     return f"{beside}\n\nUntrained, of as many tokens as a BERT:\n\n{untrained}"
 

@@ -2,9 +2,12 @@
 
 import json
 import logging
+import math
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -42,6 +45,14 @@ TOKENS = 30_522
 """Size of BERT's own vocabulary, and of the study's students."""
 
 
+class Side(StrEnum):
+    """Whom a predictor stands for when it is said who wins."""
+
+    STUDENT = "a student of kdops"
+    TEACHER = "the teacher, which students are made of"
+    PEER = "something that is used instead of a student"
+
+
 @dataclass(frozen=True)
 class Peer:
     """One predictor.
@@ -51,28 +62,49 @@ class Peer:
         way: how it is loaded.
         folder: what it is loaded from; all files in it count as its storage.
         scored: whether its answers mean anything: new weights answer as fast as trained ones.
+        side: whom it stands for.
+        training_s: CPU seconds that it took to make it, without its teacher; NaN if that was done elsewhere.
+        python: the interpreter that answers.
     """
 
     name: str
     way: Way
     folder: Path
     scored: bool = True
+    side: Side = Side.PEER
+    training_s: float = math.nan
+    python: str = sys.executable
 
 
-def of_bundle(bundle: Path, corpus: Corpus, place: Path) -> Iterator[Peer]:
+@dataclass(frozen=True)
+class Absent:
+    """A predictor that cannot be measured here.
+
+    Attributes:
+        name: for the table.
+        reason: one line.
+    """
+
+    name: str
+    reason: str
+
+
+def of_bundle(bundle: Path, training_s: float, corpus: Corpus, place: Path) -> Iterator[Peer]:
     """A bundle, its int8 form if it passes the gate, and the same student as PyTorch and transformers serve it.
 
     Args:
         bundle: an fp32 bundle of the corpus, or an int8 one.
+        training_s: CPU seconds that it took to make it; NaN if that was done elsewhere.
         corpus: whose validation texts the int8 form must pass on.
         place: a new folder for the others.
     """
     info = read_info(bundle)
-    yield Peer(f"{info.student}, kdops {info.precision}", Way.KDOPS, bundle)
+    deployed = partial(Peer, way=Way.KDOPS, side=Side.STUDENT, training_s=training_s)
+    yield deployed(f"{info.student}, kdops {info.precision}", folder=bundle)
     if info.precision == FP32:
         try:
             write_int8_bundle(place / INT8, bundle, corpus.inputs("validation"), corpus.gold("validation"))
-            yield Peer(f"{info.student}, kdops int8", Way.KDOPS, place / INT8)
+            yield deployed(f"{info.student}, kdops int8", folder=place / INT8)
         except GateError as error:
             logger.info("no int8 form: %s", error)
     if info.student in STUDENTS:
@@ -176,7 +208,7 @@ def quick_bundle(setting: Setting, student: str, place: Path) -> Path:
     )
     fit(
         model,
-        room.training(room.logits(place / "logits")),
+        room.training(room.logits(place / f"{student}-logits")),
         DistillationObjective(),
         validation.scores,
         loop,
@@ -185,7 +217,7 @@ def quick_bundle(setting: Setting, student: str, place: Path) -> Path:
         description=student,
         quiet=True,
     )
-    info = _info(student, room.corpus.labels, room.pad_id)
+    info = bundle_info(student, room.corpus.labels, room.pad_id)
     return write_bundle(place / student, model=model, tokenizer=room.vocabulary.tokenizer, info=info)
 
 
@@ -198,7 +230,7 @@ def untrained(corpus: Corpus, students: Sequence[str], place: Path) -> Iterator[
     models |= {name: partial(build_student, name, TOKENS, len(corpus.labels), Task.TEXT) for name in students}
     for name, build in models.items():
         torch.manual_seed(1)
-        info = _info(name, corpus.labels, pad_id)
+        info = bundle_info(name, corpus.labels, pad_id)
         bundle = write_bundle(place / name, model=build(), tokenizer=tokenizer, info=info)
         yield Peer(f"{name}, fp32", Way.KDOPS, bundle, scored=False)
         if name in students:
@@ -224,7 +256,8 @@ def _tokenizer(texts: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
-def _info(student: str, labels: Sequence[str], pad_id: int) -> BundleInfo:
+def bundle_info(student: str, labels: Sequence[str], pad_id: int) -> BundleInfo:
+    """What is written about a model that was made for a benchmark."""
     return BundleInfo(
         task=Task.TEXT,
         labels=tuple(labels),

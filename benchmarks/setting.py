@@ -1,6 +1,7 @@
 """The common ground of a benchmark's contestants: a data set, a teacher that is trained out, a student's start."""
 
 import json
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,8 @@ class Setting:
     Attributes:
         dataset: folder or name of a text classification data set.
         teacher: folder of a fine-tuned teacher.
+        encoder: name or folder of what it was made of, which some peers are made of too.
+        teacher_s: CPU seconds of its fine-tuning; NaN if that was done elsewhere.
         epochs: passes over the training rows.
         batch_size: texts per step.
         max_length: most tokens per text.
@@ -41,6 +44,8 @@ class Setting:
 
     dataset: str
     teacher: str
+    encoder: str = ""
+    teacher_s: float = math.nan
     epochs: int = 5
     batch_size: int = 32
     max_length: int = 128

@@ -20,30 +20,39 @@ class MeasurementError(RuntimeError):
     """The clean process gave no answer."""
 
 
-def ask(module: str, request: Mapping[str, Any], *, threads: int) -> dict[str, Any]:
+def ask(
+    module: str,
+    request: Mapping[str, Any],
+    *,
+    threads: int,
+    python: str = sys.executable,
+    timeout_s: float = _TIMEOUT_S,
+) -> dict[str, Any]:
     """Run a module in a fresh process that reads a JSON request and writes a JSON answer.
 
     Args:
         module: Its name, to be run as a program.
         request: What it reads from standard input; `bundle` names what is measured.
         threads: CPU threads that its libraries may use.
+        python: The interpreter, of this environment or another one.
+        timeout_s: Seconds that it may take.
 
     Raises:
         MeasurementError: The process failed or took too long; the message ends with the last line of its error output.
     """
     # -P and PYTHONPATH: the worker is found where this package is, and nothing in the current folder is.
-    command = [sys.executable, "-P", "-m", module]
+    command = [python, "-P", "-m", module]
     try:
         done = subprocess.run(
             command,
             input=json.dumps(request),
             capture_output=True,
             text=True,
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             env=_environment(os.environ, threads),
         )
     except subprocess.TimeoutExpired as error:
-        raise MeasurementError(f"measuring {request['bundle']} took more than {_TIMEOUT_S} s") from error
+        raise MeasurementError(f"measuring {request['bundle']} took more than {timeout_s:.0f} s") from error
     if done.returncode:
         last_words = "\n".join(done.stderr.strip().splitlines()[-_STDERR_LINES:])
         raise MeasurementError(f"measuring {request['bundle']} ended with exit code {done.returncode}: {last_words}")

@@ -12,8 +12,7 @@ import pytest
 from bundles import write_mean_bundle
 
 from benchmarks.answering import Answer, Request, Way, answer
-from benchmarks.contest import Contestant, Figures, Standing, Turn, Work, contest
-from benchmarks.predictors import _row, verdict
+from benchmarks.contest import Contestant, Figures, Work, contest
 from benchmarks.tables import standings_table
 
 SLEEP_S, ALLOCATED_MB = 0.3, 200
@@ -61,30 +60,13 @@ def test_time_and_memory_read_what_the_work_takes_in_turns(tmp_path: Path) -> No
     assert shown[2].endswith("| 1.00 |")
 
 
-def standing(name: str, score: float) -> Standing:
-    figures = dict.fromkeys(("p50_ms", "p95_ms", "cpu_ms", "tokenizing", "ram_mb", "disk_mb"), 1.0)
-    return Standing(name, [Turn(1, 1, 1, figures | {"f1": score})])
-
-
-@pytest.mark.parametrize(
-    ("words", "said"), [(0.9, "A linear model wins"), (0.7, "The students win"), (0.8, "Nobody wins")]
-)
-def test_students_are_compared_with_linear_models_by_name(words: float, said: str) -> None:
-    ways = {"cnn": Way.KDOPS, "int8": Way.KDOPS, "eager": Way.EAGER, "teacher": Way.PIPELINE, "fastText": Way.FASTTEXT}
-    scores = [0.8, 0.6, float("nan"), 0.95, words]
-    told = verdict([standing(name, score) for name, score in zip(ways, scores, strict=True)], ways)
-    assert told == f"{said}: best student cnn, macro F1 0.800; best linear model fastText, {words:.3f}."
-
-
-def test_a_row_without_score_says_so() -> None:
-    assert _row(standing("eager", float("nan")))["test macro F1"] == "not scored"
-
-
 @pytest.fixture
 def request_for(tmp_path: Path) -> Callable[..., Request]:
     def make(folder: Path, way: Way) -> Request:
         texts = ["nasi enak", "tidak goreng"]
-        return Request(str(folder), way, ["bad", "good"], 32, texts, calls=5, call_seconds=30, scored=texts)
+        return Request(
+            str(folder), way, ["bad", "good"], 32, texts, calls=5, call_seconds=30, batch_seconds=0.1, scored=texts
+        )
 
     return make
 
@@ -92,6 +74,7 @@ def request_for(tmp_path: Path) -> Callable[..., Request]:
 def check(given: Answer) -> None:
     assert len(given.wall_ms) == len(given.cpu_ms) == 5
     assert all(0 < wall < 30_000 for wall in given.wall_ms)
+    assert given.per_cpu_s > 0
     assert given.ram_mb > 20
     assert len(given.labels) == 2
     assert set(given.labels) <= {"bad", "good"}
