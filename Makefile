@@ -44,7 +44,7 @@ demo: ## Distill a student on the packaged sample data, and say how to look at i
 # One thread a process: tests and benchmarks run side by side.
 bench test test-all test-fast: export OMP_NUM_THREADS = 1
 
-bench: install ## Measure kdops beside other ways, on little data in a quarter of an hour; options: make bench BENCH=--help
+bench: install ## Measure kdops beside other ways, on little data; options: make bench BENCH=--help
 	$(BIN)/python -m benchmarks $(BENCH)
 
 test test-all test-fast: export HF_HUB_OFFLINE = 1

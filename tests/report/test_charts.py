@@ -15,6 +15,7 @@ from kdops.report.quality_cost import pareto_front, quality_cost
 from kdops.report.style import BASELINE, RECIPES, STUDENTS, VANILLA
 from kdops.report.training import training
 from kdops.report.tuning import importance, tuning
+from kdops.tracking import names, runs
 from kdops.tracking.results import read_results, read_trials
 from kdops.training import recipes
 
@@ -122,3 +123,14 @@ def test_recipes_are_chosen_by_validation_never_by_test(tracking_uri: str) -> No
     students = read_results().students
     assert best_rows(students)["recipe"].tolist() == ["kd"]
     assert over_seeds(students)["seeds"].tolist() == [1, 1]
+
+
+def test_seeds_in_two_precisions_are_not_called_by_one(tracking_uri: str) -> None:
+    teacher = add_teacher("emot")
+    for seed, precision, megabytes in ((1, "fp32", 3.0), (2, "int8", 1.0)):
+        made = runs.Run(add_student("emot", teacher, seed=seed, trials=1))
+        made.tags({names.PRECISION: precision})
+        costs = {names.STORAGE_MB: megabytes, f"{names.TEACHER_COST_PREFIX}storage_mb": 12.0}
+        made.metrics(costs | {f"{names.RATIO_PREFIX}storage": 12 / megabytes})
+    (row,) = over_seeds(read_results().students).to_dict("records")
+    assert (row["precision"], row["storage_mb"], row["times_storage"]) == ("fp32 and int8", 2.0, 6.0)
