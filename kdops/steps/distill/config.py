@@ -80,7 +80,8 @@ class DistillConfig(LimitsConfig, GeneralConfig):
         None, "Latency per text of the teacher behind a file of probabilities; auto: left out.", gt=0
     )
     precision: Precision = parameter(
-        "auto", "The precision that is registered; auto: the faster one of those that pass their gate."
+        "auto",
+        "The precision that is registered; auto: the faster of those that pass their gate, of equals the smaller.",
     )
     threads: int = parameter(1, "CPU threads of each model while it is measured.", ge=1)
     cost_rounds: int = parameter(

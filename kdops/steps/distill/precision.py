@@ -10,6 +10,7 @@ from kdops.deploy.bundle import FP32, INT8, write_int8_bundle
 from kdops.deploy.tolerances import GateError, Parity
 from kdops.errors import UserError
 from kdops.measure.costs import Cost
+from kdops.measure.measurement import cheapest
 from kdops.steps.distill.config import Precision
 from kdops.steps.student.result import BUNDLE
 
@@ -63,13 +64,13 @@ def exported(folder: Path, corpus: Corpus, wanted: Precision) -> Exported:
 
 
 def chosen_precision(costs: Mapping[str, Cost], wanted: Precision) -> str:
-    """The precision that is wanted, by `auto` the one of the lowest median latency.
+    """The precision that is wanted, by `auto` the one of the lowest median latency, of equals within noise the smaller.
 
     Args:
         costs: of each precision that passed its gate, measured side by side.
         wanted: the user's choice.
     """
     able = [precision for precision in costs if wanted in ("auto", precision)]
-    chosen = min(able, key=lambda precision: costs[precision].latency_p50_ms)
+    chosen = able[cheapest([(costs[one].latency_p50_ms, costs[one].storage_mb) for one in able])[0]]
     logger.info("student: deployed in %s, %.3f ms p50", chosen, costs[chosen].latency_p50_ms)
     return chosen
