@@ -36,7 +36,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Shop(place, request.param, write(place.folder / "shop", train=40, held_out=20))
 
 
-def measured_briefly(bundles: Sequence[Path], inputs: Inputs, *, threads: int) -> SideBySide:
+def measured_briefly(bundles: Sequence[Path], inputs: Inputs, *, threads: int, rounds: int) -> SideBySide:
     """The student for a moment, and its costs for all the others: costs are not what this is about."""
     cost = measure(bundles[0], inputs, threads=threads, calls=20, batch_seconds=0.1)
     return SideBySide(tuple(Measured((cost,)) for _ in bundles), other_cores=0.0)
