@@ -9,7 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine takes longer than 200 ms now and then, which says nothing of the code.
+hypothesis.settings.register_profile("kdops", deadline=None)
+hypothesis.settings.load_profile("kdops")
 
 # These are read when the libraries are imported, so they are set before anything is.
 os.environ["HF_HUB_OFFLINE"] = "1"
