@@ -257,7 +257,7 @@ def _tokenizer(texts: Sequence[str]) -> Tokenizer:
 
 
 def bundle_info(student: str, labels: Sequence[str], pad_id: int) -> BundleInfo:
-    """What is written about a model that was made for a benchmark."""
+    """The bundle description of a model that was made for a benchmark."""
     return BundleInfo(
         task=Task.TEXT,
         labels=tuple(labels),

@@ -16,7 +16,7 @@ a core is shared or not, wall time is not. RAM is what a process needs beyond it
 the models included.
 
 These tables are of more rows, texts and trials than `make bench` takes by itself, which says less: on 24 rows, say,
-two workers take longer to start than all their trials do. It took 13 minutes before SetFit was among them."""
+two workers take longer to start than all their trials do. Without SetFit and model2vec it took 13 minutes."""
 
 SECTIONS = {
     "teachers": """## Training a teacher
