@@ -13,13 +13,11 @@ from kdops.training.workers import WorkerDied, Workers
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import time
+import os, time
 from kdops.training.workers import Workers
 with Workers(1) as workers:
+    workers.start(os.getpid).result()
     working = workers.start(time.sleep, 60)
-    while not working.running():
-        time.sleep(0.05)
-    time.sleep(2)
     print("working", flush=True)
     working.result()
 """
