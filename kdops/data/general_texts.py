@@ -1,7 +1,6 @@
 """The texts that general distillation reads: any text, no labels; chosen once, kept on disk."""
 
 import hashlib
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,6 @@ from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
 from kdops.task import Task
 from kdops.workspace import GENERAL_TEXTS, Piece, find_or_make, load_result, save_result
-
-logger = logging.getLogger(__name__)
 
 CATALOGUE = "catalogue"
 _FILE = "texts.arrow"
@@ -95,7 +92,6 @@ def general_texts(corpus: Corpus, named: Sequence[str]) -> GeneralTexts:
     folder = find_or_make(piece, lambda to: _write(to, sources, cards, None if public else corpus))
     counts = load_result(folder, GeneralTextCounts)
     descriptions = tuple(source.description for source in sources)
-    logger.info("general texts: %d of %d kept, from %s", counts.kept, counts.read, ", ".join(descriptions))
     return GeneralTexts(folder / _FILE, counts, descriptions, key)
 
 

@@ -233,7 +233,7 @@ def _compute(
 ) -> None:
     wanted = ((row, str(clean(joined(text)))) for row, text in enumerate(texts) if missing[row])
     done: list[tuple[bytes, np.ndarray]] = []
-    written, asked = time.monotonic(), 0
+    written = time.monotonic()
     with Bar(int(missing.sum()), "encoder states", "texts") as progress:
         while chunk := list(islice(wanted, _CHUNK_TEXTS)):
             for numbers, covered, means in work.states([text for _, text in chunk]):
@@ -244,10 +244,8 @@ def _compute(
                     row[words] = mine
                     done.append((keys[chunk[number][0]], row))
                 progress.update(len(numbers))
-                asked += len(numbers)
                 if len(done) >= _CHUNK_TEXTS or time.monotonic() - written > _SHARD_SECONDS:
                     write_shard(folder, *zip(*done, strict=True))
                     done, written = [], time.monotonic()
-                    logger.info("encoder states: %d of %d texts so far", asked, missing.sum())
     if done:
         write_shard(folder, *zip(*done, strict=True))

@@ -6,7 +6,6 @@ processes share them, and a student may have tokens of its own. Each file is wri
 killed goes on with the texts that are missing. Readers map the files into memory, so RAM does not grow with them.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ from kdops.training.memory import give_freed_memory_back
 from kdops.training.shards import KEY_BYTES, find_rows, stored_keys, write_shard
 from kdops.training.stored_logits import StoredLogits, centred
 from kdops.workspace import locked
-
-logger = logging.getLogger(__name__)
 
 _SHARD_TEXTS = 8_192
 _SHARD_SECONDS = 20.0
@@ -84,7 +81,7 @@ def _compute(folder: Path, question: Question, keys: np.ndarray) -> None:
     products, counts = fast_products(teacher), encoded.unit_counts
     teacher.eval()
     done: list[tuple[np.ndarray, np.ndarray]] = []
-    flushed, asked = time.monotonic(), 0
+    flushed = time.monotonic()
     with Bar(len(keys), "teacher logits", "texts") as progress:
         for number, rows in enumerate(by_length(encoded.lengths, device), start=1):
             batch = make_batch(data, rows, question.pad_id).to(device)
@@ -95,11 +92,9 @@ def _compute(folder: Path, question: Question, keys: np.ndarray) -> None:
             stored = np.column_stack([np.concatenate(words).astype(np.float32), logits])
             done.extend(zip(keys[rows], np.split(stored, np.cumsum(counts[rows])[:-1]), strict=True))
             progress.update(len(rows))
-            asked += len(rows)
             if len(done) >= _SHARD_TEXTS or time.monotonic() - flushed > _SHARD_SECONDS:
                 _write(folder, done)
                 done, flushed = [], time.monotonic()
-                logger.info("teacher logits: %d of %d texts so far", asked, len(keys))
             if number % _TRIM_BATCHES == 0:
                 give_freed_memory_back()
     if done:

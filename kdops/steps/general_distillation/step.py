@@ -1,5 +1,6 @@
 """`pretrain_student`: a general student ahead of time, which data sets, recipes, seeds and trials start from."""
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from kdops.workspace import GENERAL_STUDENTS
 
 if TYPE_CHECKING:
     from kdops.training.general_distillation import GeneralStudent
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,15 @@ def pretrained(plan: GeneralPlan, corpus: Corpus, recorder: Recorder, *, force: 
     from kdops.steps.general_distillation.make import find_general, general_student
     from kdops.training.general_distillation import EXPLAINED
 
+    counts, sources = plan.texts.counts, ", ".join(plan.texts.sources)
+    logger.info("general texts: %d of %d kept, from %s", counts.kept, counts.read, sources)
     run_id = None if force else recorder.finished(Role.GENERAL, plan.piece.key)
     found = None if force else find_general(plan)
     if found and run_id:
         return Pretrained(plan, found, run_id, reused=True)
     student = plan.training.student
     described = asdict(plan.training) | asdict(plan.vocabulary)
-    described |= {"teacher": plan.encoder, "texts": len(plan.texts), "sources": ", ".join(plan.texts.sources)}
+    described |= {"teacher": plan.encoder, "texts": len(plan.texts), "sources": sources}
     with recorder.opened(
         Role.GENERAL,
         f"general {student}",
@@ -90,7 +95,7 @@ def pretrained(plan: GeneralPlan, corpus: Corpus, recorder: Recorder, *, force: 
         tags={names.STUDENT: student, names.DATASET: corpus.name},
         config=described,
     ) as record:
-        record.metrics({f"texts.{name}": count for name, count in asdict(plan.texts.counts).items()})
+        record.metrics({f"texts.{name}": count for name, count in asdict(counts).items()})
         made = found or general_student(plan, force=force)
         for epoch in made.epochs:
             record.epoch(epoch)
