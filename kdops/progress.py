@@ -2,13 +2,18 @@
 
 import logging
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
+Items = TypeVar("Items", bound=Sequence[Any])
+Answer = TypeVar("Answer")
+
 EVERY_S = 30.0
+_CHUNK = 64
 _LINE = "{desc}: {n_fmt} of {total_fmt} {unit}, {elapsed} so far, {remaining} left"
 
 
@@ -52,3 +57,23 @@ class Bar(tqdm):  # type: ignore[misc]
         if not self._live:
             self.disable = True
         super().close()
+
+
+def in_chunks(
+    items: Items, answer: Callable[[Items], Sequence[Answer]], description: str, unit: str = "texts"
+) -> list[Answer]:
+    """Answer items some at a time, so that progress can be shown.
+
+    Args:
+        items: to be answered.
+        answer: one answer for each of the items that it gets.
+        description: what is done.
+        unit: what an item is called, in the plural.
+    """
+    answers: list[Answer] = []
+    with Bar(len(items), description, unit) as progress:
+        for start in range(0, len(items), _CHUNK):
+            chunk = cast(Items, items[start : start + _CHUNK])
+            answers.extend(answer(chunk))
+            progress.update(len(chunk))
+    return answers

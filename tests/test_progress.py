@@ -1,9 +1,10 @@
 import logging
 import sys
+from collections.abc import Sequence
 
 import pytest
 
-from kdops.progress import Bar
+from kdops.progress import Bar, in_chunks
 
 
 def test_without_a_terminal_it_is_a_line_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
@@ -36,3 +37,16 @@ def test_a_terminal_gets_a_live_line(monkeypatch: pytest.MonkeyPatch, capsys: py
         bar.refresh()
         drawn = capsys.readouterr().err
     assert "measuring:  50%" in drawn
+
+
+def test_answers_in_chunks_are_those_of_all_items_in_their_order() -> None:
+    asked: list[int] = []
+
+    def negated(items: Sequence[int]) -> list[int]:
+        asked.append(len(items))
+        return [-item for item in items]
+
+    assert in_chunks(range(150), negated, "answering") == [-number for number in range(150)]
+    assert sum(asked) == 150
+    assert len(asked) > 1
+    assert in_chunks([], negated, "answering") == []

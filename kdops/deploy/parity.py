@@ -12,6 +12,7 @@ from kdops.deploy.onnx import evaluating
 from kdops.deploy.predictor import EncodedText, FloatArray, Inputs, Predictor
 from kdops.deploy.tolerances import Parity
 from kdops.metrics import Gold, main_metric, score
+from kdops.progress import Bar, in_chunks
 from kdops.task import Task
 
 _INT8_AGREEMENT = 0.98
@@ -41,7 +42,7 @@ def check_parity(
     encoded = predictor.encode([inputs[index] for index in chosen])
     gold = [gold[index] for index in chosen]
     expected = _torch_logits(model, encoded, Task(predictor.info.task))
-    return _compare(predictor, encoded, gold, expected, predictor.run(encoded))
+    return _compare(predictor, encoded, gold, expected, in_chunks(encoded, predictor.run, "checking the bundle"))
 
 
 def check_int8(original: Predictor, quantized: Predictor, inputs: Inputs, gold: Gold) -> Parity:
@@ -63,8 +64,8 @@ def check_int8(original: Predictor, quantized: Predictor, inputs: Inputs, gold: 
         quantized,
         encoded,
         gold,
-        original.run(encoded),
-        quantized.run(encoded),
+        in_chunks(encoded, original.run, "checking int8: fp32"),
+        in_chunks(encoded, quantized.run, "checking int8"),
         logit_tolerance=math.inf,
         agreement_needed=_INT8_AGREEMENT,
         metric_tolerance=_INT8_METRIC_DROP,
@@ -102,7 +103,7 @@ def _torch_logits(
     """Logits of the torch model, in the form of `Predictor.run`."""
     logits: list[FloatArray] = []
     device = next(model.parameters()).device
-    with evaluating(model), torch.inference_mode():
+    with evaluating(model), torch.inference_mode(), Bar(len(encoded), "answers of the model", "texts") as progress:
         for start in range(0, len(encoded), batch_size):
             batch = encoded[start : start + batch_size]
             tokens = [torch.tensor(text.ids) for text in batch]
@@ -112,6 +113,7 @@ def _torch_logits(
             output = model(input_ids.to(device), attention_mask.to(device)).float().cpu().numpy()
             for text, values in zip(batch, output, strict=True):
                 logits.append(values[list(text.first_tokens.values())] if task.of_words else values)
+            progress.update(len(batch))
     return logits
 
 

@@ -14,6 +14,7 @@ from kdops.data.corpus import Corpus
 from kdops.data.encoding import Encoded, encode
 from kdops.data.tag_paths import best_path
 from kdops.metrics import score
+from kdops.progress import Bar
 from kdops.task import Task, head_sizes
 from kdops.training.batches import TrainingSet, by_length, make_batch
 from kdops.training.losses import NO_LABEL
@@ -82,12 +83,13 @@ class LabeledTexts:
         device = next(model.parameters()).device
         logits = np.empty((len(self.encoded.unit_positions), len(self.labels)), dtype=np.float32)
         model.eval()
-        for rows in by_length(self.encoded.lengths, device):
-            batch = make_batch(data, rows, self.pad_id).to(device)
-            with torch.inference_mode():
+        with torch.inference_mode(), Bar(len(self.encoded.lengths), "scoring", "texts") as progress:
+            for rows in by_length(self.encoded.lengths, device):
+                batch = make_batch(data, rows, self.pad_id).to(device)
                 outputs = batch.of_units(model(batch.input_ids, batch.attention_mask)).float()
-            units = [np.arange(self.encoded.unit_starts[row], self.encoded.unit_starts[row + 1]) for row in rows]
-            logits[np.concatenate(units)] = outputs.cpu().numpy()
+                units = [np.arange(self.encoded.unit_starts[row], self.encoded.unit_starts[row + 1]) for row in rows]
+                logits[np.concatenate(units)] = outputs.cpu().numpy()
+                progress.update(len(rows))
         return logits
 
 

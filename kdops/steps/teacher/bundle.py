@@ -1,5 +1,6 @@
 """The teacher in the form that students are compared with: an ONNX bundle, made once."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from kdops.workspace import (
 
 if TYPE_CHECKING:
     from kdops.models.teachers.model import Teacher
+
+logger = logging.getLogger(__name__)
 
 _BUNDLE = "bundle"
 
@@ -86,6 +89,7 @@ def int8_teacher(teacher: TeacherBundle, corpus: Corpus) -> Int8Teacher:
     """The int8 form of a teacher's bundle, whether or not it would pass the gate: its scores tell what is lost."""
 
     def write(to: Path) -> None:
+        logger.info("teacher: its int8 form is made and scored")
         bundle = write_ungated_int8_bundle(to / _BUNDLE, teacher.path)
         save_result(to, bundle_scores(corpus, bundle))
 
@@ -123,6 +127,7 @@ def _write(folder: Path, facts: TeacherFacts, teacher: "Teacher", corpus: Corpus
         thresholds=facts.thresholds,
         pairs=corpus.pairs,
     )
+    logger.info("teacher: its bundle is made")
     write_bundle(folder / _BUNDLE, model=teacher.model, tokenizer=teacher.tokenizer, info=info)
     inputs, gold = corpus.inputs("validation"), corpus.gold("validation")
     # With a BERT-base about two minutes on one core, once a teacher: little beside its training and its logits.
