@@ -129,6 +129,7 @@ def connect() -> None:
     Raises:
         UserError: The address cannot be used, nothing answers there, or it refuses.
     """
+    _log.info("connecting to MLflow's tracking store")
     import mlflow
     from mlflow.exceptions import MlflowException
 

@@ -183,7 +183,7 @@ def _found_or_made(job: Job, record: Recording, work: str) -> Distilled:
                 recorder.challenge(corpus.name, version)
             return _distilled(job, folder, result, run_id, version, reused=True)
         if folder is None:
-            logger.info("libraries for training are loaded")
+            logger.info("loading PyTorch and what else training needs")
             from kdops.steps.distill.stages import make_student
 
             folder = piece.make(lambda to: make_student(job, record, to))

@@ -24,7 +24,6 @@ from kdops.steps.tables import aligned
 from kdops.steps.teacher.step import teacher_keys
 from kdops.tracking.finished import read_finished
 from kdops.tracking.names import Role
-from kdops.tracking.places import study_storage
 from kdops.training.recipes import AUTO, EMBEDDINGS, RECIPES
 
 Given = ParamSpec("Given")
@@ -124,9 +123,6 @@ def check_exam(config: ExamConfig) -> ExamData:
     for corpus in corpora.values():
         problems.caught(check_source, config.each, corpus)
     problems.raise_any()
-    from kdops.training.storage import open_storage  # here: wrong data are told before Optuna is imported
-
-    problems.caught(open_storage, study_storage(config.each.storage))
     found = {dataset: (corpus, problems.caught(_unlabeled, config, corpus)) for dataset, corpus in corpora.items()}
     problems.raise_any()
     return found

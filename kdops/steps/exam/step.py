@@ -13,6 +13,7 @@ from kdops.steps.exam.progress import Progress
 from kdops.steps.exam.work import Outcome, Workshop
 from kdops.tracking import names, runs, store
 from kdops.tracking.names import Role, Status
+from kdops.tracking.places import study_storage
 from kdops.training.workers import Workers
 from kdops.workspace import home
 
@@ -51,6 +52,9 @@ def exam(config: ExamConfig) -> Plan | Examined:
     config = config.model_copy(update={"each": config.each.at_hand()})
     data = check_exam(config)
     runs.connect()
+    from kdops.training.storage import open_storage  # here: wrong data are told before Optuna is imported
+
+    open_storage(study_storage(config.each.storage))
     plan = make_plan(config, data, config.workers or cores())
     if config.plan:
         return plan

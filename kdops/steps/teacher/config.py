@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _SCRATCH_LEARNING_RATE = 5e-4
 _LEARNING_RATE = 5e-5
+_SCRATCH_AVERAGING = 0.99
 _HEAD_FACTOR = 10.0
 """How many times faster a new head learns: at the encoder's small rate it would take epochs to learn anything."""
 
@@ -45,6 +46,7 @@ class TeacherConfig(TrainingDataConfig):
             epochs=self.epochs,
             learning_rate=self.learning_rate or usual,
             batch_size=self.batch_size,
+            averaging=_SCRATCH_AVERAGING if source == SCRATCH else 0.0,
             seed=self.seed,
             head_factor=1.0 if source == SCRATCH else _HEAD_FACTOR,
         )
