@@ -2,11 +2,13 @@
 # The runs that docs/results.md is written from, into the store that MLFLOW_TRACKING_URI names:
 #   docs/run_results.sh TEACHER
 # TEACHER is a hub id or a folder with an encoder. Finished work is found again and costs seconds.
-# Then: python docs/write_results.py nergrit
+# Then: python docs/write_results.py emot nergrit
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 teacher=${1:?usage: docs/run_results.sh TEACHER}
 export OMP_NUM_THREADS=1
 
-python -m entrypoints.exam --datasets nergrit --students bilstm --recipes vanilla,general,general-kd --seeds 3 \
-    --trials 1 --teacher "$teacher" --teacher-epochs 6 --learning-rate 1e-4 --teacher-seed 1 --general-texts catalogue
+common=(--students bilstm --seeds 3 --trials 1 --teacher "$teacher" --teacher-epochs 6 --learning-rate 1e-4
+    --teacher-seed 1 --general-texts catalogue)
+python -m entrypoints.exam --datasets emot,nergrit --recipes vanilla,general,general-kd "${common[@]}"
+python -m entrypoints.exam --datasets nergrit --recipes general-kd-unlabeled "${common[@]}"
