@@ -37,7 +37,8 @@ study's recipes, are from before general distillation.
 
 - **Recipes.** `vanilla`: gold labels only. `general`: the student first learns the pre-trained encoder's token states
   on the training texts of all public data sets, then gold labels. `general-kd`: the same, then the fine-tuned
-  teacher's logits and gold labels.
+  teacher's logits and gold labels. `general-kd-unlabeled`: the same, and the teacher's logits on the training texts of
+  the other public data sets of the task.
 - **Baseline.** The same student on gold labels only, with the same vocabulary, as many trials and at least as many
   training steps. A gain is the student's score minus its baseline's.
 - **Budget.** One trial, which is the first setting of a study, three seeds, and one teacher for all seeds.

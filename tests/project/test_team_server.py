@@ -23,7 +23,7 @@ import entrypoints.measure
 import entrypoints.report
 import entrypoints.train_teacher
 
-pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(2400)]
 
 TRIALS = 3
 PATIENCE_S = 400
