@@ -16,7 +16,7 @@ _LIBRARIES = ["torch", "transformers", "accelerate", "datasets", "benchmarks.stu
 
 Figures = Mapping[str, float]
 Work = Callable[[], Figures]
-"""What is timed; gives figures of its own, such as a score."""
+"""The work that is timed; it returns figures of its own, such as a score."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_
 _SLEEP_WHILE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 _READERS = ("torch", "onnxruntime", "numpy")
 _WORKER_BYTES = 2 << 30
-"""What a worker that trains a student may need; one of a BiLSTM on 5,000 texts needs a third of it."""
+"""Memory that a worker may need to train a student; one of a BiLSTM on 5,000 texts needs a third of it."""
 
 
 def variables(count: int) -> dict[str, str]:

@@ -72,7 +72,7 @@ def number(value: float, form: str = ".3f", missing: str = "") -> str:
 
 
 UNDISTILLED = {INT8_TEACHER: "teacher int8", LINEAR: "linear"}
-"""What `Results.undistilled` has, in tables and legends."""
+"""Names in tables and legends of the rows of `Results.undistilled`."""
 
 
 def title(row: Mapping[str, object]) -> str:

@@ -15,10 +15,10 @@ def changed(lower: Recipe, higher: Recipe) -> list[str]:
     return [key for key in asdict(lower) if key != "name" and vars(lower)[key] != vars(higher)[key]]
 
 
-@pytest.mark.parametrize("rungs", [STUDY_RECIPES, (VANILLA.name, *GENERAL_RECIPES)])
-def test_each_rung_adds_one_thing_to_the_one_before(rungs: Sequence[str]) -> None:
-    assert rungs[0] == VANILLA.name
-    for lower, higher in pairwise(rungs):
+@pytest.mark.parametrize("ladder", [STUDY_RECIPES, (VANILLA.name, *GENERAL_RECIPES)])
+def test_each_recipe_adds_one_thing_to_the_one_before(ladder: Sequence[str]) -> None:
+    assert ladder[0] == VANILLA.name
+    for lower, higher in pairwise(ladder):
         assert len(changed(RECIPES[lower], RECIPES[higher])) == 1
 
 

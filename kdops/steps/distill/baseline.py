@@ -42,7 +42,7 @@ class FoundBaseline:
 def baseline_of(job: Job, teacher: TrainedTeacher, phases: Phases) -> FoundBaseline:
     """The same student without distillation; students of several recipes that are distilled at one time share it."""
     config, corpus, recorder = job.config, job.corpus, job.recorder
-    budget, recipe = baseline_budget(config, corpus, job.unlabeled), config.rung.compared_with
+    budget, recipe = baseline_budget(config, corpus, job.unlabeled), config.chosen_recipe.compared_with
     student = student_fingerprint(corpus, teacher.keys, recipe, job.unlabeled, budget, config.max_length, job.plan)
     work = fingerprint(student, BASELINES.version)
     piece = Piece(BASELINES, work)

@@ -21,4 +21,4 @@ def baseline_budget(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled 
 
 def _rows(config: DistillConfig, corpus: Corpus, unlabeled: Unlabeled | None) -> int:
     """The texts that the recipe trains on, labeled or not."""
-    return len(corpus.rows["train"]) + (len(unlabeled or []) if config.rung.unlabeled else 0)
+    return len(corpus.rows["train"]) + (len(unlabeled or []) if config.chosen_recipe.unlabeled else 0)

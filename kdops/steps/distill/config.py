@@ -143,7 +143,7 @@ class DistillConfig(LimitsConfig, GeneralConfig):
         return Budget(
             student=self.student,
             init="teacher" if self.init == "teacher" else "random",
-            residual=self.rung.general if self.residual is None else self.residual,
+            residual=self.chosen_recipe.general if self.residual is None else self.residual,
             search=self.search,
             trials=self.trials,
             epochs=epochs,
@@ -162,7 +162,7 @@ class DistillConfig(LimitsConfig, GeneralConfig):
         return (self.threads, *precision, *(() if self.teacher_latency_ms is None else (self.teacher_latency_ms,)))
 
     @property
-    def rung(self) -> Recipe:
+    def chosen_recipe(self) -> Recipe:
         """The recipe, with the start of embeddings and layers that the user chose; it must be `resolved`.
 
         Raises:
@@ -196,17 +196,17 @@ class DistillConfig(LimitsConfig, GeneralConfig):
         given = [
             name for name in ("soft_loss", "temperature", "gold_weight") if getattr(self, name) not in (None, "auto")
         ]
-        if given and not self.rung.distills:
+        if given and not self.chosen_recipe.distills:
             raise UserError(f"recipe={self.recipe} learns from gold labels alone: {', '.join(given)} would do nothing")
         if self.soft_loss == "mse" and self.temperature:
             raise UserError("soft_loss=mse has no temperature: it would do nothing; soft_loss=kl has")
-        if self.general_encoder and not self.rung.general:
+        if self.general_encoder and not self.chosen_recipe.general:
             raise UserError(f"recipe={self.recipe} has no general distillation: general_encoder would do nothing")
         if not self._own_vocabulary(corpus):
             self.check_vocabulary(f"recipe={self.recipe}, vocabulary={self.vocabulary} takes the teacher's tokens")
 
     def _own_vocabulary(self, corpus: "Corpus") -> bool:
-        without = self.rung.general or self.teacher_file(corpus) is not None
+        without = self.chosen_recipe.general or self.teacher_file(corpus) is not None
         return self.vocabulary == "own" or (self.vocabulary == "auto" and without)
 
     def general_plan(self, corpus: "Corpus") -> "GeneralPlan | None":
@@ -215,7 +215,7 @@ class DistillConfig(LimitsConfig, GeneralConfig):
         Raises:
             UserError: if choices exclude each other, or texts cannot be had.
         """
-        recipe, own = self.rung, self._own_vocabulary(corpus)
+        recipe, own = self.chosen_recipe, self._own_vocabulary(corpus)
         if recipe.general and self.encoder(corpus) is None:
             what = "a file of probabilities" if self.teacher_file(corpus) else "a teacher from scratch"
             raise UserError(

@@ -39,7 +39,7 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
         UserError: if int8 is asked for and does not pass its gate.
         RuntimeError: if a bundle does not pass its parity gate.
     """
-    config, corpus, recipe, phases = job.config, job.corpus, job.config.rung, Phases(record)
+    config, corpus, recipe, phases = job.config, job.corpus, job.config.chosen_recipe, Phases(record)
     budget = student_budget(config, corpus, job.unlabeled)
     _say_threads(budget, teacher=config.teacher_file(corpus) is None)
     with phases.timed("teacher"):
@@ -81,7 +81,7 @@ def lineage_of(job: Job, record: Recording) -> Lineage:
     """The runs of the teacher and the baseline, which are there; they are recorded where that was not done yet."""
     done = replace(job, config=job.config.model_copy(update={"force": False}))
     teacher = teacher_for(done.checked, done.unlabeled, done.config.teacher_config, done.recorder)
-    baseline = None if done.config.rung.baseline else baseline_of(done, teacher, Phases())
+    baseline = None if done.config.chosen_recipe.baseline else baseline_of(done, teacher, Phases())
     return Lineage(teacher.run_id, baseline.run_id if baseline else record.run_id)
 
 

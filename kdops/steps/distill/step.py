@@ -64,7 +64,7 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
             from kdops.steps.distill.size import check_size
 
             check_size(job, config.max_storage_mb)
-    recipe = config.rung
+    recipe = config.chosen_recipe
     described = config.model_dump() | described_data(config, corpus) | {"embeddings": recipe.embeddings}
     described["teacher"] = ", ".join(config.sources(corpus))
     tags = identifying_tags(corpus, config.student, recipe.name) | {names.SETTINGS: ",".join(config.settings())}
@@ -80,7 +80,7 @@ def distill(config: DistillConfig, recorder: Recorder | None = None, *, exam_run
 
 
 def _run_name(job: Job) -> str:
-    return f"{job.config.student} {job.config.rung.name} {job.corpus.name}"
+    return f"{job.config.student} {job.config.chosen_recipe.name} {job.corpus.name}"
 
 
 def _budget(job: Job) -> str:
@@ -93,7 +93,7 @@ def _budget(job: Job) -> str:
         teacher = "not trained (as_is)"
     student = student_budget(config, job.corpus, job.unlabeled)
     budget = f"teacher {teacher}; student {student.trials} trials of at most {student.epochs} epochs (trials, epochs)"
-    if config.rung.baseline:
+    if config.chosen_recipe.baseline:
         return budget
     baseline = baseline_budget(config, job.corpus, job.unlabeled)
     return f"{budget}; its baseline {baseline.trials} of at most {baseline.epochs}, as many steps on fewer texts"
@@ -108,7 +108,7 @@ def work_of(
 ) -> str:
     """The fingerprint of all that `distill` does, which a finished run of it carries; the recipe must be resolved."""
     budget = student_budget(config, corpus, unlabeled)
-    student = student_fingerprint(corpus, teacher, config.rung, unlabeled, budget, config.max_length, plan)
+    student = student_fingerprint(corpus, teacher, config.chosen_recipe, unlabeled, budget, config.max_length, plan)
     return fingerprint(student, STUDENTS.version, *config.deployment)
 
 
@@ -118,7 +118,7 @@ def _checked(config: DistillConfig, recorder: Recorder) -> Job:
     config = config.at_hand()
     checked = checked_corpus(config)
     corpus, config = checked.corpus, config.resolved(checked.corpus)
-    recipe = config.rung
+    recipe = config.chosen_recipe
     source = config.source(corpus)
     check_source(config, corpus)
     if recipe.embeddings == "fasttext":
@@ -165,7 +165,7 @@ def check_source(config: DistillConfig, corpus: Corpus) -> None:
 
 
 def _unlabeled_counts(job: Job) -> dict[str, float]:
-    return job.unlabeled.metrics if job.unlabeled and job.config.rung.unlabeled else {}
+    return job.unlabeled.metrics if job.unlabeled and job.config.chosen_recipe.unlabeled else {}
 
 
 def _found_or_made(job: Job, record: Recording, work: str) -> Distilled:

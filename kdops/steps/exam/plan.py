@@ -176,7 +176,7 @@ def _corpus(config: DistillConfig) -> Corpus:
 
 
 def _unlabeled(config: ExamConfig, corpus: Corpus) -> Unlabeled | None:
-    recipes = (config.cell("", STUDENTS[0], recipe, 1).resolved(corpus).rung for recipe in config.recipes)
+    recipes = (config.cell("", STUDENTS[0], recipe, 1).resolved(corpus).chosen_recipe for recipe in config.recipes)
     needed = any(recipe.unlabeled for recipe in recipes) or config.each.source(corpus) == SCRATCH
     return config.each.unlabeled_texts(corpus, wanted=needed)
 

@@ -64,7 +64,7 @@ def _nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "run_cell", run_made)
 
 
-def test_a_cell_keeps_no_other_up_whatever_becomes_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_other_cells_go_on_whatever_becomes_of_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One fails, one does so with its log on a full disk, one kills its worker each time, one hangs the first time."""
     on_full_disk = cell("cnn", 2)
     with Workers(2) as processes:
