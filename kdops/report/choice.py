@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from kdops.measure.costs import costs
-from kdops.report.style import BASELINE, STUDENTS, VANILLA
+from kdops.report.style import BASELINE, STUDENTS, TEACHER, VANILLA
 from kdops.tracking.comparable import CELL
-from kdops.tracking.results import INT8_TEACHER, LINEAR
+from kdops.tracking.results import INT8_TEACHER, LINEAR, Results
 
 _NUMBERS = ["validation", "test", "f1_retained", "kd_gain", "baseline"]
 
@@ -71,8 +71,26 @@ def number(value: float, form: str = ".3f", missing: str = "") -> str:
     return missing if pd.isna(value) else f"{value:{form}}"
 
 
-UNDISTILLED = {INT8_TEACHER: "teacher int8", LINEAR: "linear"}
-"""Names in tables and legends of the rows of `Results.undistilled`."""
+_UNDISTILLED = {INT8_TEACHER: f"{TEACHER} int8", LINEAR: "linear"}
+
+
+def teacher_records(results: Results) -> list[dict[str, Any]]:
+    """The teachers, each by column, and its `name` in tables and legends, which says in what several ones differ."""
+    named = [_named(TEACHER, settings) for settings in results.teacher_settings]
+    return records(results.teachers.assign(name=named))
+
+
+def undistilled_records(results: Results) -> list[dict[str, Any]]:
+    """The rows of `Results.undistilled`, each by column, and its `name` in tables and legends."""
+    rows = results.undistilled
+    named = [
+        _named(_UNDISTILLED[kind], told) for kind, told in zip(rows["kind"], rows["teacher_settings"], strict=True)
+    ]
+    return records(rows.assign(name=named))
+
+
+def _named(model: str, settings: str) -> str:
+    return f"{model} ({settings})" if settings else model
 
 
 def title(row: Mapping[str, object]) -> str:

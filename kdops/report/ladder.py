@@ -6,7 +6,7 @@ import pandas as pd
 
 from kdops.report.chart import Axis, Chart, Panel, Series
 from kdops.report.choice import best_rows, over_seeds, records
-from kdops.report.style import BASELINE, RECIPES, STUDENTS
+from kdops.report.style import BASELINE, RECIPES, STUDENTS, TEACHER
 from kdops.tracking.results import Results
 
 
@@ -16,7 +16,7 @@ def ladder(results: Results, recipes: Sequence[str] = tuple(RECIPES)) -> Chart:
         name="ladder",
         title="The ladder of recipes",
         caption="Test score of each student by recipe; baseline: labels only, with as many trials and at least as "
-        "many training steps. The dashed line is the teacher. Error bars: standard deviation over seeds.",
+        "many training steps. The dashed line is the best one's teacher. Error bars: standard deviation over seeds.",
         panels=[_panel(results.of(name), recipes, name) for name in results.datasets],
     )
 
@@ -44,6 +44,7 @@ def _panel(results: Results, recipes: Sequence[str], title: str) -> Panel:
             )
         )
     metric = results.students["metric"].iloc[0]
-    taught = results.teachers["test"].dropna()
-    level = ("teacher", float(taught.iloc[-1])) if len(taught) else None
+    winner = best.sort_values("validation", na_position="first")["teacher_run"].iloc[-1:]
+    taught = results.teachers["test"].reindex(winner).dropna()
+    level = (TEACHER, float(taught.iloc[0])) if len(taught) else None
     return Panel(title, Axis("student"), Axis(f"test {metric} (0 to 1)", span=(0, 1)), series, bars=True, level=level)

@@ -8,7 +8,7 @@ import pandas as pd
 from kdops.measure.costs import CostColumn, Room, costs
 from kdops.metrics import word_for
 from kdops.report.chart import Axis, Chart, Panel, Series
-from kdops.report.choice import UNDISTILLED, best_rows, records
+from kdops.report.choice import best_rows, records, teacher_records, undistilled_records
 from kdops.report.style import BASELINE, BLACK, GREY, STUDENTS, TEACHER_MARK, VANILLA
 from kdops.tracking.results import INT8_TEACHER, Results
 
@@ -57,15 +57,11 @@ def _panel(results: Results, cost: CostColumn, title: str) -> Panel:
                 _point(f"{name}, {BASELINE}", row, row[f"baseline_{cost.name}"], row["baseline"], filled=False)
             )
     series = [one for one in series if not pd.isna(one.x[0])]
-    teachers = results.teachers.dropna(subset=[cost.name, "test"])
-    if not teachers.empty:
-        series.append(
-            Series("teacher", teachers[cost.name].tolist(), teachers["test"].tolist(), BLACK, TEACHER_MARK.shape)
-        )
-    int8 = results.undistilled[results.undistilled["kind"] == INT8_TEACHER].dropna(subset=[cost.name, "test"])
-    if not int8.empty:
-        name = UNDISTILLED[INT8_TEACHER]
-        series.append(Series(name, int8[cost.name].tolist(), int8["test"].tolist(), GREY, TEACHER_MARK.shape))
+    beside = [(row, BLACK) for row in teacher_records(results)]
+    beside += [(row, GREY) for row in undistilled_records(results) if row["kind"] == INT8_TEACHER]
+    for row, color in beside:
+        if not pd.isna([row[cost.name], row["test"]]).any():
+            series.append(Series(row["name"], [row[cost.name]], [row["test"]], color, TEACHER_MARK.shape))
     front = pareto_front([(cast(float, x), y) for one in series for x, y in zip(one.x, one.y, strict=True)])
     if len(front) > 1:
         x, y = zip(*front, strict=True)

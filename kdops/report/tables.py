@@ -10,8 +10,8 @@ from kdops.metrics import word_for
 from kdops.number_text import points, score
 from kdops.report import cells
 from kdops.report.chart import Table
-from kdops.report.choice import UNDISTILLED, best_rows, number, over_seeds, records
-from kdops.report.style import TEACHER, VANILLA
+from kdops.report.choice import best_rows, number, over_seeds, records, teacher_records, undistilled_records
+from kdops.report.style import VANILLA
 from kdops.tracking import names
 from kdops.tracking.comparable import CELL, settings_of
 from kdops.tracking.results import Results
@@ -23,21 +23,21 @@ def dataset_table(results: Results) -> Table:
     several_people = results.students["user"].nunique() > 1
     rows = [
         {
-            "student": TEACHER,
+            "student": row["name"],
             f"validation {word}": number(row["validation"]),
             f"test {word}": number(row["test"]),
             **_cells(row, shown),
         }
-        for row in records(results.teachers)
+        for row in teacher_records(results)
     ]
     rows += [
         {
-            "student": UNDISTILLED[row["kind"]],
+            "student": row["name"],
             f"validation {word}": number(row["validation"]),
             f"test {word}": number(row["test"]),
             **_cells(row, shown),
         }
-        for row in records(results.undistilled)
+        for row in undistilled_records(results)
     ]
     for row in records(over_seeds(results.students)):
         cells_of = {

@@ -7,9 +7,9 @@ from kdops.measure.costs import Room, costs
 from kdops.metrics import word_for
 from kdops.report import cells
 from kdops.report.chart import Table
-from kdops.report.choice import UNDISTILLED, nothing_learned, over_seeds, records
+from kdops.report.choice import nothing_learned, over_seeds, records, teacher_records, undistilled_records
 from kdops.report.classes import best_student
-from kdops.report.style import TEACHER, VANILLA
+from kdops.report.style import VANILLA
 from kdops.tracking.results import Results
 
 
@@ -37,19 +37,19 @@ def short_table(results: Results) -> Table:
     shown_costs, word = costs(Room.LITTLE, results.measured), word_for(results.students["metric"])
     rows = [
         {
-            "student": TEACHER,
+            "student": row["name"],
             f"test {word}": "" if pd.isna(row["test"]) else number_text.score(row["test"]),
             **{one.heading: one.shown(row) for one in shown_costs},
         }
-        for row in records(results.teachers)
+        for row in teacher_records(results)
     ]
     rows += [
         {
-            "student": UNDISTILLED[row["kind"]],
+            "student": row["name"],
             f"test {word}": "" if pd.isna(row["test"]) else number_text.score(row["test"]),
             **{one.heading: one.shown(row) for one in shown_costs},
         }
-        for row in records(results.undistilled)
+        for row in undistilled_records(results)
     ]
     for row in records(over_seeds(results.students)):
         precision = f" {row['precision']}" if isinstance(row["precision"], str) else ""

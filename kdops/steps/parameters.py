@@ -132,7 +132,10 @@ def _values(kind: Any) -> str:
     return _TYPES.get(kind, "TEXT")
 
 
-def _line(problem: "ErrorDetails", known: Collection[str]) -> str:
+_NO_NUMBER = ("int_parsing", "float_parsing")
+
+
+def _line(problem: "ErrorDetails", known: Mapping[str, FieldInfo]) -> str:
     """A problem that pydantic found with one parameter, as a line for users."""
     field = ".".join(map(str, problem["loc"]))
     if problem["type"] == "literal_error":
@@ -143,6 +146,8 @@ def _line(problem: "ErrorDetails", known: Collection[str]) -> str:
     if problem["type"] == "missing":
         return f"{field} must be given"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in _NO_NUMBER and known[field].default is None:
+        message += f", or {_default(known[field])}"
     return f"{field}={problem['input']}: {message}" if field else message
 
 

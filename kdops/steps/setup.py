@@ -1,6 +1,7 @@
 """The beginning of every step: read the data, check it, and log its facts."""
 
 import logging
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,10 @@ from kdops.steps.data_config import DataConfig, TrainingDataConfig
 from kdops.tracking import names
 
 logger = logging.getLogger(__name__)
+
+_FEW_ROWS = 100
+_HALF_INTERVAL_OF_ONE = 98.0
+"""Points: half the 95% interval of an accuracy of one half on one row; on n rows it is divided by the root of n."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,14 @@ def checked_corpus(config: DataConfig) -> CheckedCorpus:
         logger.warning(
             "%d validation or test texts stand in train too; they are counted and kept (drop_leaks=true drops them)",
             leaks,
+        )
+    fewest = min(report.rows["validation"], report.rows["test"])
+    if fewest < _FEW_ROWS and not corpus.labeled_by:
+        logger.warning(
+            "validation or test has %d rows only: scores of so few are uncertain by up to %.0f points (95 %%), too "
+            "much to choose between models; some hundreds tell them apart",
+            fewest,
+            _HALF_INTERVAL_OF_ONE / math.sqrt(max(fewest, 1)),
         )
     return CheckedCorpus(corpus, report)
 

@@ -83,6 +83,19 @@ def settings_of(params: Mapping[str, str], named: object) -> dict[str, str]:
     return {name: value for name, value in configured.items() if name not in _ALWAYS_DIFFERENT}
 
 
+def differing_settings(runs: pd.DataFrame) -> pd.Series:
+    """By run the settings in which those of its data set differ, as text (`epochs 3`); empty: their seeds at most."""
+    told: dict[object, str] = {}
+    for _, same_data in runs.groupby("dataset"):
+        logged = zip(same_data["params"], same_data["settings"], strict=True)
+        settings = [settings_of(params, named) for params, named in logged]
+        known = sorted({name for one in settings for name in one})
+        differ = [name for name in known if len({one.get(name, "") for one in settings}) > 1]
+        for run_id, one in zip(same_data.index, settings, strict=True):
+            told[run_id] = ", ".join(f"{name} {one.get(name, '')}" for name in differ)
+    return pd.Series([told[run_id] for run_id in runs.index], index=runs.index, dtype=object)
+
+
 def _like_the_newest(rows: pd.DataFrame) -> pd.Series:
     """Whether each run has the settings of the newest run of its data set, student and recipe; oldest first."""
     logged = zip(rows["params"], rows["settings"], strict=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from kdops.errors import UserError
 from kdops.measure.costs import costs
 from kdops.tracking import names, store
-from kdops.tracking.comparable import comparable, of_user
+from kdops.tracking.comparable import comparable, differing_settings, of_user
 from kdops.tracking.names import Role, Status
 
 if TYPE_CHECKING:
@@ -126,21 +126,30 @@ class Results:
         return _related(self.students[self.students["dataset"] == dataset], others, self.notes)
 
     @property
+    def teacher_settings(self) -> pd.Series:
+        """By teacher run the settings in which the teachers of a data set differ; empty: their seeds at most."""
+        return differing_settings(self.teachers)
+
+    @property
     def undistilled(self) -> pd.DataFrame:
         """The alternatives to distillation, as runs of students log them.
 
         Returns:
-            A row for `int8_teacher`, the quantized teacher, and one for `linear`, the linear baseline, of each data set
-            that knows them: `dataset`, `kind`, `validation`, `test` and the costs by their names; means over the runs.
+            A row for `int8_teacher`, the quantized teacher, for each of the different `teacher_settings`, and one for
+            `linear`, the linear baseline, of each data set that knows them: `dataset`, `kind`, `teacher_settings`,
+            `validation`, `test` and the costs by their names; means over the runs.
         """
         numbers = ["validation", "test", *(cost.name for cost in costs())]
+        taught_by = self.students["teacher_run"].map(self.teacher_settings).fillna("")
         rows = []
         for dataset, students in self.students.groupby("dataset"):
-            for kind in (INT8_TEACHER, LINEAR):
-                means = students.reindex(columns=[f"{kind}_{name}" for name in numbers]).astype(float).mean()
+            of_teachers = [(INT8_TEACHER, name, found) for name, found in students.groupby(taught_by)]
+            for kind, name, found in [*of_teachers, (LINEAR, "", students)]:
+                means = found.reindex(columns=[f"{kind}_{number}" for number in numbers]).astype(float).mean()
                 if means.notna().any():
-                    rows.append({"dataset": dataset, "kind": kind, **dict(zip(numbers, means, strict=True))})
-        return pd.DataFrame(rows, columns=["dataset", "kind", *numbers])
+                    known = {"dataset": dataset, "kind": kind, "teacher_settings": name}
+                    rows.append({**known, **dict(zip(numbers, means, strict=True))})
+        return pd.DataFrame(rows, columns=["dataset", "kind", "teacher_settings", *numbers])
 
     @property
     def studies(self) -> pd.DataFrame:

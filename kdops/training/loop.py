@@ -246,5 +246,13 @@ def fit(
             bar.set_postfix({main_metric: f"{progress.best_score:.3f}"}, refresh=False)
             if on_epoch:
                 on_epoch(epoch)
+    if progress.epoch <= config.epochs and not quiet:
+        logger.info(
+            "%s: stopped after epoch %d of at most %d, the best was epoch %d",
+            description,
+            progress.epoch - 1,
+            config.epochs,
+            progress.best_epoch,
+        )
     model.load_state_dict(progress.best_weights)
     return Fit(progress.best_score, progress.best_epoch, tuple(Epoch(**epoch) for epoch in progress.history))

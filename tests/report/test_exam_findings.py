@@ -1,5 +1,6 @@
 import json
 
+import mlflow
 import numpy as np
 import pytest
 from finished_runs import add_student, add_teacher
@@ -13,6 +14,7 @@ from kdops.report.exam import (
     recommendations,
     significance_table,
 )
+from kdops.report.ladder import ladder
 from kdops.report.quality_cost import quality_cost
 from kdops.report.tables import dataset_table
 from kdops.steps.exam.tables import students_table
@@ -115,3 +117,22 @@ def test_the_table_has_means_and_spread_over_seeds(three: Results) -> None:
     assert table.loc["cnn", "test"] == pytest.approx(0.9)
     assert table.loc["cnn", "test_spread"] == pytest.approx(0)
     assert table.loc["cnn", "kd_gain"] == 10
+
+
+def test_teachers_of_different_settings_are_told_apart_and_never_averaged(tracking_uri: str) -> None:
+    for student, epochs, test in (("cnn", 3, 0.4), ("bilstm", 15, 0.8)):
+        teacher = add_teacher("emot", test)
+        mlflow.MlflowClient().log_param(teacher, f"{names.CONFIG_PREFIX}epochs", epochs)
+        run_id = add_student("emot", teacher, student, validation=test, test=test)
+        runs.Run(run_id).metrics({"teacher.int8.test.f1_macro": test - 0.1, "teacher.int8.cost.latency_p50_ms": 9.0})
+    results = read_results()
+    rows = {row["student"]: row["test F1"] for row in dataset_table(results).rows if not row["recipe"]}
+    assert rows == {
+        "teacher (epochs 3)": "0.400",
+        "teacher (epochs 15)": "0.800",
+        "teacher int8 (epochs 3)": "0.300",
+        "teacher int8 (epochs 15)": "0.700",
+    }
+    panel = ladder(results).panels[0]
+    assert isinstance(panel, Panel)
+    assert panel.level == ("teacher", 0.8)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kdops.measure.costs import Room, costs
 from kdops.metrics import word_for
 from kdops.report import cells
-from kdops.report.choice import UNDISTILLED, number, over_seeds, records
+from kdops.report.choice import number, over_seeds, records, undistilled_records
 from kdops.steps.exam.fitting import costs_of
 from kdops.steps.limits import Limit, mark
 from kdops.steps.tables import aligned
@@ -45,10 +45,10 @@ def students_table(results: Results, limits: Sequence[Limit] = ()) -> str:
     ]
     rows += [
         [
-            *(row["dataset"], UNDISTILLED[row["kind"]], "-", "-"),
+            *(row["dataset"], row["name"], "-", "-"),
             *(number(row["validation"], missing="-"), number(row["test"], missing="-"), "-", "-"),
             *(one.shown(row, missing="-") for one in shown),
         ]
-        for row in records(results.undistilled)
+        for row in undistilled_records(results)
     ]
     return aligned([head, *rows]) + "\n"
