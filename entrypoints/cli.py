@@ -29,6 +29,7 @@ _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 _GOES_ON = "what is finished is kept, and the same command goes on from there"
 _AGAIN_S = 0.05
+_LONGEST_NAME = 80
 
 
 class Terminated(KeyboardInterrupt):
@@ -51,12 +52,14 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
     def guarded(**parameters: str) -> None:
         _log_to_stderr()
         _end_cleanly_on_signals()
+        why = "nothing to log"
         try:
             check_system()
             use_threads()
             keep_freed_memory()
             command(**parameters)
         except UserError as error:
+            why = _short(error)
             print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
             raise SystemExit(_USER_ERROR) from error
         except (Failed, NothingFits) as error:
@@ -72,7 +75,7 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
             print(f"interrupted: {_GOES_ON}", file=sys.stderr)
             raise SystemExit(_INTERRUPTED) from error
         finally:
-            _name_unused_run(command.__name__)
+            _name_unused_run(f"{command.__name__}: {why}")
 
     guarded.__name__, guarded.__doc__ = command.__name__, command.__doc__
     parameters = [_parameter(option) for option in options]
@@ -85,7 +88,7 @@ def program(command: Callable[..., None], options: Sequence[Option]) -> typer.Ty
             try:
                 return super().parse_args(ctx, spelled(args, options))
             except UserError as error:
-                _name_unused_run(command.__name__)
+                _name_unused_run(f"{command.__name__}: {_short(error)}")
                 print(f"error: {error}", file=sys.stderr)
                 raise SystemExit(_USER_ERROR) from error
 
@@ -143,11 +146,17 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _name_unused_run(name: str) -> None:
-    """Name a run that `mlflow run` made and nothing used, as after a typo or for a plan, after the command."""
+    """Name a run that `mlflow run` made and nothing used, as after a typo or for a plan."""
     if _RUN_ID in os.environ:
         from kdops.steps.unused_run import name_unused_run
 
         name_unused_run(os.environ[_RUN_ID], name)
+
+
+def _short(error: UserError) -> str:
+    """The beginning of its first line, for the name of a run."""
+    line = str(error).splitlines()[0]
+    return line if len(line) <= _LONGEST_NAME else f"{line[:_LONGEST_NAME].rstrip()} ..."
 
 
 def _log_to_stderr() -> None:

@@ -1,8 +1,8 @@
 """The run of a command that logs nothing."""
 
 
-def name_unused_run(run_id: str, command: str) -> None:
-    """Call the run that `mlflow run` made for a command after that, where it logs nothing: a plan or a typo, say."""
+def name_unused_run(run_id: str, name: str) -> None:
+    """Name the run that `mlflow run` made for a command, where it logs nothing: a plan or a typo, say."""
     from kdops.tracking.runs import name_unused
 
-    name_unused(run_id, f"{command}: nothing to log")
+    name_unused(run_id, name)
