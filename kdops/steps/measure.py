@@ -15,6 +15,7 @@ from kdops.measure.costs import Cost, CostColumn, costs
 from kdops.measure.steadiness import STEADY
 from kdops.measure.sweeps import Sweeps, sweep_side_by_side
 from kdops.measure.turns import Measured, SideBySide, measure_side_by_side
+from kdops.steps.known_data import by_name
 from kdops.steps.measure_config import MeasureConfig
 from kdops.steps.setup import identifying_tags
 from kdops.steps.student.result import BUNDLE
@@ -163,9 +164,15 @@ def _teachers(subjects: Sequence[Subject], corpus: Corpus) -> tuple[Subject, ...
 def _corpus(config: MeasureConfig, subjects: Sequence[Subject]) -> Corpus:
     """The data set whose texts are sent: the user's choice, or the first subject's own."""
     name = config.dataset or subjects[0].info.dataset
+    asked = config.model_copy(update={"dataset": name})
     if config.dataset is None and name not in CATALOG:
-        raise UserError(f"{subjects[0].address} was made for your own data {name!r}: give its place by dataset=")
-    corpus = config.model_copy(update={"dataset": name}).corpus()
+        try:
+            asked = by_name(asked)
+        except UserError as error:
+            raise UserError(
+                f"{subjects[0].address} was made for your own data {name!r}: give its place by dataset="
+            ) from error
+    corpus = asked.corpus()
     for subject in subjects:
         if subject.info.task != corpus.task:
             raise UserError(f"{subject.address} is for {subject.info.task}, but {corpus.name} is for {corpus.task}")

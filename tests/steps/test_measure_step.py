@@ -2,9 +2,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import mlflow
 import pytest
 from bundles import COST
 from distillations import PARITY
+from finished_runs import add_student, add_teacher
 from taught import Taught
 
 from entrypoints import cli
@@ -112,6 +114,22 @@ def test_what_cannot_be_measured_is_said_at_once(
     monkeypatch.delattr(step, "measure_side_by_side")
     with pytest.raises(UserError, match=message):
         measure(config.model_copy(update=changes))
+
+
+def test_own_data_of_the_model_is_found_by_the_name_that_a_finished_run_has_for_it(
+    config: MeasureConfig, taught: Taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = add_student("nothing", add_teacher("nothing"), trials=1)
+    mlflow.MlflowClient().log_param(run_id, names.CONFIG_PREFIX + names.DATA, str(taught.folder))
+    sent: list[Sequence[str]] = []
+
+    def measured(folders: Sequence[Path], texts: Sequence[str], **settings: object) -> SideBySide:
+        sent.append(texts)
+        return SideBySide((Measured((COST,) * 3),), other_cores=0)
+
+    monkeypatch.setattr(step, "measure_side_by_side", measured)
+    measure(config.model_copy(update={"dataset": None}))
+    assert list(sent[0]) == list(taught.corpus.inputs("validation"))
 
 
 def test_the_task_of_the_data_must_be_the_models(
