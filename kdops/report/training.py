@@ -5,9 +5,12 @@ from collections.abc import Iterator
 import pandas as pd
 
 from kdops.report.chart import Axis, Chart, Panel, Series
-from kdops.report.choice import best_rows, records, title
+from kdops.report.choice import best_rows, records, teacher_records, title
 from kdops.report.style import BLACK, STUDENTS, TEACHER_MARK, VANILLA
 from kdops.tracking.results import Results, read_curves
+
+_MOST_MARKS = 40
+"""More of them hide their line."""
 
 
 def training(results: Results, trials: pd.DataFrame) -> Iterator[Chart]:
@@ -26,7 +29,8 @@ def training(results: Results, trials: pd.DataFrame) -> Iterator[Chart]:
             values = curves[column].dropna()
             if len(values):
                 line = "solid" if filled else "dashed"
-                series.append(Series(name, values.index.tolist(), values.tolist(), color, shape, filled, line))  # type: ignore[arg-type]
+                marker = shape if len(values) <= _MOST_MARKS else None
+                series.append(Series(name, values.index.tolist(), values.tolist(), color, marker, filled, line))  # type: ignore[arg-type]
     if scores:
         epoch = Axis("epoch", whole=True)
         yield Chart(
@@ -50,5 +54,5 @@ def _runs(results: Results, trials: pd.DataFrame) -> Iterator[tuple[str, str, st
         if not complete.empty:
             mark = STUDENTS[row["student"]]
             yield title(row), str(complete["validation"].idxmax()), mark.color, mark.shape, row["recipe"] != VANILLA
-    for run_id in results.teachers.index:
-        yield "teacher", str(run_id), BLACK, TEACHER_MARK.shape, True
+    for run_id, row in zip(results.teachers.index, teacher_records(results), strict=True):
+        yield row["name"], str(run_id), BLACK, TEACHER_MARK.shape, True

@@ -113,6 +113,7 @@ class TestChoices:
     def test_unknown_teacher(self, program: Typer, fail: Fail) -> None:
         assert fail(program, teacher="indobenchmark/indoburt") == [
             "error: teacher 'indobenchmark/indoburt' is not on this machine and HF_HUB_OFFLINE is set; "
+            "get it where there is internet (hf download indobenchmark/indoburt), or "
             "give a Hugging Face hub id, a local folder, models:/name@alias, a file of probabilities, or scratch"
         ]
 

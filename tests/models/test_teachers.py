@@ -194,6 +194,7 @@ def test_offline_a_hub_id_that_is_not_on_this_machine_is_refused() -> None:
         check_teacher("someone/some-encoder")
     assert str(caught.value) == (
         "teacher 'someone/some-encoder' is not on this machine and HF_HUB_OFFLINE is set; "
+        "get it where there is internet (hf download someone/some-encoder), or "
         "give a Hugging Face hub id, a local folder, models:/name@alias, a file of probabilities, or scratch"
     )
 

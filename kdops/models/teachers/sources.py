@@ -116,7 +116,10 @@ def pinned_source(source: str) -> PinnedSource:
     commit = _commit_on_this_machine(name, revision)
     if commit is None:
         if os.environ.get("HF_HUB_OFFLINE") == "1":
-            raise UserError(f"teacher {source!r} is not on this machine and HF_HUB_OFFLINE is set; {_CHOICES}")
+            raise UserError(
+                f"teacher {source!r} is not on this machine and HF_HUB_OFFLINE is set; get it where there is internet "
+                f"(hf download {name}), or {_CHOICES}"
+            )
         commit = _commit_on_the_hub(source, name, revision)
     return PinnedSource(name, commit, None)
 

@@ -92,11 +92,11 @@ def _budget(job: Job) -> str:
     elif config.teacher_mode == "as_is":
         teacher = "not trained (as_is)"
     student = student_budget(config, job.corpus, job.unlabeled)
-    budget = f"teacher {teacher}; student {student.trials} trials of at most {student.epochs} epochs (trials, epochs)"
+    budget = f"teacher {teacher}; student trials={student.trials} of at most epochs={student.epochs}, which stop early"
     if config.chosen_recipe.baseline:
         return budget
     baseline = baseline_budget(config, job.corpus, job.unlabeled)
-    return f"{budget}; its baseline {baseline.trials} of at most {baseline.epochs}, as many steps on fewer texts"
+    return f"{budget}; its baseline {baseline.trials} of {baseline.epochs}, as many steps on fewer texts"
 
 
 def work_of(
