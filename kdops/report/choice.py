@@ -89,6 +89,12 @@ def undistilled_records(results: Results) -> list[dict[str, Any]]:
     return records(rows.assign(name=named))
 
 
+def winning_linear(results: Results, student: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The linear model of words, if its validation score is no worse than a student's; None: it is, or none is known."""
+    rows = [row for row in undistilled_records(results) if row["kind"] == LINEAR]
+    return next((row for row in rows if row["validation"] >= student["validation"]), None)
+
+
 def _named(model: str, settings: str) -> str:
     return f"{model} ({settings})" if settings else model
 

@@ -14,10 +14,10 @@ from kdops.measure.measurement import cheapest
 from kdops.metrics import Gold
 from kdops.report import cells
 from kdops.report.chart import Table
-from kdops.report.choice import nothing_learned, over_seeds, records
+from kdops.report.choice import nothing_learned, over_seeds, records, winning_linear
 from kdops.resampling import bootstrap_scores, compared, holm
 from kdops.task import Task
-from kdops.tracking.results import LINEAR, Results, read_classes, read_predictions
+from kdops.tracking.results import Results, read_classes, read_predictions
 
 ALPHA = 0.05
 """The chance of a false alarm among the comparisons of one data set."""
@@ -128,13 +128,13 @@ def recommendations(results: Results, comparisons: Sequence[Comparison], among: 
 
 def _linear_wins(results: Results, best: dict[str, Any]) -> str:
     """The sentence that no network is needed, if the linear baseline is no worse than the best student."""
-    for row in records(results.undistilled):
-        if row["kind"] == LINEAR and row["validation"] >= best["validation"]:
-            return (
-                f"; no network is needed: a linear model of words is no worse than the best student (validation "
-                f"{best['metric']} {row['validation']:.3f} against {best['validation']:.3f}, test {row['test']:.3f})"
-            )
-    return ""
+    linear = winning_linear(results, best)
+    if linear is None:
+        return ""
+    return (
+        f"; no network is needed: a linear model of words is no worse than the best student (validation "
+        f"{best['metric']} {linear['validation']:.3f} against {best['validation']:.3f}, test {linear['test']:.3f})"
+    )
 
 
 def _recommended(best: dict[str, Any], rows: Sequence[dict[str, Any]], known: Sequence[Comparison]) -> str:

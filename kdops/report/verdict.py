@@ -7,7 +7,14 @@ from kdops.measure.costs import Room, costs
 from kdops.metrics import word_for
 from kdops.report import cells
 from kdops.report.chart import Table
-from kdops.report.choice import nothing_learned, over_seeds, records, teacher_records, undistilled_records
+from kdops.report.choice import (
+    nothing_learned,
+    over_seeds,
+    records,
+    teacher_records,
+    undistilled_records,
+    winning_linear,
+)
 from kdops.report.classes import best_student
 from kdops.report.style import VANILLA
 from kdops.tracking.results import Results
@@ -29,7 +36,12 @@ def verdict(results: Results) -> str:
     rank = "is the only student" if not others else f"is the best of {others + 1} students by validation score"
     precision = f" {best['precision']}" if isinstance(best["precision"], str) else ""
     sentence = f"{best['student']}{precision} by {best['recipe']} {rank}: {', '.join(parts)}"
-    return f"{sentence}; {faster} faster than the teacher." if faster else f"{sentence}."
+    sentence += f"; {faster} faster than the teacher." if faster else "."
+    linear = winning_linear(results, best)
+    if linear is None:
+        return sentence
+    needless = number_text.linear_is_no_worse(best["metric"], linear["validation"], best["validation"])
+    return f"{sentence} {needless}"
 
 
 def short_table(results: Results) -> Table:

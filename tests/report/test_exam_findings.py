@@ -17,6 +17,7 @@ from kdops.report.exam import (
 from kdops.report.ladder import ladder
 from kdops.report.quality_cost import quality_cost
 from kdops.report.tables import dataset_table
+from kdops.report.verdict import verdict
 from kdops.steps.exam.tables import students_table
 from kdops.tracking import names, runs
 from kdops.tracking.results import Results, read_results
@@ -86,6 +87,9 @@ def test_a_linear_model_that_is_no_worse_is_recommended_instead_of_a_network(thr
     assert sentence.endswith(
         "; no network is needed: a linear model of words is no worse than the best student (validation f1_macro 0.920 "
         "against 0.910, test 0.900)"
+    )
+    assert verdict(results).endswith(
+        " A linear model needs no network and is no worse: validation f1_macro 0.920 against 0.910."
     )
     rows = {row["student"]: row for row in dataset_table(results).rows}
     assert rows["linear"]["test F1"] == "0.900"
