@@ -90,7 +90,7 @@ def undistilled_records(results: Results) -> list[dict[str, Any]]:
 
 
 def winning_linear(results: Results, student: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The linear model of words, if its validation score is no worse than a student's; None: it is, or none is known."""
+    """The linear model of words, if its validation score is no worse than that of a student; else None."""
     rows = [row for row in undistilled_records(results) if row["kind"] == LINEAR]
     return next((row for row in rows if row["validation"] >= student["validation"]), None)
 
