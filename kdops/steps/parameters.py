@@ -146,8 +146,9 @@ def _line(problem: "ErrorDetails", known: Mapping[str, FieldInfo]) -> str:
     if problem["type"] == "missing":
         return f"{field} must be given"
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] in _NO_NUMBER and known[field].default is None:
-        message += f", or {_default(known[field])}"
+    asked = known.get(field)  # None: a part of a parameter
+    if problem["type"] in _NO_NUMBER and asked and asked.default is None:
+        message += f", or {_default(asked)}"
     return f"{field}={problem['input']}: {message}" if field else message
 
 

@@ -92,7 +92,7 @@ def checked_corpus(config: DataConfig) -> CheckedCorpus:
     fewest = min(report.rows["validation"], report.rows["test"])
     if fewest < _FEW_ROWS and not corpus.labeled_by:
         logger.warning(
-            "validation or test has %d rows only: scores of so few are uncertain by up to %.0f points (95 %%), too "
+            "validation or test has %d rows only: scores of so few are uncertain by some %.0f points (95 %%), too "
             "much to choose between models; some hundreds tell them apart",
             fewest,
             _HALF_INTERVAL_OF_ONE / math.sqrt(max(fewest, 1)),

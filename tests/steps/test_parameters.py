@@ -117,6 +117,10 @@ def test_what_is_shown_is_read_back_as_the_default() -> None:
         ({"needed": "x", "share": "-1"}, "share=-1: Input should be greater than 0"),
         ({"needed": "x", "limit": "nan"}, "limit=nan: Input should be a finite number"),
         (
+            {"needed": "x", "limit": "1ms"},
+            "limit=1ms: Input should be a valid number, unable to parse string as a number, or none",
+        ),
+        (
             {"needed": "x", "nothing": "1"},
             "unknown parameter 'nothing'; choose one of: needed, choice, share, limit, yes, place, some, rate",
         ),

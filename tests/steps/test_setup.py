@@ -41,6 +41,13 @@ def test_what_the_checks_counted_becomes_metrics(folder: Path, caplog: pytest.Lo
     }
     assert "dataset reviews (text-classification): train 3, validation 2, test 2" in caplog.messages
     assert any("1 validation or test texts stand in train too" in message for message in caplog.messages)
+    few = "validation or test has 2 rows only: scores of so few are uncertain by some 69 points"
+    assert any(message.startswith(few) for message in caplog.messages)
+
+
+def test_enough_rows_are_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    checked_corpus(DataConfig(dataset="sample"))
+    assert "uncertain" not in caplog.text
 
 
 class TestUnlabeled:
