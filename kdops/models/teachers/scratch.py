@@ -16,7 +16,7 @@ from kdops.models.teachers.tokenizers import SCRATCH_MASK
 from kdops.task import Task
 
 _TOKENS = 2_000
-_EMBEDDING_STD = 0.5
+_EMBEDDING_STD = 0.2
 
 
 def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str], *, pairs: bool = False) -> Teacher:

@@ -201,7 +201,7 @@ def test_nothing_is_said_of_training_a_file(taught: Taught, tmp_path: Path, capl
     caplog.set_level("INFO", "kdops")
     file = write(tmp_path / "llm.jsonl", rows_of(taught, every_text(taught), tmp_path))
     distill(asked(taught, teacher=file), Recorder())
-    assert "budget: teacher not trained (a file); student 1 trials" in caplog.text
+    assert "budget: teacher not trained (a file); student trials=1 " in caplog.text
     assert "threads: one for each of" in caplog.text
 
 
