@@ -1,4 +1,4 @@
-"""A student's own vocabulary: WordPiece, trained on its texts, the same in every process."""
+"""A vocabulary of one's own: WordPiece, trained on texts, the same in every process."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

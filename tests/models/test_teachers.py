@@ -92,8 +92,18 @@ def test_a_teacher_from_scratch_reads_texts_as_bert_does(teacher: Teacher, task:
 def test_a_teacher_from_scratch_starts_from_the_company_of_words(teacher: Teacher) -> None:
     table = teacher.model.embedding_table
     assert table.shape == (teacher.tokenizer.get_vocab_size(), 128)
-    assert table.std().item() == pytest.approx(0.5, rel=0.01)
+    assert table.std().item() == pytest.approx(0.2, rel=0.01)
     assert table.isfinite().all()
+
+
+def test_teachers_from_scratch_of_the_same_texts_and_seed_are_the_same(
+    teacher: Teacher, task: Task, labels: tuple[str, ...]
+) -> None:
+    torch.manual_seed(0)
+    again = scratch_teacher(TEXTS, task, labels)
+    assert again.tokenizer.to_str() == teacher.tokenizer.to_str()
+    for name, weights in again.model.state_dict().items():
+        torch.testing.assert_close(weights, teacher.model.state_dict()[name], rtol=0, atol=0)
 
 
 def test_two_texts_are_enough_for_a_teacher_from_scratch(task: Task, labels: tuple[str, ...]) -> None:

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from tokenizers import BertWordPieceTokenizer, Tokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, TokenizersBackend
 
 from kdops.data.encoding import encode
+from kdops.data.wordpiece import FIRST, LAST, MASK, PAD, UNKNOWN, train_wordpiece
 from kdops.models.embeddings import cooccurrence_vectors
 from kdops.models.teachers.heads import family
 from kdops.models.teachers.loading import assembled
 from kdops.models.teachers.model import Teacher
 from kdops.models.teachers.sources import SCRATCH
-from kdops.models.teachers.tokenizers import SCRATCH_MASK
 from kdops.task import Task
 
 _TOKENS = 2_000
@@ -26,20 +25,18 @@ def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str], *, 
     labels are needed for either, so that unlabeled text helps it.
     """
     texts = list(texts)
-    wordpiece = BertWordPieceTokenizer(lowercase=True)
-    wordpiece.train_from_iterator(texts, vocab_size=_TOKENS, min_frequency=2, show_progress=False)
-    tokenizer = Tokenizer.from_str(wordpiece.to_str())
-    specials = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer = train_wordpiece(texts, _TOKENS, lowercase=True)
+    ends = [(token, tokenizer.token_to_id(token)) for token in (FIRST, LAST)]
     tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=specials
+        single=f"{FIRST} $A {LAST}", pair=f"{FIRST} $A {LAST} $B:1 {LAST}:1", special_tokens=ends
     )
     processing = TokenizersBackend(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token=SCRATCH_MASK,
+        unk_token=UNKNOWN,
+        pad_token=PAD,
+        cls_token=FIRST,
+        sep_token=LAST,
+        mask_token=MASK,
     )
     names = dict(enumerate(labels))
     config = BertConfig(

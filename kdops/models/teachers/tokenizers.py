@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerBase, 
 from transformers.utils.hub import cached_file
 
 from kdops.data.encoding import mark_word_starts
+from kdops.data.wordpiece import MASK
 from kdops.errors import UserError
 from kdops.models.teachers.config import load_config
 from kdops.models.teachers.load_errors import cannot_load
@@ -18,7 +19,6 @@ from kdops.task import Task
 
 logger = logging.getLogger(__name__)
 
-SCRATCH_MASK = "[MASK]"
 _SENTENCEPIECE_FILES = (
     "sentencepiece.bpe.model",
     "spiece.model",
@@ -66,7 +66,7 @@ def mask_token(source: str) -> str | None:
         UserError: if the tokenizer cannot be loaded.
     """
     if source == SCRATCH:
-        return SCRATCH_MASK
+        return MASK
     if file_of(source):
         return None
     token = _loaded(pinned_source(member_sources(source)[0])).mask_token

@@ -79,7 +79,7 @@ def make_teacher(
     if config.force:
         shutil.rmtree(piece.scratch, ignore_errors=True)
     checkpoint, start = piece.scratch / "checkpoint.pt", piece.scratch / "start"
-    teacher = _untrained(corpus, unlabeled, config, start, resumes=checkpoint.exists())
+    teacher = _untrained(corpus, unlabeled, config, start)
     teacher.model.float32_only |= config.teacher_precision == "fp32"
     training = _training_set(corpus, teacher, config.max_length)
     if source == SCRATCH:
@@ -191,18 +191,13 @@ def _training_set(corpus: Corpus, teacher: Teacher, max_length: int) -> Training
     return TrainingSet(training, training_labels(corpus, training))
 
 
-def _untrained(
-    corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig, start: Path, *, resumes: bool
-) -> Teacher:
-    """The untrained teacher; `start` keeps one from scratch until it is trained."""
+def _untrained(corpus: Corpus, unlabeled: Unlabeled | None, config: TeacherConfig, start: Path) -> Teacher:
+    """The untrained teacher; one from scratch is put into `start`, where the other processes find it."""
     source = config.source(corpus)
     if source != SCRATCH:
         as_is = config.teacher_mode == "as_is"
         names = config.labels_of_teacher
         return load_teacher(source, corpus.task, corpus.labels, as_is=as_is, label_names=names, pairs=corpus.pairs)
-    if resumes:
-        # A WordPiece vocabulary does not come out the same in another process, and a checkpoint fits its own only.
-        return load_teacher(str(start), corpus.task, corpus.labels, brought=False, pairs=corpus.pairs)
     inputs = [*corpus.inputs("train"), *(unlabeled.inputs() if unlabeled else [])]
     texts = [joined(side) for text in inputs for side in sides(text)]
     teacher = scratch_teacher(texts, corpus.task, corpus.labels, pairs=corpus.pairs)
