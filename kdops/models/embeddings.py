@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import scipy.sparse
-import scipy.sparse.linalg
 import torch
+from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from kdops.data.encoding import Encoded
@@ -101,7 +101,7 @@ def fasttext_table(texts: Iterable[Sequence[str]], tokens: Sequence[str], width:
 def cooccurrence_vectors(encoded: Encoded, tokens: int, width: int) -> Tensor:
     """Word vectors from the co-occurrence of tokens in text, without any labels.
 
-    Truncated SVD of the matrix of positive pointwise mutual information within a window of 5, context counts raised to
+    Randomized SVD of the matrix of positive pointwise mutual information within a window of 5, context counts raised to
     0.75 (Levy and Goldberg 2014; Levy, Goldberg and Dagan 2015): what word2vec approximates, and stable on little text.
 
     Args:
@@ -126,7 +126,7 @@ def cooccurrence_vectors(encoded: Encoded, tokens: int, width: int) -> Tensor:
     first, second = cells.coords
     information = np.log(cells.data / (frequency[first] * context[second]))
     positive = scipy.sparse.coo_array((np.maximum(information, 0), cells.coords), shape=(tokens, tokens)).tocsr()
-    left, strengths, _ = scipy.sparse.linalg.svds(positive, k=min(width, tokens - 1), random_state=0)
+    left, strengths, _ = randomized_svd(positive, min(width, tokens), random_state=0)
     vectors = torch.zeros(tokens, width)
     vectors[:, : len(strengths)] = torch.from_numpy(left * np.sqrt(strengths))
     centred = vectors - vectors.mean(dim=0)

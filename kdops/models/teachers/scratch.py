@@ -52,5 +52,7 @@ def scratch_teacher(texts: Iterable[str], task: Task, labels: Sequence[str], *, 
     encoder = family(task).from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     teacher = assembled(encoder, processing, SCRATCH, pairs=pairs)
     vectors = cooccurrence_vectors(encode(tokenizer, texts, Task.TEXT, 512), config.vocab_size, config.hidden_size)
-    teacher.model.embedding_table.data.copy_(_EMBEDDING_STD * vectors)
+    # What tells the sides of a pair apart, the embeddings of positions and segments, drowns beside larger ones.
+    std = config.initializer_range if pairs else _EMBEDDING_STD
+    teacher.model.embedding_table.data.copy_(std * vectors)
     return teacher
