@@ -8,9 +8,10 @@ from kdops.errors import unknown
 from kdops.steps.parameters import NONE, StepConfig, parameter
 from kdops.steps.tables import aligned
 
-_HEADER = ("dataset", "task", "classes", *SPLITS, "main metric", "unlabeled", "teacher", "licence")
+_HEADER = ("dataset", "task", "classes", *SPLITS, "main metric", "licence")
 _TEXTS = [place for place, title in enumerate(_HEADER) if title not in ("classes", *SPLITS)]
 _WIDTH = 110
+_LICENCE_WIDTH = 25
 
 
 class ListConfig(StepConfig):
@@ -28,7 +29,8 @@ def list_datasets(config: ListConfig) -> str:
         UserError: for a name that is not in the catalogue.
     """
     if config.dataset is None:
-        return aligned([_HEADER, *map(_row, CATALOG.values())], _TEXTS)
+        table = aligned([_HEADER, *map(_row, CATALOG.values())], _TEXTS)
+        return f"{table}\n\nOne in full, with its notes: dataset=NAME"
     if config.dataset not in CATALOG:
         raise unknown("dataset", config.dataset, CATALOG)
     return "\n".join(_lines(CATALOG[config.dataset]))
@@ -41,9 +43,7 @@ def _row(card: DatasetCard) -> tuple[str, ...]:
         str(len(card.labels)),
         *map(str, card.rows),
         card.main_metric,
-        "own file" if card.unlabeled else "catalogue",
-        card.default_teacher,
-        card.licence,
+        textwrap.shorten(card.licence, _LICENCE_WIDTH, placeholder=" ..."),
     )
 
 
@@ -51,6 +51,9 @@ def _lines(card: DatasetCard) -> Iterator[str]:
     made = [split for split in SPLITS if split not in card.files]
     facts = dict(zip(_HEADER, _row(card), strict=True)) | {
         "classes": ", ".join(card.labels),
+        "unlabeled": "texts of its own" if card.unlabeled else "texts of the catalogue's other data sets",
+        "teacher": card.default_teacher,
+        "licence": card.licence,
         "citation": card.citation,
         "made here": f"{' and '.join(made)}, from the one file there is" if made else "",
     }

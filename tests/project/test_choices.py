@@ -29,7 +29,8 @@ def place(tmp_path: Path, tracking_template: Path) -> Place:
 
 def test_the_catalogue_is_printed(place: Place) -> None:
     printed = place.mlflow_run("list_datasets").stdout
-    assert [line.split()[0] for line in printed.splitlines()[2:] if line.strip()] == list(CATALOG)
+    table = printed.rpartition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in table[2:]] == list(CATALOG)
     assert not place.home.exists()
 
 
