@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from kdops.data.catalog import CATALOG
 from kdops.data.inputs import Pair, Text
 from kdops.deploy.predictor import read_info
 from kdops.errors import UserError
@@ -91,7 +92,7 @@ def _usage(serves: Version, corpus_name: str) -> tuple[str, ...]:
         bundle = bundles.download_bundle(serves.uri)
     except UserError:
         return ()  # a champion that cannot be loaded, of which the verdict tells
-    text = bundles.EXAMPLE
+    text = bundles.EXAMPLE if corpus_name in CATALOG else "a text of yours"
     example: Text = Pair(text=text, text_pair=text) if read_info(bundle).pairs else text
     lines = next_steps(bundle, example, f"models:/{serves.model}@{names.CHAMPION}")
     students = {corpus_name: [serves.run_id]} if serves.run_id else {}

@@ -854,6 +854,7 @@ class TestProgram:
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("version  student")
         assert "version 1 promoted: all limits hold and there was no champion" in done.stdout
+        assert "print(predictor.predict(['a text of yours']))" in done.stdout
         assert number(CHAMPION) == 1
 
     def test_nothing_within_the_limits_has_an_exit_code_of_its_own(
