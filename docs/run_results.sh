@@ -8,7 +8,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 teacher=${1:?usage: docs/run_results.sh TEACHER}
 export OMP_NUM_THREADS=1
 
-common=(--students bilstm --seeds 3 --trials 1 --teacher "$teacher" --teacher-epochs 6 --learning-rate 1e-4
-    --teacher-seed 1 --general-texts catalogue)
-python -m entrypoints.exam --datasets emot,nergrit --recipes vanilla,general,general-kd "${common[@]}"
-python -m entrypoints.exam --datasets nergrit --recipes general-kd-unlabeled "${common[@]}"
+common=(--seeds 3 --trials 1 --teacher "$teacher" --teacher-epochs 6 --learning-rate 1e-4 --teacher-seed 1
+    --general-texts catalogue)
+exam() { python -m entrypoints.exam "${common[@]}" "$@"; }
+
+exam --datasets emot,nergrit --students bilstm --recipes vanilla,general,general-kd
+exam --datasets nergrit --students bilstm --recipes general-kd-unlabeled
+exam --datasets emot,nergrit --students cnn --recipes auto
