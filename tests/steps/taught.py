@@ -45,7 +45,8 @@ def make_taught(folder: Path, task: Task) -> Taught:
     unlabeled = load_unlabeled(corpus, None)
     assert unlabeled is not None
     torch.manual_seed(0)
-    teacher = scratch_teacher([text for texts in parts.values() for text in texts], task, corpus.labels)
+    # Three times, so that its vocabulary has each of their characters.
+    teacher = scratch_teacher(3 * [text for texts in parts.values() for text in texts], task, corpus.labels)
     to = folder / "teacher"
     teacher.save(to / MODEL)
     facts = TeacherFacts(
