@@ -15,3 +15,4 @@ exam() { python -m entrypoints.exam "${common[@]}" "$@"; }
 exam --datasets emot,nergrit --students bilstm --recipes vanilla,general,general-kd
 exam --datasets nergrit --students bilstm --recipes general-kd-unlabeled
 exam --datasets emot,nergrit --students cnn --recipes auto
+exam --datasets emot --students bag --recipes auto
