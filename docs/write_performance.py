@@ -119,7 +119,8 @@ requests that a cell and an exam make to a tracking server, as its log counts th
 Where a peer wins: on all rows of emot a static model of model2vec is as good as the BiLSTM here (0.671) and takes two
 thirds of its time per text, with 37 times its size on disk. On [the page of results](results.md), over three seeds, the
 BiLSTM has 0.685 and `bag`, the student of this kind, which is not in this table, 0.680 with 2.2 MB. On 400 rows of smsa
-SetFit is far ahead of all others, at the teacher's cost per text.
+SetFit is far ahead of all others, at the teacher's cost per text. Scores here are of one seed, those of smsa of 100
+test texts only.
 
 One real test text of about 20 words in, its label out, tokenizing included, on one thread, each in a process of its
 own. Students are beside the same student in PyTorch and in `torch.compile` (with new weights, which answer as fast, so

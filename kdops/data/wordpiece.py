@@ -1,4 +1,4 @@
-"""A vocabulary of one's own: WordPiece, trained on texts, the same in every process."""
+"""A WordPiece vocabulary trained on given texts, the same in every process."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
