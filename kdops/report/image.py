@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from kdops.report.chart import Axis, Chart, Matrix, Panel, Series
-from kdops.tracking.drawing import drawable, font_families, label_text, plain_text
+from kdops.tracking.drawing import font_families, label_text, plain_text, png
 
 _MARKERS = {
     "circle": "o",
@@ -38,16 +38,12 @@ def save_image(chart: Chart, folder: Path, prefix: str = "") -> Path:
     """
     name = re.sub(r"[^\w.-]+", "-", f"{prefix}-{chart.name}" if prefix else chart.name)
     path = folder / f"{name}.png"
-    draw(chart).savefig(path, dpi=_DOTS_PER_INCH, bbox_inches="tight")
+    path.write_bytes(png(partial(draw, chart), f"chart {chart.name}", _DOTS_PER_INCH))
     return path
 
 
 def draw(chart: Chart) -> Figure:
-    """Draw a chart, panels side by side; where that fails, a sheet that says so."""
-    return drawable(partial(_draw, chart), f"chart {chart.name}")
-
-
-def _draw(chart: Chart) -> Figure:
+    """Draw a chart, panels side by side."""
     width, height = _PANEL_INCHES
     widest = max(_categories(panel) for panel in chart.panels)
     if widest > _MANY:

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kdops.data.catalog import CATALOG
@@ -275,4 +276,4 @@ def _log_sweeps(run: runs.Run, subjects: Sequence[Subject], sweeps: Sequence[Swe
     )
     run.text(points.to_csv(index=False, float_format="%.6g"), "sweeps.csv")
     for curve, (across, up) in _CURVES.items():
-        run.figure(growth(points[points["curve"] == curve], across, up), f"{curve}.png")
+        run.figure(partial(growth, points[points["curve"] == curve], across, up), curve)

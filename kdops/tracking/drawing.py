@@ -53,21 +53,27 @@ def font_families() -> list[str]:
     return [_DEFAULT, *(name for name in _MORE_LETTERS if name in there)]
 
 
-def drawable(make: Callable[[], Figure], name: str) -> Figure:
-    """A figure that can be drawn: in place of one that cannot, with a warning, a sheet that says so.
+def png(make: Callable[[], Figure], name: str, dots_per_inch: int = 100) -> bytes:
+    """Draw a figure; in place of one that cannot be drawn, with a warning, a sheet that says so.
 
     Args:
         make: makes the figure.
         name: what it shows, for the warning.
+        dots_per_inch: how fine it is drawn.
     """
     try:
-        figure = make()
-        figure.savefig(io.BytesIO(), format="png", dpi=20)
+        return _drawn(make(), dots_per_inch)
     except Exception:  # a figure must not cost a training, whatever its labels bring about in matplotlib
         logger.warning("%s cannot be drawn", name, exc_info=True)
-        figure = Figure(figsize=(5, 1))
-        figure.text(0.5, 0.5, f"{label_text(name)} could not be drawn", ha="center", va="center")
-    return figure
+        sheet = Figure(figsize=(5, 1))
+        sheet.text(0.5, 0.5, f"{label_text(name)} could not be drawn", ha="center", va="center")
+        return _drawn(sheet, dots_per_inch)
+
+
+def _drawn(figure: Figure, dots_per_inch: int) -> bytes:
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=dots_per_inch)
+    return image.getvalue()
 
 
 @dataclass(frozen=True, slots=True)

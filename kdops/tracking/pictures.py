@@ -2,13 +2,12 @@
 
 import itertools
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kdops.tracking.drawing import drawable, font_families, label_text
+from kdops.tracking.drawing import font_families, label_text
 from kdops.training.values import Epoch
 
 _MOST_CELLS = 30  # classes up to which each cell has its number
@@ -18,10 +17,6 @@ _LARGEST_INCHES = 16.0
 
 def curves(history: Sequence[Epoch], main_metric: str) -> Figure:
     """Training loss and validation score over epochs."""
-    return drawable(partial(_curves, history, main_metric), "the training curves")
-
-
-def _curves(history: Sequence[Epoch], main_metric: str) -> Figure:
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     loss_axes, score_axes = figure.subplots(1, 2)
     numbers = [epoch.number for epoch in history]
@@ -43,10 +38,6 @@ def confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     Of more than 30 classes the cells have no numbers, of more than 60 the rows no names: there a table of the pairs
     that are confused most says more (`kdops.tracking.drawing.most_confused`).
     """
-    return drawable(partial(_confusion_matrix, counts, labels), "the confusion matrix")
-
-
-def _confusion_matrix(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     size = min(2.0 + 0.6 * len(labels), _LARGEST_INCHES)
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     axes = figure.subplots()
@@ -74,10 +65,6 @@ def growth(points: pd.DataFrame, across: str, up: str) -> Figure:
         across: what `at` is, with its unit.
         up: what `value` is, with its unit.
     """
-    return drawable(partial(_growth, points, across, up), up)
-
-
-def _growth(points: pd.DataFrame, across: str, up: str) -> Figure:
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for (model, line), marker in zip(points.groupby("model", sort=False), itertools.cycle("osD^vx*+"), strict=False):

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,7 +65,7 @@ class Recording(runs.Run):
         if not fit.history:
             return
         self.metrics({"best_epoch": fit.best_epoch})
-        self.figure(curves(fit.history, main_metric), "curves.png")
+        self.figure(partial(curves, fit.history, main_metric), "curves")
 
     def predictions(self, corpus: "Corpus", scores: "ModelScores") -> None:
         """Write the scores of each class on the test split, and the predictions there."""
@@ -77,7 +78,7 @@ class Recording(runs.Run):
         content: dict[str, object] = {"labels": list(corpus.labels), "classes": by_class(*asked)}
         if not corpus.task.several:  # else no label stands in place of another
             counts = confusion(*asked)
-            self.figure(confusion_matrix(counts, corpus.labels), "confusion_matrix.png")
+            self.figure(partial(confusion_matrix, counts, corpus.labels), "confusion_matrix")
             content["confusion"] = counts.tolist()
         self.text(json.dumps(content, ensure_ascii=False), names.BY_CLASS)
         rows = zip(corpus.gold("test"), scores.test_labels, strict=True)

@@ -6,8 +6,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kdops import process
@@ -82,10 +83,14 @@ class Run:
         with artifacts.written(self.run_id, path.name):
             store.client().log_artifact(self.run_id, str(path))
 
-    def figure(self, figure: "Figure", name: str) -> None:
-        """Log a figure as an image; `name` ends in its format, as in `curves.png`."""
-        with artifacts.written(self.run_id, name):
-            store.client().log_figure(self.run_id, figure, name)
+    def figure(self, make: "Callable[[], Figure]", name: str) -> None:
+        """Log a figure as `<name>.png`; a sheet that says so where it cannot be drawn."""
+        from kdops.tracking.drawing import png
+
+        with TemporaryDirectory() as folder:
+            path = Path(folder, f"{name}.png")
+            path.write_bytes(png(make, name))
+            self.file(path)
 
     def text(self, text: str, name: str) -> None:
         """Log a text file."""
