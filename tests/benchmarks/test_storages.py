@@ -10,6 +10,7 @@ pytest.importorskip("grpc", reason="grpcio is not installed")
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_all_trials_are_done_by_each_way(tmp_path: Path) -> None:
     head, _, direct, proxy = compare(f"sqlite:///{tmp_path / 'studies.db'}", workers=2, trials=2, rounds=1).splitlines()
     assert "trials per hour" in head

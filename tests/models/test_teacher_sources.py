@@ -98,8 +98,8 @@ class TestHub:
             fetched = self._identities(home, [source], address)
         assert fetched.stdout == f"{source}@{COMMITS[0]} 2\n", fetched.stderr
         with local_hub(source, COMMITS[1], bert) as address:
-            assert self._identities(home, [source], address).stdout == fetched.stdout
-            unknown = self._identities(home, [f"{source}@v9"], address)
+            unknown = self._identities(home, [source, f"{source}@v9"], address)
+        assert unknown.stdout == fetched.stdout
         assert "has no commit, branch or tag 'v9' on the hub" in unknown.stderr
         assert self._identities(home, [source]).stdout == fetched.stdout
 

@@ -34,6 +34,7 @@ def test_the_catalogue_is_printed(place: Place) -> None:
     assert not place.home.exists()
 
 
+@pytest.mark.nightly
 def test_a_bert_student_starts_from_its_teacher(place: Place) -> None:
     asked = {"dataset": "sample-tags", "student": "bert-tiny", "recipe": "kd", "init": "teacher"}
     done = place.mlflow_run("distill", **asked, **BUDGET)

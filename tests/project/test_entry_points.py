@@ -69,11 +69,16 @@ def text(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> W
 
 @pytest.fixture(scope="module")
 def tags(tmp_path_factory: pytest.TempPathFactory, tracking_template: Path) -> Worked:
-    """The entry point `main` on a data set of tags, without unlabeled text."""
+    """The entry points `main` and `exam` on a data set of tags, without unlabeled text."""
     place = make_place(tmp_path_factory.mktemp("tags"), tracking_template)
     dataset = write_tags(place.folder / "names")
     budget = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32", "cost_rounds": 1}
-    return Worked(place, dataset, {"main": place.mlflow_run("main", dataset=dataset, teacher="scratch", **budget)})
+    common = {"teacher": "scratch", **budget}
+    said = {"main": place.mlflow_run("main", dataset=dataset, **common)}
+    # One of its cells is what `main` made.
+    cells = {"students": "bilstm,cnn", "recipes": "kd-unlabeled-teacher", "seeds": 1}
+    said["exam"] = place.mlflow_run("exam", datasets=dataset, **cells, **common)
+    return Worked(place, dataset, said)
 
 
 class TestText:
@@ -173,7 +178,7 @@ class TestText:
 
 class TestTags:
     def test_the_student_is_logged_by_the_promised_names(self, tags: Worked) -> None:
-        student = only(tags.place.runs("student"))
+        student = tags.place.runs("student")[0]
         check_student(student, "token-classification", "names")
         check_trials(tags.place, student, 1)
         teacher = only(tags.place.runs("teacher"))
@@ -181,13 +186,25 @@ class TestTags:
         assert teacher.data.tags["mlflow.parentRunId"] == student.info.run_id
 
     def test_main_distills_and_promotes(self, tags: Worked) -> None:
-        check_version(tags.place, "kdops-names", 1, only(tags.place.runs("student")))
+        check_version(tags.place, "kdops-names", 1, tags.place.runs("student")[0])
         assert "test f1_entity_macro" in tags.said["main"].stdout
         assert "version 1 promoted" in tags.said["main"].stdout
         assert champion(tags.place, "kdops-names") == 1
 
     def test_missing_unlabeled_text_is_said(self, tags: Worked) -> None:
         assert "no unlabeled text lies beside names" in tags.said["main"].stderr
+
+    def test_an_exam_finds_what_is_finished_makes_the_rest_and_compares(self, tags: Worked) -> None:
+        said = tags.said["exam"]
+        assert "2 cells: 1 finished, 1 to do" in said.stderr
+        table = [line.split()[:3] for line in said.stdout.splitlines()]
+        assert [["names", student, "kd-unlabeled-teacher"] in table for student in ("bilstm", "cnn")] == [True, True]
+        exam = only(tags.place.runs("exam"))
+        assert exam.info.status == "FINISHED"
+        made = [run for run in tags.place.children(exam) if "kdops.reused_run" not in run.data.tags]
+        check_student(only(made), "token-classification", "names", "cnn")
+        files = {file.path for file in tags.place.client.list_artifacts(exam.info.run_id)}
+        assert files >= {"cells.json", "students.json", "students.csv", "comparisons.json", "comparisons.csv", "report"}
 
 
 class TestAgain:

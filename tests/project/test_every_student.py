@@ -42,7 +42,13 @@ def measured_briefly(bundles: Sequence[Path], inputs: Inputs, *, threads: int, r
     return SideBySide(tuple(Measured((cost,)) for _ in bundles), other_cores=0.0)
 
 
-@pytest.mark.parametrize("student", STUDENTS)
+# Mini and Small are Tiny with larger numbers.
+LARGER = ("bert-mini", "bert-small")
+
+
+@pytest.mark.parametrize(
+    "student", [pytest.param(name, marks=pytest.mark.nightly if name in LARGER else ()) for name in STUDENTS]
+)
 def test_a_student_goes_the_whole_way(shop: Shop, student: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "measure_side_by_side", measured_briefly)
     for name, value in shop.place.settings.items():

@@ -23,7 +23,7 @@ from place import Place, make_place, write_reviews
 
 from kdops.process import is_dead
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(1200)]
 
 GRID = {"students": "bilstm,cnn", "recipes": "kd", "seeds": 1, "workers": 2, "teacher": "scratch"}
 BUDGET = {"trials": 1, "epochs": 1, "teacher_epochs": 2, "max_length": 32, "precision": "fp32", "cost_rounds": 1}

@@ -19,7 +19,7 @@ from place import Place, make_place, write_reviews
 
 from kdops.models.student_kinds import KINDS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(900)]
 
 # More than one file of logits, so that a part of them can be there.
 TRAIN, UNLABELED = 1_500, 10_500

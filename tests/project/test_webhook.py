@@ -93,6 +93,7 @@ def test_what_is_signed_is_taken_and_nothing_else(receiver: Receiver) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_mlflow_tells_it_that_an_alias_moved(receiver: Receiver, tracking_uri: str, tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri, "--host", "127.0.0.1"]

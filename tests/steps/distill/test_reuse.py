@@ -85,35 +85,26 @@ def test_a_student_that_breaks_a_limit_is_no_challenger_until_the_limit_is_off(c
     assert again(config, first, reused=True).challenger == 1
 
 
-def test_a_deleted_version_is_registered_again(config: DistillConfig) -> None:
-    first = distill(config)
-    MlflowClient().delete_model_version(MODEL, "1")
+def test_what_was_deleted_is_written_and_registered_again(config: DistillConfig, tmp_path: Path) -> None:
+    """A version, the files of one, the whole model, and a run."""
+    client, first = MlflowClient(), distill(config)
+    client.delete_model_version(MODEL, "1")
     done = again(config, first, reused=False)
     assert done.version == 2
-    assert MlflowClient().get_model_version(MODEL, "2").run_id == done.run_id
+    assert client.get_model_version(MODEL, "2").run_id == done.run_id
     assert again(config, first, reused=True).version == 2
 
-
-def test_a_deleted_model_is_registered_again(config: DistillConfig) -> None:
-    first = distill(config)
-    MlflowClient().delete_registered_model(MODEL)
-    assert again(config, first, reused=False).version == 1
-
-
-def test_lost_files_of_a_version_are_registered_again(config: DistillConfig, tmp_path: Path) -> None:
-    first = distill(config)
     (models,) = tmp_path.glob("mlruns/*/models")
     shutil.rmtree(models)
-    assert again(config, first, reused=False).version == 2
-
-
-def test_a_deleted_run_is_written_again(config: DistillConfig) -> None:
-    first = distill(config)
-    MlflowClient().delete_run(first.run_id)
+    assert again(config, first, reused=False).version == 3
+    client.delete_registered_model(MODEL)
     done = again(config, first, reused=False)
-    assert done.run_id != first.run_id
-    metrics = MlflowClient().get_run(done.run_id).data.metrics
-    assert metrics["test.f1_macro"] == first.scores.test["f1_macro"]
+    assert done.version == 1
+
+    client.delete_run(done.run_id)
+    written = again(config, first, reused=False)
+    assert written.run_id != done.run_id
+    assert client.get_run(written.run_id).data.metrics["test.f1_macro"] == first.scores.test["f1_macro"]
 
 
 def test_what_is_not_on_this_machine_comes_from_the_tracking_store(config: DistillConfig, kdops_home: Path) -> None:

@@ -16,7 +16,10 @@ import pytest
 from bundles import COST
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
+from typer.testing import CliRunner
 
+import entrypoints.pick
+import entrypoints.promote
 from entrypoints import cli
 from kdops.deploy.predictor import BundleInfo, read_info
 from kdops.errors import NothingFits, UserError
@@ -838,9 +841,9 @@ class TestParameters:
 
 class TestProgram:
     @staticmethod
-    def run(*arguments: str, folder: Path, program: str = "entrypoints.promote") -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", program, *arguments],
+            [sys.executable, "-m", "entrypoints.promote", *arguments],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
@@ -848,10 +851,11 @@ class TestProgram:
             check=False,
         )
 
-    def test_a_decision_is_printed(self, register: Callable[..., int], dataset: str, tmp_path: Path) -> None:
+    def test_a_decision_is_printed(self, register: Callable[..., int], dataset: str) -> None:
         register(0)
-        done = self.run("--dataset", dataset, "--min-f1-retained", "0.9", "--dry-run", "false", folder=tmp_path)
-        assert done.returncode == 0, done.stderr
+        asked = ["--dataset", dataset, "--min-f1-retained", "0.9", "--dry-run", "false"]
+        done = CliRunner().invoke(entrypoints.promote.main, asked)
+        assert done.exit_code == 0, done.output
         assert done.stdout.startswith("version  student")
         assert "version 1 promoted: all limits hold and there was no champion" in done.stdout
         assert "print(predictor.predict(['a text of yours']))" in done.stdout
@@ -865,9 +869,9 @@ class TestProgram:
         assert done.returncode == 3
         assert done.stderr.splitlines()[-1] == "error: no version can be used and holds all limits"
         assert "nothing promoted" in done.stdout
-        done = self.run("--dataset", dataset, folder=tmp_path, program="entrypoints.pick")
-        assert done.returncode == 0, done.stderr
-        assert Path(done.stdout.splitlines()[-1].removeprefix("path: ")).is_dir()
+        picked = CliRunner().invoke(entrypoints.pick.main, ["--dataset", dataset])
+        assert picked.exit_code == 0, picked.output
+        assert Path(picked.stdout.splitlines()[-1].removeprefix("path: ")).is_dir()
 
     def test_mistakes_are_one_line_each_and_exit_with_2(self, tmp_path: Path) -> None:
         done = self.run("--min-f1-retained", "7", "--dry-run", "maybe", folder=tmp_path)
