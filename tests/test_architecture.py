@@ -204,6 +204,15 @@ def test_a_step_is_imported_without_what_it_trains_with(step: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_a_student_of_a_finished_teacher_needs_none_of_the_models_of_transformers() -> None:
+    """Half of what a process imports otherwise."""
+    done = _python("import sys, kdops.steps.distill.stages\nprint(*sorted(sys.modules))")
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stdout.split())
+    assert "torch" in imported
+    assert not {"transformers.modeling_utils", "torch.distributed.tensor", "torch._dynamo", "sklearn"} & imported
+
+
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_no_time_is_taken_from_a_clock_that_may_be_set(path: Path) -> None:
     code = ast.parse(path.read_text(encoding="utf-8"))

@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import scipy.sparse
 import torch
-from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from kdops.data.encoding import Encoded
@@ -113,6 +112,9 @@ def cooccurrence_vectors(encoded: Encoded, tokens: int, width: int) -> Tensor:
         float32 (tokens, width), mean 0 and standard deviation 1; of so few tokens that the matrix has fewer vectors
         than `width`, the columns beyond are zero.
     """
+    # Seconds to import, and of no use to students that start otherwise.
+    from sklearn.utils.extmath import randomized_svd
+
     rows = np.repeat(np.arange(len(encoded)), encoded.lengths)
     counts = scipy.sparse.csr_array((tokens, tokens))
     for distance in range(1, _WINDOW + 1):

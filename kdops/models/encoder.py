@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from kdops.models.teachers.loading import load_teacher
 from kdops.task import Task
 
 _ANY_LABELS = ("0", "1")
@@ -54,6 +53,9 @@ def load_encoder(source: str) -> Encoder:
     Raises:
         UserError: as `load_teacher`.
     """
+    # Seconds to import, and of no use where the states are on this machine.
+    from kdops.models.teachers.loading import load_teacher
+
     teacher = load_teacher(source, Task.TEXT, _ANY_LABELS, brought=False)
     model = EncoderModel(teacher.model.encoder.base_model, float32_only=teacher.model.float32_only)
     return Encoder(model.eval(), teacher.tokenizer, teacher.pad_id, teacher.max_length)

@@ -19,7 +19,6 @@ from kdops.steps.distill.config import DistillConfig
 from kdops.steps.distill.result import ComparedBaseline, ComparedInt8Teacher, ComparedTeacher
 from kdops.steps.teacher.bundle import int8_teacher, teacher_bundle
 from kdops.steps.teacher.result import TrainedTeacher
-from kdops.training.linear import linear_baseline
 from kdops.training.values import LinearBaseline, ModelScores
 from kdops.workspace import LINEAR_BASELINES, Piece, find_or_make, load_result, save_result
 
@@ -99,7 +98,14 @@ def baseline_in(precision: str, found: FoundBaseline, costs: Mapping[str, Cost])
 def linear_of(corpus: Corpus) -> LinearBaseline:
     """The linear baseline of a data set, made once."""
     piece = Piece(LINEAR_BASELINES, corpus.fingerprint)
-    return load_result(find_or_make(piece, lambda to: save_result(to, linear_baseline(corpus))), LinearBaseline)
+
+    def make(folder: Path) -> None:
+        # Seconds to import, and of no use where it is made.
+        from kdops.training.linear import linear_baseline
+
+        save_result(folder, linear_baseline(corpus))
+
+    return load_result(find_or_make(piece, make), LinearBaseline)
 
 
 def share_retained(corpus: Corpus, student: ModelScores, teacher: ModelScores) -> Interval | None:
