@@ -92,6 +92,11 @@ class Corpus:
         """Whether its inputs are pairs."""
         return len(sides(self.rows["train"][0].input)) > 1
 
+    @property
+    def compared(self) -> bool:
+        """Whether its inputs are pairs of texts with one answer for both."""
+        return self.pairs and not self.task.of_words
+
     def word_rule(self) -> WordRule:
         """The rule by which the words of train were cut; for tasks of texts the default, since nothing is cut there."""
         if not self.task.of_words:

@@ -104,6 +104,19 @@ def encode(tokenizer: Tokenizer, texts: Iterable[Text], task: Task, max_length: 
     return _encode(tokenizer, texts, max_length, pretokenized=task.of_words, per_word=task.of_words)
 
 
+def pair_separator(tokenizer: Tokenizer) -> int:
+    """The token that stands before the second text of a pair.
+
+    Raises:
+        ValueError: if the tokenizer puts nothing between the two, or does not read pairs.
+    """
+    encoding = tokenizer.encode("a", "a")
+    sides = encoding.sequence_ids
+    if set(sides) - {None} != {0, 1} or sides[sides.index(1) - 1] is not None:
+        raise ValueError("the tokenizer does not read pairs of texts with a separator between them")
+    return int(encoding.ids[sides.index(1) - 1])
+
+
 def encode_words(tokenizer: Tokenizer, texts: Iterable[str], max_length: int) -> Encoded:
     """Encode strings as `encode` does, with a unit for each word that the tokenizer cuts them into by itself."""
     return _encode(tokenizer, texts, max_length, pretokenized=False, per_word=True)

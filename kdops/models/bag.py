@@ -32,7 +32,7 @@ class Bag(Student):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.task = task
+        self.task, self.width = task, width
         self.embedding = nn.Embedding(vocabulary_size, width)
         self.window = nn.Parameter(torch.randn(3, width) * 0.5)
         self.bias = nn.Parameter(torch.zeros(width))

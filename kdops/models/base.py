@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from kdops.models.dropout import Dropout
 from kdops.task import Task
 
 
@@ -17,11 +18,15 @@ class Student(nn.Module):
             states and belong to the task.
         table: name of its table of token embeddings.
         task: what it predicts.
+        width: of its token states.
+        dropout: between its parts.
     """
 
     body: ClassVar[tuple[str, ...]]
-    table: ClassVar[str] = "embedding"
+    table: str = "embedding"
     task: Task
+    width: int
+    dropout: Dropout
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits of a padded batch.

@@ -38,7 +38,7 @@ class BertStudent(Student):
 
     def __init__(self, vocabulary_size: int, classes: int, task: Task, shape: BertShape, dropout: float = 0.1) -> None:
         super().__init__()
-        self.task = task
+        self.task, self.width = task, shape.width
         config = BertConfig(
             vocab_size=vocabulary_size,
             hidden_size=shape.width,

@@ -36,7 +36,7 @@ class BiLSTM(Student):
     ) -> None:
         super().__init__()
         self.task, self.residual = task, residual and task.of_words
-        width = 2 * hidden_size
+        self.width = width = 2 * hidden_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         self.forward_lstm = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.backward_lstm = nn.LSTM(embedding_size, hidden_size, batch_first=True)

@@ -9,6 +9,7 @@ from kdops.models.bag import Bag
 from kdops.models.base import Student
 from kdops.models.bilstm import BiLSTM
 from kdops.models.cnn import CNN
+from kdops.models.pairs import PairStudent
 from kdops.models.student_kinds import KINDS, STUDENTS
 from kdops.task import Task
 
@@ -21,6 +22,7 @@ def build_student(
     *,
     dropout: float | None = None,
     residual: bool = False,
+    separator_id: int | None = None,
 ) -> Student:
     """A freshly initialised student.
 
@@ -32,22 +34,27 @@ def build_student(
         dropout: share of the activations that training drops; None for the student's own default.
         residual: for the BiLSTM as a tagger, whether its classifier reads a position's own state beside what it attends
             to; the others have residual connections anyway.
+        separator_id: the token between the two texts of a pair, which are then read one by one; BERT students read a
+            pair as one text all the same.
 
     Raises:
         UserError: if no student has this name.
     """
     settings: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
-    if name == "bilstm":
-        return BiLSTM(vocabulary_size, classes, task, residual=residual, **settings)
-    if name == "cnn":
-        return CNN(vocabulary_size, classes, task, **settings)
-    if name == "bag":
-        return Bag(vocabulary_size, classes, task, **settings)
     if name in KINDS and (shape := KINDS[name].bert):
         from kdops.models.bert import BertStudent
 
         return BertStudent(vocabulary_size, classes, task, shape, **settings)
-    raise unknown("student", name, STUDENTS)
+    reader: Student
+    if name == "bilstm":
+        reader = BiLSTM(vocabulary_size, classes, task, residual=residual, **settings)
+    elif name == "cnn":
+        reader = CNN(vocabulary_size, classes, task, **settings)
+    elif name == "bag":
+        reader = Bag(vocabulary_size, classes, task, **settings)
+    else:
+        raise unknown("student", name, STUDENTS)
+    return reader if separator_id is None else PairStudent(reader, classes, separator_id)
 
 
 def embedding_table(student: Student) -> nn.Embedding:

@@ -37,7 +37,7 @@ class CNN(Student):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.task = task
+        self.task, self.width = task, channels
         self.embedding = nn.Embedding(vocabulary_size, channels)
         self.blocks = nn.ModuleList(_Block(channels, kernel_size, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(channels)

@@ -137,9 +137,7 @@ class _StateReader(nn.Module):
     def __init__(self, student: Student, width: int) -> None:
         super().__init__()
         self.student = student
-        with torch.no_grad():
-            states = student.eval().states(torch.zeros(1, 1, dtype=torch.int64), torch.ones(1, 1, dtype=torch.int64))
-        self.output = nn.Linear(states.shape[-1], width)
+        self.output = nn.Linear(student.width, width)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         said: Tensor = self.output(self.student.states(input_ids, attention_mask))

@@ -8,7 +8,7 @@ from tokenizers.models import BPE, WordLevel
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 
-from kdops.data.encoding import Encoded, encode, encode_words, mark_word_starts
+from kdops.data.encoding import Encoded, encode, encode_words, mark_word_starts, pair_separator
 from kdops.data.wordpiece import train_wordpiece
 from kdops.task import Task
 
@@ -202,3 +202,16 @@ def test_words_of_a_string_are_units_where_the_tokenizer_cuts_it() -> None:
     assert encoded.unit_counts.tolist() == [2, 0, 2]
     assert encoded.unit_positions.tolist() == [1, 2, 1, 2]
     assert encoded.unit_words.tolist() == [0, 1, 0, 1]
+
+
+def test_the_separator_of_pairs_is_what_stands_before_the_second_text(tokenizer: Tokenizer) -> None:
+    assert pair_separator(train_wordpiece(["satu dua"] * 3, 100, lowercase=True)) == 3
+    reads_pairs = Tokenizer.from_str(tokenizer.to_str())
+    ends = [(token, ID[token]) for token in ("[CLS]", "[SEP]", "[PAD]")]
+    for pair, separator in (("[CLS] $A [SEP] [PAD] $B [SEP]", "[PAD]"), ("[CLS] $A $B [SEP]", None)):
+        reads_pairs.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", pair=pair, special_tokens=ends)
+        if separator:
+            assert pair_separator(reads_pairs) == ID[separator]
+            continue
+        with pytest.raises(ValueError, match="does not read pairs of texts with a separator"):
+            pair_separator(reads_pairs)

@@ -2,6 +2,7 @@
 
 from transformers import PreTrainedModel, TokenizersBackend
 
+from kdops.data.encoding import pair_separator
 from kdops.errors import UserError
 
 
@@ -13,13 +14,14 @@ def separator_of_types(encoder: PreTrainedModel, processing: TokenizersBackend, 
     Raises:
         UserError: if its tokenizer does not read pairs, or numbers types otherwise.
     """
+    try:
+        separator = pair_separator(processing.backend_tokenizer)
+    except ValueError as error:
+        raise UserError(f"teacher {source!r}: {error}") from error
     encoding = processing.backend_tokenizer.encode("a", "a")
-    if set(encoding.sequence_ids) - {None} != {0, 1}:
-        raise UserError(f"teacher {source!r} has a tokenizer that does not read pairs of texts")
     if not any(encoding.type_ids) or getattr(encoder.config, "type_vocab_size", 0) < 2:
         return None
-    separator = encoding.ids[encoding.sequence_ids.index(1) - 1]
     before = [sum(one == separator for one in encoding.ids[:place]) for place in range(len(encoding.ids))]
     if [min(count, 1) for count in before] != encoding.type_ids:
         raise UserError(f"teacher {source!r} numbers the types of a pair in a way that kdops does not know")
-    return int(separator)
+    return separator

@@ -27,7 +27,8 @@ def check_size(job: Job, most_mb: float) -> None:
     vocabulary = vocabulary_of(job.plan) if job.plan and job.plan.vocabulary.own else None
     with torch.device("meta"):  # no memory, no random numbers
         tokens = vocabulary.size if vocabulary else 1
-        student = build_student(config.student, tokens, len(corpus.labels), corpus.task)
+        separator = 0 if corpus.compared else None
+        student = build_student(config.student, tokens, len(corpus.labels), corpus.task, separator_id=separator)
     whole, without_table = parameter_counts(student)
     weights, counted = (whole, f"with {tokens:,} tokens") if vocabulary else (without_table, "without token embeddings")
     precision = FP32 if config.precision == FP32 else INT8

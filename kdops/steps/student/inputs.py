@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from kdops.data.corpus import Corpus
-from kdops.data.encoding import Encoded, encode
+from kdops.data.encoding import Encoded, encode, pair_separator
 from kdops.data.inputs import Text
 from kdops.data.unlabeled import Unlabeled
 from kdops.data.vocabulary import Vocabulary, trim
@@ -57,6 +57,11 @@ class StudentInputs:
     unlabeled_texts: int
     logits_computed: int
     fingerprint: str
+
+    @property
+    def separator_id(self) -> int | None:
+        """The token between two texts that a student is to compare; None: it reads single texts, or tags words."""
+        return pair_separator(self.vocabulary.tokenizer) if self.corpus.compared else None
 
 
 def student_inputs(

@@ -47,6 +47,7 @@ class StudentInit:
             corpus.task,
             dropout=dropout,
             residual=self.residual,
+            separator_id=self.inputs.separator_id,
         )
         if self.inputs.general:
             start_from_general(student, self.inputs.general.weights)

@@ -37,6 +37,7 @@ class TrialSpec:
     Attributes:
         student: which one.
         residual: see `kdops.models.build.build_student`.
+        separator_id: likewise.
         start: file of the weights that each trial begins with.
         vocabulary_size: tokens that it reads.
         training: rows to train on.
@@ -53,6 +54,7 @@ class TrialSpec:
 
     student: str
     residual: bool
+    separator_id: int | None
     start: Path
     vocabulary_size: int
     training: TrainingSet
@@ -70,7 +72,13 @@ class TrialSpec:
         """The student as each trial begins with it."""
         labels, task = self.validation.labels, self.validation.task
         student = build_student(
-            self.student, self.vocabulary_size, len(labels), task, dropout=dropout, residual=self.residual
+            self.student,
+            self.vocabulary_size,
+            len(labels),
+            task,
+            dropout=dropout,
+            residual=self.residual,
+            separator_id=self.separator_id,
         )
         load_model(student, self.start)
         return student

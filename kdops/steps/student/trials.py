@@ -147,6 +147,7 @@ def _spec(init: StudentInit, budget: Budget, study_name: str, folder: Path, reco
     return TrialSpec(
         student=budget.student,
         residual=budget.residual,
+        separator_id=inputs.separator_id,
         start=beginning,
         vocabulary_size=inputs.vocabulary.size,
         training=inputs.training,
