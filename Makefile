@@ -39,7 +39,9 @@ demo: ## Distill a student on the packaged sample data, and say how to look at i
 	@test -e $(VENV)/.trains || echo "first: what training needs goes into $(VENV): 2 GB, 2 to 5 minutes, once"
 	@$(MAKE) --no-print-directory $(VENV)/.trains
 	@echo "now: a BERT teacher and a BiLSTM student learn the sample data: 2 to 6 minutes"
-	MLFLOW_EXPERIMENT_NAME=$${MLFLOW_EXPERIMENT_NAME:-kdops} $(BIN)/mlflow run . -e distill -P student=bilstm
+	$(BIN)/mlflow run . -e distill -P student=bilstm
+	@echo "these data are made up: the figures show that everything works, and say nothing of your data"
+	@echo "before the commands above and those of README.md: . $(BIN)/activate"
 
 # One thread a process: tests and benchmarks run side by side.
 bench test test-all test-fast: export OMP_NUM_THREADS = 1

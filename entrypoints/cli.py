@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from kdops.errors import Failed, NothingFits, Stopped, UserError, unknown_option
+from kdops.errors import Failed, NothingFits, Stopped, UserError, misspelt
 from kdops.machine import check_system
 from kdops.process import end_with_parent
 from kdops.steps.parameters import Config, Option, from_text
@@ -114,7 +114,7 @@ def spelled(arguments: Sequence[str], options: Sequence[Option]) -> list[str]:
         if not name.startswith("--"):
             raise UserError(f"{argument!r} belongs to no option: parameters are given as --name value")
         if name not in known:
-            raise unknown_option(name, known)
+            raise misspelt("option", name, known, "--help names them all")
         taken = value if given else next(rest, None)
         if taken is None:
             raise UserError(f"{name} needs a value")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from kdops.errors import UserError, unknown_option
+from kdops.errors import UserError, misspelt
 from kdops.machine import cores
 from kdops.steps.serve import POLL_DATABASE_S, POLL_S, ServeConfig, serve
 
@@ -26,7 +26,7 @@ def main(args: Sequence[str] | None = None, prog_name: str = "kdops serve") -> N
     try:
         given, unread = parser.parse_known_args([*map(_hyphened, sys.argv[1:] if args is None else args)])
         if unread:
-            raise unknown_option(unread[0], re.findall(r"--[\w-]+", parser.format_help()))
+            raise misspelt("option", unread[0], re.findall(r"--[\w-]+", parser.format_help()), "--help names them all")
         serve(ServeConfig(**vars(given)))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -14,10 +14,10 @@ def unknown(what: str, value: str, choices: Iterable[str]) -> UserError:
     return UserError(f"unknown {what} {value!r}; choose one of: {', '.join(choices)}")
 
 
-def unknown_option(value: str, choices: Iterable[str]) -> UserError:
-    """The error for an option that is not one of the known ones, naming the closest."""
+def misspelt(what: str, value: str, choices: Iterable[str], otherwise: str) -> UserError:
+    """The error for a name that is not one of many known ones: it names the closest, or says `otherwise`."""
     close = get_close_matches(value, list(choices), n=1)
-    return UserError(f"unknown option {value}; {f'did you mean {close[0]}?' if close else '--help names them all'}")
+    return UserError(f"unknown {what} {value}; {f'did you mean {close[0]}?' if close else otherwise}")
 
 
 def check_installed(module: str, wanted_by: str) -> None:

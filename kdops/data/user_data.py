@@ -78,11 +78,12 @@ def _read_here(path: Path, options: DataOptions) -> tuple[dict[str, FileRows], d
 
 def _read_hub(name: str, path: Path, options: DataOptions) -> tuple[dict[str, FileRows], dict[str, Path]]:
     if is_path(name):
-        raise UserError(f"{path}: no such file or folder")
+        searched = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise UserError(f"{path}: no such file or folder{searched}")
     # here, because it is slow to import and most data does not come from there
     from kdops.data.readers.hub import read_hub
 
-    choices = f"choose one of: {', '.join(CATALOG)}, or give a folder or file of your own, or the id of a hub data set"
+    choices = f"choose one of: {', '.join(CATALOG)}, or give the path of your own data, or the id of a hub data set"
     read = read_hub(name, SPLIT_NAMES, options, choices)
     if "train" not in read:
         raise UserError(f"dataset {name!r} has no train split")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_a
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from kdops.errors import UserError, unknown
+from kdops.errors import UserError, misspelt
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -142,7 +142,7 @@ def _line(problem: "ErrorDetails", known: Mapping[str, FieldInfo]) -> str:
         choices = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
         return f"unknown {field} {problem['input']!r}; choose one of: {choices}"
     if problem["type"] == "extra_forbidden":
-        return str(unknown("parameter", field, known))
+        return str(misspelt("parameter", field, known, f"choose one of: {', '.join(known)}"))
     if problem["type"] == "missing":
         return f"{field} must be given"
     message = problem["msg"].removeprefix("Value error, ")

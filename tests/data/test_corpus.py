@@ -100,7 +100,8 @@ def test_files_of_other_systems_are_read(texts: Path) -> None:
 
 def test_unknown_name_lists_the_choices_and_says_what_else_works() -> None:
     with pytest.raises(
-        UserError, match=r"unknown dataset 'smasa'.*sample, sample-tags, smsa, .*idner-news, or give a folder or file"
+        UserError,
+        match=r"unknown dataset 'smasa'.*sample, sample-tags, smsa, .*idner-news, or give the path of your own data",
     ):
         load_corpus("smasa")
 

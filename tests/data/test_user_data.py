@@ -594,5 +594,6 @@ class TestPlaces:
         "name", ["./reviews", "/no/such/folder", "no/such/folder", "~/no-such-folder", "reviews.csv"]
     )
     def test_a_path_that_is_not_there_is_no_hub_id(self, name: str) -> None:
-        with pytest.raises(UserError, match=r"no such file or folder$"):
+        searched = "" if name.startswith(("/", "~")) else f" in {Path.cwd()}"
+        with pytest.raises(UserError, match=f"no such file or folder{searched}$"):
             read_own(name, DataOptions())

@@ -84,7 +84,7 @@ class TestChoices:
         assert fail(dataset="smss") == [
             "error: unknown dataset 'smss': it is not on this machine and HF_HUB_OFFLINE is set; "
             f"choose one of: {', '.join(CATALOG)}, "
-            "or give a folder or file of your own, or the id of a hub data set"
+            "or give the path of your own data, or the id of a hub data set"
         ]
 
     def test_a_public_dataset_is_read_as_it_is(self, fail: Fail) -> None:

@@ -142,6 +142,11 @@ class TestAsIs:
             "negative, neutral, positive; give one fine-tuned so, or let it be trained"
         )
 
+    def test_too_few_labels_cannot_be_mended_by_names(self, tmp_path: Path) -> None:
+        folder = FAMILIES["BERT"].write(tmp_path, task=Task.TEXT, labels=("LABEL_0", "LABEL_1"))
+        with pytest.raises(UserError, match="give one with as many labels, or let it be trained"):
+            load_teacher(str(folder), Task.TEXT, LABELS, as_is=True)
+
     def test_numbered_labels_need_names(self, tmp_path: Path) -> None:
         folder = FAMILIES["BERT"].write(tmp_path, task=Task.TEXT, labels=("LABEL_0", "LABEL_1", "LABEL_2"))
         with pytest.raises(UserError, match="name each of them by label_names, or let it be trained"):

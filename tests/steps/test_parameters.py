@@ -122,7 +122,7 @@ def test_what_is_shown_is_read_back_as_the_default() -> None:
         ),
         (
             {"needed": "x", "nothing": "1"},
-            "unknown parameter 'nothing'; choose one of: needed, choice, share, limit, yes, place, some, rate",
+            "unknown parameter nothing; choose one of: needed, choice, share, limit, yes, place, some, rate",
         ),
     ],
 )

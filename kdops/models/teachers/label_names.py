@@ -48,7 +48,12 @@ def check_names(labels: Sequence[str], label_names: Mapping[str, str]) -> None:
 def labels_differ(source: str, own: Mapping[int, str], labels: Sequence[str]) -> UserError:
     """The error for a model that is used as it is, but knows other labels than the data."""
     theirs = list(own.values())
-    advice = "name each of them by label_names" if all(map(_GENERIC.fullmatch, theirs)) else "give one fine-tuned so"
+    if len(theirs) != len(labels):
+        advice = "give one with as many labels"
+    elif all(map(_GENERIC.fullmatch, theirs)):
+        advice = "name each of them by label_names"
+    else:
+        advice = "give one fine-tuned so"
     return UserError(
         f"teacher {source!r} cannot be used as it is: its labels are {', '.join(theirs)}; the data's are "
         f"{', '.join(labels)}; {advice}, or let it be trained"

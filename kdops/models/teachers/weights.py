@@ -5,16 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
 from kdops.errors import UserError
 from kdops.models.teachers import adapters
-from kdops.models.teachers.config import load_config
+from kdops.models.teachers.config import check_as_is, load_config, own_labels, problem_type
 from kdops.models.teachers.heads import family, head_names, output_layer, reorder, restart
-from kdops.models.teachers.label_names import labels_differ, matching_rows
+from kdops.models.teachers.label_names import matching_rows
 from kdops.models.teachers.load_errors import cannot_load
 from kdops.models.teachers.sources import PinnedSource
 from kdops.models.transformers_log import quiet
@@ -64,21 +64,16 @@ def load_encoder(
         UserError: if it cannot be loaded, its weights do not fit its configuration, or `as_is` and it has other labels.
     """
     config = load_config(pinned)
-    own = _own(config)
+    own = own_labels(config)
     rows = matching_rows(own, labels, label_names)
     if as_is:
-        known = (None, _problem_type(task))
-        if config.problem_type not in known and config.problem_type in ("multi_label_classification", "regression"):
-            kind = config.problem_type.replace("_", " ")
-            raise UserError(f"teacher {pinned.name!r} cannot be used as it is: it was trained for {kind}")
-        if rows is None:
-            raise labels_differ(pinned.name, own, labels)
+        check_as_is(pinned, task, labels, label_names)
     names = dict(enumerate(labels))
     settings = {} if rows else {"num_labels": len(names)}
     loaded = _load(pinned, task, settings)
     model = loaded.model
     _name_labels(model.config, names)
-    model.config.problem_type = _problem_type(task)
+    model.config.problem_type = problem_type(task)
     found = output_layer(model, len(labels))
     if found is None:
         raise UserError(f"teacher {pinned.name!r} is a {model.config.model_type} whose head kdops does not know")
@@ -155,16 +150,6 @@ def _load_plain(pinned: PinnedSource, task: Task, settings: Mapping[str, Any]) -
     return _Loaded(model, frozenset(report["missing_keys"]), sizes, frozenset(report["unexpected_keys"]))
 
 
-def _problem_type(task: Task) -> Literal["multi_label_classification"] | None:
-    """The problem type of transformers for a task whose labels do not exclude each other."""
-    return "multi_label_classification" if task is Task.MULTI_LABEL else None
-
-
 def _name_labels(config: PretrainedConfig, names: Mapping[int, str]) -> None:
     config.id2label = dict(names)
     config.label2id = {label: index for index, label in names.items()}
-
-
-def _own(config: PretrainedConfig) -> dict[int, str]:
-    """A model's own labels by row; those without names are LABEL_0 and so on."""
-    return {int(row): str(name) for row, name in (config.id2label or {}).items()}

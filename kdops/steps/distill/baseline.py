@@ -84,7 +84,7 @@ def _record_baseline(record: Recording, corpus: Corpus, found: FoundBaseline, te
     record.params({names.BEST_PREFIX + name: value for name, value in baseline.facts.best_parameters.items()})
     record.model(Role.BASELINE, corpus, *described_student(baseline.facts, FP32))
     record.metrics(score_metrics(scores) | baseline.facts.metrics())
-    short = f"{number_text.score(scores.test[corpus.main_metric])} {corpus.main_metric}"
+    short = f"{number_text.score(scores.test[corpus.main_metric])} {corpus.main_metric} in {FP32}"
     record.described(
         short,
         f"{short} on the test split of `{corpus.name}`: {baseline.facts.student} on gold labels only, the baseline "

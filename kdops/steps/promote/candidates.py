@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kdops.data.corpus import Corpus
 from kdops.data.one_answer import constant_answer
-from kdops.deploy.answers import predicted_labels
+from kdops.deploy.bundle_scores import bundle_answers
 from kdops.deploy.predictor import Predictor
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
@@ -202,7 +202,7 @@ def _predict(version: Version, corpus: Corpus) -> tuple[str, Gold]:
             f"it predicts {', '.join(info.labels)} ({info.task}), but {corpus.name} has now "
             f"{', '.join(corpus.labels)} ({corpus.task})"
         )
-    return fingerprint(info.files), predicted_labels(predictor.predict(corpus.inputs(SPLIT)))
+    return fingerprint(info.files), bundle_answers(corpus, SPLIT, predictor)
 
 
 def _work(one: Candidate, corpus: Corpus, here: str | None, threads: int) -> str:

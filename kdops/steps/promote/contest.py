@@ -218,7 +218,8 @@ class Contest:
         if winner.serves:
             return False, "it is the champion already and nothing else is better, there is nothing to do"
         if champion is None:
-            return True, f"all limits hold and there was no champion; {self.standing(winner)}"
+            limits = "all limits hold" if self.limits else "no limits are set"
+            return True, f"{limits} and there was no champion; {self.standing(winner)}"
         beyond = champion.beyond(self.limits)
         if beyond:
             broken = said(beyond, champion.values)

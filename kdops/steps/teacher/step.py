@@ -1,9 +1,10 @@
 """Fine-tune a teacher for a data set, or find the one that was."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from kdops.data.corpus import Corpus
 from kdops.data.unlabeled import Unlabeled
 from kdops.errors import UserError
 from kdops.fingerprint import fingerprint
-from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of, teacher_identity
+from kdops.models.teachers.sources import SCRATCH, check_teacher, file_of, member_sources, teacher_identity
 from kdops.number_text import score
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.setup import CheckedCorpus, checked_corpus, described_data, identifying_tags, launched_together
@@ -106,8 +107,18 @@ def check_teachers(config: TrainingDataConfig, corpus: Corpus) -> None:
         logger.info("teacher: %s, since none is named; teacher= names another", corpus.default_teacher)
     for source in sources:
         check_teacher(source)
+    if config.teacher_mode == "as_is" and not file:
+        _check_as_is(config, corpus, sources)
     if file:
         checked_file(corpus, config)
+
+
+def _check_as_is(config: TrainingDataConfig, corpus: Corpus, sources: Sequence[str]) -> None:
+    # Seconds to import, which most commands need not spend before anything is begun.
+    from kdops.models.teachers.config import check_as_is
+
+    for source in chain.from_iterable(map(member_sources, sources)):
+        check_as_is(source, corpus.task, corpus.labels, config.labels_of_teacher)
 
 
 def _check_file(config: TrainingDataConfig, corpus: Corpus, file: str) -> None:

@@ -94,7 +94,7 @@ def test_without_a_network_the_choices_are_named(name: str) -> None:
     assert message.startswith(
         f"unknown dataset {name!r}: it is not on this machine and HF_HUB_OFFLINE is set; choose one of: sample, "
     )
-    assert message.endswith(", or give a folder or file of your own, or the id of a hub data set")
+    assert message.endswith(", or give the path of your own data, or the id of a hub data set")
     assert time.monotonic() - started < 10
 
 

@@ -84,8 +84,11 @@ def test_other_labels_are_named_by_the_user_or_refused(taught: Taught, renamed: 
     config_file = renamed / "config.json"
     content = config_file.read_text(encoding="utf-8")
     config_file.write_text(content.replace('"A"', '"LABEL_1"').replace('"B"', '"LABEL_0"'), encoding="utf-8")
+    asked = config(taught, teacher=renamed, teacher_mode="as_is")
     with pytest.raises(UserError, match="LABEL_0"):
-        made(config(taught, teacher=renamed, teacher_mode="as_is"))
+        check_teachers(asked, checked_corpus(asked).corpus)  # before anything is made
+    with pytest.raises(UserError, match="LABEL_0"):
+        made(asked)
     named = made(config(taught, teacher=renamed, teacher_mode="as_is", label_names="LABEL_0=b,LABEL_1=a"))
     config_file.write_text(content, encoding="utf-8")
     assert named.facts.scores == made(config(taught, teacher=renamed, teacher_mode="as_is")).facts.scores
