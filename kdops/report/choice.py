@@ -1,6 +1,7 @@
 """Which of several runs stand for a student: chosen by validation F1, never by test F1."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -75,18 +76,38 @@ _UNDISTILLED = {INT8_TEACHER: f"{TEACHER} int8", LINEAR: "linear"}
 
 
 def teacher_records(results: Results) -> list[dict[str, Any]]:
-    """The teachers, each by column, and its `name` in tables and legends, which says in what several ones differ."""
+    """The teachers, each by column, and its `name` in tables and legends, which says in what several ones differ.
+
+    Costs are those that were measured in turns with the best of its students, so that a table's ratios are those of its
+    figures; where there are none, those of its own run.
+    """
     named = [_named(TEACHER, settings) for settings in results.teacher_settings]
-    return records(results.teachers.assign(name=named))
+    table = results.teachers.assign(name=named)
+    beside = {f"teacher_{cost.name}": cost.name for cost in costs()}
+    table.update(_of_best(results.students).groupby("teacher_run")[list(beside)].mean().rename(columns=beside))
+    return records(table)
 
 
 def undistilled_records(results: Results) -> list[dict[str, Any]]:
-    """The rows of `Results.undistilled`, each by column, and its `name` in tables and legends."""
-    rows = results.undistilled
+    """The rows of `Results.undistilled`, each by column, and its `name` in tables and legends.
+
+    Costs are from the runs that `teacher_records` takes them from.
+    """
+    rows = replace(results, students=_of_best(results.students)).undistilled
     named = [
         _named(_UNDISTILLED[kind], told) for kind, told in zip(rows["kind"], rows["teacher_settings"], strict=True)
     ]
     return records(rows.assign(name=named))
+
+
+def _of_best(students: pd.DataFrame) -> pd.DataFrame:
+    """The runs behind the best student of each teacher and data set, by mean validation F1."""
+    chosen = []
+    for _, taught in students.groupby(["dataset", "teacher_run"], dropna=False):
+        best = max(records(best_rows(taught)), key=lambda row: float(row["validation"]))
+        chosen.append(taught[(taught["student"] == best["student"]) & (taught["recipe"] == best["recipe"])])
+    runs: pd.DataFrame = pd.concat(chosen)
+    return runs
 
 
 def winning_linear(results: Results, student: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -69,7 +69,8 @@ def dataset_table(results: Results) -> Table:
         caption="Teacher int8: the teacher by dynamic quantisation, nothing else. Linear: a linear model of words, its "
         "costs unmeasured. Baseline: the same student on gold labels, tuned as much, in the same precision. Means over "
         "seeds, ± standard deviation; in brackets 95 % intervals (paired bootstrap over the test rows, over seeds the "
-        "mean of their ends). Costs are of the deployed bundle, one real text at a time.",
+        "mean of their ends). Costs are of the deployed bundle, one real text at a time; the "
+        "teacher's were measured in turns with its best student.",
         rows=[{name: row.get(name, "") for name in order} for row in rows],
     )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kdops.models import student_kinds
 from kdops.report.chart import Matrix, Panel
-from kdops.report.choice import best_rows, over_seeds
+from kdops.report.choice import best_rows, over_seeds, records, teacher_records, undistilled_records
 from kdops.report.classes import classes
 from kdops.report.ladder import ladder
 from kdops.report.quality_cost import pareto_front, quality_cost
@@ -46,6 +46,19 @@ def test_a_student_stands_where_its_best_recipe_by_validation_is(store: str) -> 
     assert points["teacher"] == ([40.0], [0.9], True)
     assert points["best trade-offs"][1] == [0.7, 0.81, 0.9]
     assert all("(" in axis.title for panel in chart.panels if isinstance(panel, Panel) for axis in (panel.x, panel.y))
+
+
+def test_what_a_teacher_costs_is_what_was_measured_beside_its_best_student(tracking_uri: str) -> None:
+    teacher = add_teacher("emot")
+    teachers_costs = f"{names.TEACHER_COST_PREFIX}latency_p50_ms", f"{names.INT8_TEACHER_PREFIX}cost.latency_p50_ms"
+    for student, validation, ms in (("cnn", 0.7, 90.0), ("bilstm", 0.8, 20.0), ("bag", 0.6, 70.0)):
+        run = runs.Run(add_student("emot", teacher, student, validation=validation, latency=0.5))
+        run.metrics(dict(zip(teachers_costs, (ms, ms / 2), strict=True)))
+    results = read_results()
+    (told,), (int8,) = teacher_records(results), undistilled_records(results)
+    assert (told["latency_p50_ms"], int8["latency_p50_ms"]) == (20.0, 10.0)
+    best = next(row for row in records(over_seeds(results.students)) if row["student"] == "bilstm")
+    assert best["times_latency"] == told["latency_p50_ms"] / best["latency_p50_ms"]
 
 
 def test_the_ladder_has_a_bar_a_recipe_and_the_spread_over_seeds(tracking_uri: str) -> None:
