@@ -1,6 +1,7 @@
 """The costs of a bundle: the one place that names them, with how each is shown; every table and chart follows."""
 
 import dataclasses
+import math
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
@@ -63,7 +64,13 @@ class CostColumn:
         """The value as text without its unit, of numbers by metric name; `missing` where there is none."""
         value = values.get(prefix + self.name)
         # NaN, as data frames have it, is no number either.
-        return missing if value is None or value != value else f"{value / self.scale:.{self.digits}f}"
+        return missing if value is None or value != value else self.in_unit(value)
+
+    def in_unit(self, value: float) -> str:
+        """A value as text without its unit: its usual decimal places, of a small one two significant figures."""
+        own = value / self.scale
+        places = 1 - math.floor(math.log10(abs(own))) if own else 0
+        return f"{own:.{max(self.digits, places)}f}"
 
     def times(self, ratios: Mapping[str, Any], prefix: str = "", digits: int = 1) -> str:
         """How many times cheaper than the teacher, as text; empty where that is not known."""

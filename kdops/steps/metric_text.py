@@ -28,9 +28,9 @@ def figure(metric: str, value: float, unlike: float | None = None, *, exact: boo
     if unlike not in (None, value) and figure(metric, value) == figure(metric, unlike):
         return f"{value / (cost.scale if cost else 1):.6g}{f' {cost.unit}' if cost else ''}"
     if cost:
-        own = value / cost.scale
-        rounded = f"{own:.{cost.digits}f}"
-        return f"{f'{own:.6g}' if exact and float(rounded) != own else rounded} {cost.unit}"
+        usual = f"{value / cost.scale:.{cost.digits}f}"
+        lossless = usual if float(usual) == value / cost.scale else f"{value / cost.scale:.6g}"
+        return f"{lossless if exact else cost.in_unit(value)} {cost.unit}"
     return number_text.share(value) if metric == names.F1_RETAINED else number_text.score(value)
 
 

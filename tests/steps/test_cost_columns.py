@@ -124,6 +124,7 @@ def test_values_are_shown_in_their_units() -> None:
     column = CostColumn("weights", "weights", "M", 2, scale=1e6)
     assert column.heading == "weights, M"
     assert column.shown({"cost.weights": 1_234_567}, "cost.") == "1.23"
+    assert [column.in_unit(weights) for weights in (0, 52_400, 5_240, -5_240)] == ["0.00", "0.052", "0.0052", "-0.0052"]
     assert [column.shown(values, missing="-") for values in ({}, {"weights": None}, {"weights": float("nan")})] == [
         "-"
     ] * 3
