@@ -17,7 +17,7 @@ from kdops.errors import UserError
 from kdops.fingerprint import content_fingerprint, fingerprint
 from kdops.models.teachers.sources import file_of, teacher_identity
 from kdops.task import Task, aspect_of, value_of
-from kdops.training.logit_sources.probabilities import (
+from kdops.training.probabilities import (
     LabelNames,
     given_store,
     labels_in,

@@ -42,8 +42,7 @@ class EnsembleModel(TeacherModel):
 def mean_teacher(teachers: Sequence[Teacher]) -> Teacher:
     """One teacher whose probabilities are the mean of several teachers'.
 
-    It costs as much as all of them together. Teachers with different tokenizers have no common input; the mean of their
-    probabilities is `kdops.training.logit_sources.mean.MeanLogits`.
+    It costs as much as all of them together. Teachers with different tokenizers have no common input.
 
     Raises:
         UserError: if they do not read the same tokens.

@@ -18,7 +18,7 @@ from kdops.steps.student.keys import inputs_fingerprint
 from kdops.steps.teacher.result import GIVEN, TrainedTeacher
 from kdops.training.batches import TrainingSet
 from kdops.training.general_distillation import GeneralStudent
-from kdops.training.logit_sources.probabilities import given_logits
+from kdops.training.probabilities import given_logits
 from kdops.training.recipes import Recipe
 from kdops.training.scoring import LabeledTexts, labeled_texts, training_labels
 from kdops.training.stored_logits import StoredLogits, text_keys

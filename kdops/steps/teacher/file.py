@@ -16,7 +16,7 @@ from kdops.models.teachers.sources import file_of, teacher_identity
 from kdops.steps.data_config import TrainingDataConfig
 from kdops.steps.teacher.config import TeacherConfig
 from kdops.steps.teacher.result import GIVEN, TeacherFacts
-from kdops.training.logit_sources.probabilities import (
+from kdops.training.probabilities import (
     LabelNames,
     given_store,
     lacking,

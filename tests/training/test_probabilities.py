@@ -1,4 +1,4 @@
-"""Teacher logits from a file, and of several teachers."""
+"""Teacher logits from a file of probabilities."""
 
 import json
 import pickle
@@ -21,18 +21,17 @@ from kdops.models.student_kinds import BertShape
 from kdops.models.teachers.loading import load_teacher
 from kdops.models.teachers.model import Teacher
 from kdops.task import Task
+from kdops.training import probabilities
 from kdops.training.batches import TrainingSet, make_batch
-from kdops.training.logit_sources import probabilities
-from kdops.training.logit_sources.mean import MeanLogits
-from kdops.training.logit_sources.probabilities import (
+from kdops.training.loop import fit
+from kdops.training.losses import NO_LABEL, DistillationObjective
+from kdops.training.probabilities import (
     SMALLEST,
     LabelNames,
     given_logits,
     store_gold,
     store_probabilities,
 )
-from kdops.training.loop import fit
-from kdops.training.losses import NO_LABEL, DistillationObjective
 from kdops.training.stored_logits import StoredLogits, centred, text_keys
 from kdops.training.teacher_logits import Question, teacher_logits
 from kdops.training.values import LoopConfig
@@ -271,30 +270,3 @@ class TestFile:
         ]:
             with pytest.raises(UserError, match=message):
                 given(tmp_path / name, Task.TEXT)
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Logits of texts with one unit each, (texts, classes)."""
-
-    values: np.ndarray
-
-    def gather(self, rows: np.ndarray) -> np.ndarray:
-        return self.values[rows]
-
-
-class TestMean:
-    def test_it_is_the_mean_of_the_probabilities(self) -> None:
-        random = np.random.default_rng(0)
-        values = [random.normal(size=(3, 2)).astype(np.float32) * 5 for _ in range(3)]
-        mean = MeanLogits(tuple(Fixed(one) for one in values))
-        expected = np.mean([softmax(one.astype(float), axis=-1) for one in values], axis=0)
-        gathered = mean.gather(np.array([1, 2, 0]))
-        assert gathered.dtype == np.float32
-        np.testing.assert_allclose(softmax(gathered, axis=-1), expected[[1, 2, 0]], rtol=1e-5)
-        np.testing.assert_allclose(gathered.mean(axis=-1), 0, atol=1e-6)
-
-    def test_teachers_with_different_units_are_refused(self) -> None:
-        one, other = Fixed(np.zeros((2, 2), dtype=np.float32)), Fixed(np.zeros((2, 3), dtype=np.float32))
-        with pytest.raises(ValueError, match="different units or classes"):
-            MeanLogits((one, other)).gather(np.array([0]))

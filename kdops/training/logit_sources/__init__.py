@@ -1,1 +1,0 @@
-"""Teacher logits that come from several teachers, or from a file."""
