@@ -41,7 +41,7 @@ study's recipes, are from before general distillation.
   the other public data sets of the task.
 - **Baseline.** The same student on gold labels only, with the same vocabulary, as many trials and at least as many
   training steps. A gain is the student's score minus its baseline's.
-- **Budget.** One trial, which is the first setting of a study, as many seeds as the tables say, and one teacher for all.
+- **Budget.** One trial, which is the first setting of a study, as many seeds as a table says, and one teacher for all.
 - **Costs** are measured in turns within a run, while the machine had other work to do. Compare a student with its
   teacher rather than with another run's student; `-e measure` measures several side by side."""
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import compress
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -153,8 +152,6 @@ def _open(corpus: Corpus, source: str, seed: int, mask_token: str | None) -> Tex
     if source == "catalogue":
         return catalogue_source(corpus.task, pairs=corpus.pairs)
     if source == "augmented":
-        if corpus.pairs:
-            raise UserError("unlabeled=augmented is for texts, not for pairs; give a file of pairs")
         return _augmented(corpus, seed, mask_token)
     path = Path(source).expanduser()
     if not path.exists():
@@ -170,12 +167,12 @@ def _augmented(corpus: Corpus, seed: int, mask_token: str | None) -> TextSource:
     key = fingerprint(AUGMENTED_TEXTS.version, corpus.fingerprint, _COPIES, seed, mask_token)
 
     def make(to: Path) -> None:
-        inputs = cast(list[str] | list[list[str]], corpus.inputs("train"))
+        inputs = corpus.inputs("train")
         near, target = nearest_words(inputs, seed=seed), to / _AUGMENTED_FILE
         write_augmented(inputs, corpus.task, target, mask_token=mask_token, neighbours=near, copies=_COPIES, seed=seed)
 
     path = find_or_make(Piece(AUGMENTED_TEXTS, key), make) / _AUGMENTED_FILE
-    return TextSource(f"augmented ({corpus.name})", key, file_source(path, corpus.task).read)
+    return TextSource(f"augmented ({corpus.name})", key, file_source(path, corpus.task, pairs=corpus.pairs).read)
 
 
 def _write(

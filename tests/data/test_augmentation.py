@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kdops.data.augmentation import nearest_words, write_augmented
+from kdops.data.inputs import Pair
 from kdops.task import Task
 
 TEXT = " ".join(f"kata{number}" for number in range(60))
@@ -45,6 +46,20 @@ def test_marks_and_spaces_around_changed_words_stay(tmp_path: Path) -> None:
 def test_without_a_mask_token_nothing_is_masked(tmp_path: Path) -> None:
     copies = augmented(tmp_path, [TEXT], mask_token=None, neighbours={"kata3": ["LAIN"]})
     assert {word for copy in copies for word in copy.split()} == {*TEXT.split(), "LAIN"}
+
+
+def test_both_texts_of_a_pair_change_and_neither_is_cut_down(tmp_path: Path) -> None:
+    pair = Pair(text=TEXT, text_pair=" ".join(reversed(TEXT.split())))
+    path = write_augmented([pair], Task.TEXT, tmp_path / "more.jsonl", mask_token="[MASK]", neighbours={}, copies=50)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 50
+    for row in rows:
+        assert [len(row[side].split()) for side in ("text", "text_pair")] == [60, 60]
+        assert all("[MASK]" in row[side] for side in row)
+    words = Pair(text=["siapa", "?"], text_pair=TEXT.split())
+    write_augmented([words], Task.TOKEN, path, mask_token="[MASK]", neighbours={}, copies=1)
+    (row,) = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert [len(row[side]) for side in ("tokens", "tokens_pair")] == [2, 60]
 
 
 def test_the_same_seed_gives_the_same_file_without_repetitions(tmp_path: Path) -> None:

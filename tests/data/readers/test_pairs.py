@@ -114,8 +114,10 @@ def test_pairs_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     file.write_text(lines({"text": "satu dua"}))
     with pytest.raises(UserError, match=r"more\.jsonl:1: no column 'text_pair' or 'tokens_pair'"):
         load_unlabeled(corpus, str(file))
-    with pytest.raises(UserError, match="unlabeled=augmented is for texts, not for pairs"):
-        load_unlabeled(corpus, "augmented")
+    made = load_unlabeled(corpus, "augmented", mask_token="[MASK]")
+    assert made is not None
+    assert all(set(pair) == {"text", "text_pair"} for pair in made.inputs())
+    assert any("[MASK]" in str(pair) for pair in made.inputs())
     assert "basah 0" in list(general_texts(corpus, []))
 
 
