@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     elif (module := name.replace("-", "_")) not in _COMMANDS:
         _refuse(f"unknown command {name!r}; choose one of: {', '.join(_COMMANDS)}")
     elif missing := [package for package in _EXTRAS[extra] if importlib.util.find_spec(package) is None]:
-        _refuse(f"{', '.join(missing)} is not installed: pip install 'kdops[{extra}]'")
+        verb = "is" if len(missing) == 1 else "are"
+        _refuse(f"{', '.join(missing)} {verb} not installed: pip install 'kdops[{extra}]'")
     else:
         importlib.import_module(f"{__package__}.{module}").main(args=rest, prog_name=f"kdops {name}")
 

@@ -6,11 +6,12 @@ from typing import TypeVar
 
 from kdops.data.catalog import CATALOG
 from kdops.data.readers.by_suffix import is_path
-from kdops.errors import unknown
+from kdops.errors import UserError, unknown
 from kdops.steps.data_config import DataConfig
 from kdops.tracking import names
 from kdops.tracking.finished import read_finished
 from kdops.tracking.names import Role
+from kdops.tracking.places import store_place
 
 Data = TypeVar("Data", bound=DataConfig)
 
@@ -41,4 +42,5 @@ def by_name(config: Data) -> Data:
             read = as_read(one.params, one.dataset)
             return config.model_copy(update={name: getattr(read, name) for name in read.model_fields_set})
     known = sorted({one.dataset for one in students})
-    raise unknown("dataset", config.dataset, [*(known or CATALOG), "a folder or file of your own"])
+    choices = unknown("dataset", config.dataset, [*(known or CATALOG), "a folder or file of your own"])
+    raise choices if known else UserError(f"{choices}; nothing was distilled yet in {store_place()}")

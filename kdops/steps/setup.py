@@ -15,7 +15,7 @@ from kdops.tracking import names
 
 logger = logging.getLogger(__name__)
 
-_FEW_ROWS = 100
+_FEW_ROWS = 200
 _HALF_INTERVAL_OF_ONE = 98.0
 """Points: half the 95% interval of an accuracy of one half on one row; on n rows it is divided by the root of n."""
 

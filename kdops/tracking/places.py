@@ -32,6 +32,14 @@ def study_storage(named: str | None = None) -> str:
     return f"sqlite:///{folder / 'optuna.db'}"
 
 
+def store_place() -> str:
+    """The address of the tracking store, without a user's name and password."""
+    import mlflow
+
+    address = str(mlflow.get_tracking_uri())
+    return _without_user(address) if address.startswith(("http://", "https://")) else _without_password(address)
+
+
 def how_to_look(students: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
     """The link to open, or the command to type, to see the runs.
 

@@ -149,7 +149,7 @@ class TestAsIs:
 
     def test_numbered_labels_need_names(self, tmp_path: Path) -> None:
         folder = FAMILIES["BERT"].write(tmp_path, task=Task.TEXT, labels=("LABEL_0", "LABEL_1", "LABEL_2"))
-        with pytest.raises(UserError, match="name each of them by label_names, or let it be trained"):
+        with pytest.raises(UserError, match="give LABEL_0, LABEL_1, LABEL_2 names by label_names"):
             load_teacher(str(folder), Task.TEXT, LABELS, as_is=True)
         names = {"LABEL_0": "positive", "LABEL_1": "negative", "LABEL_2": "neutral"}
         plain = logits_of(load_teacher(str(folder), Task.TEXT, [*names]), TEXTS[0])
@@ -170,6 +170,11 @@ class TestAsIs:
 
     def test_an_encoder_without_a_head_is_refused(self, tmp_path: Path) -> None:
         folder = FAMILIES["BERT"].write(tmp_path, id2label=dict(enumerate(LABELS)))
+        with pytest.raises(UserError, match=r"cannot be used as it is: it has no classifier \(BertModel\); let it be"):
+            load_teacher(str(folder), Task.TEXT, LABELS, as_is=True)
+        config = folder / "config.json"  # says that it has a head, which its weights lack
+        content = config.read_text(encoding="utf-8").replace("BertModel", "BertForSequenceClassification")
+        config.write_text(content, encoding="utf-8")
         with pytest.raises(UserError, match=r"cannot be used as it is: its file has no classifier\.bias"):
             load_teacher(str(folder), Task.TEXT, LABELS, as_is=True)
 

@@ -44,8 +44,13 @@ def check_as_is(source: str | PinnedSource, task: Task, labels: Sequence[str], l
     if config.problem_type not in known and config.problem_type in ("multi_label_classification", "regression"):
         kind = config.problem_type.replace("_", " ")
         raise UserError(f"teacher {pinned.name!r} cannot be used as it is: it was trained for {kind}")
+    if config.architectures and not any(name.endswith("Classification") for name in config.architectures):
+        kind = ", ".join(config.architectures)
+        raise UserError(
+            f"teacher {pinned.name!r} cannot be used as it is: it has no classifier ({kind}); let it be trained"
+        )
     if matching_rows(own_labels(config), labels, label_names) is None:
-        raise labels_differ(pinned.name, own_labels(config), labels)
+        raise labels_differ(pinned.name, own_labels(config), labels, label_names)
 
 
 def problem_type(task: Task) -> Literal["multi_label_classification"] | None:

@@ -45,13 +45,15 @@ def check_names(labels: Sequence[str], label_names: Mapping[str, str]) -> None:
             raise UserError(f"label_names: the data have no label {ours!r}; they have: {', '.join(labels)}")
 
 
-def labels_differ(source: str, own: Mapping[int, str], labels: Sequence[str]) -> UserError:
+def labels_differ(
+    source: str, own: Mapping[int, str], labels: Sequence[str], label_names: Mapping[str, str]
+) -> UserError:
     """The error for a model that is used as it is, but knows other labels than the data."""
     theirs = list(own.values())
     if len(theirs) != len(labels):
         advice = "give one with as many labels"
-    elif all(map(_GENERIC.fullmatch, theirs)):
-        advice = "name each of them by label_names"
+    elif nameless := [label for label in theirs if _GENERIC.fullmatch(label) and label not in label_names]:
+        advice = f"give {', '.join(nameless)} names by label_names"
     else:
         advice = "give one fine-tuned so"
     return UserError(

@@ -259,10 +259,22 @@ class Contest:
 
     def standing(self, winner: Candidate) -> str:
         """How a winner stands among all versions."""
+        passing = [one for one in self.candidates if not one.refusal and not one.failing(self.limits)]
+        best = max(passing, key=lambda one: (one.score, one.number))
         assert winner.score is not None
-        rank = (
-            "the only version"
-            if len(self._found) == 1
-            else f"of {len(self._found)} versions the best, or its cheapest equal"
-        )
-        return f"{rank}, {SPLIT} {self.corpus.main_metric} {number_text.score(winner.score)}"
+        assert best.score is not None
+        metric, score = f"{SPLIT} {self.corpus.main_metric}", number_text.score(winner.score)
+        if best.number != winner.number:
+            result = self._compare(best, winner)
+            low, high = (number_text.points(100 * end) for end in (result.low, result.high))
+            return (
+                f"{metric} {score}; version {best.number} has {number_text.score(best.score)}, which is within noise "
+                f"on {len(self.corpus.gold(SPLIT))} rows (95 %: {low} to {high} points), and costs more"
+            )
+        if len(self._found) == 1:
+            return f"the only version, {metric} {score}"
+        if len(passing) == 1:
+            return (
+                f"the only one of {len(self._found)} versions that can be used and holds all limits, {metric} {score}"
+            )
+        return f"the best of {len(passing)} versions, {metric} {score}"

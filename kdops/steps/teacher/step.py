@@ -119,6 +119,8 @@ def _check_as_is(config: TrainingDataConfig, corpus: Corpus, sources: Sequence[s
 
     for source in chain.from_iterable(map(member_sources, sources)):
         check_as_is(source, corpus.task, corpus.labels, config.labels_of_teacher)
+    if not corpus.labeled_by:
+        logger.info("teacher: taken as it is; if it was trained on rows of validation or test, its scores flatter it")
 
 
 def _check_file(config: TrainingDataConfig, corpus: Corpus, file: str) -> None:
