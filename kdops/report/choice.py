@@ -1,5 +1,6 @@
 """Which of several runs stand for a student: chosen by validation F1, never by test F1."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -117,7 +118,9 @@ def winning_linear(results: Results, student: Mapping[str, Any]) -> dict[str, An
 
 
 def _named(model: str, settings: str) -> str:
-    return f"{model} ({settings})" if settings else model
+    """A model with what it differs in; of a folder the last part only, since the rest widens every table."""
+    shown = re.sub(r"(?<= )/\S*/", "", settings)
+    return f"{model} ({shown})" if shown else model
 
 
 def title(row: Mapping[str, object]) -> str:

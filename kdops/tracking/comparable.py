@@ -92,7 +92,7 @@ def differing_settings(runs: pd.DataFrame) -> pd.Series:
         known = sorted({name for one in settings for name in one})
         differ = [name for name in known if len({one.get(name, "") for one in settings}) > 1]
         for run_id, one in zip(same_data.index, settings, strict=True):
-            told[run_id] = ", ".join(f"{name} {one.get(name, '')}" for name in differ)
+            told[run_id] = ", ".join(f"{name} {one[name]}" for name in differ if one.get(name))
     return pd.Series([told[run_id] for run_id in runs.index], index=runs.index, dtype=object)
 
 
