@@ -2,7 +2,7 @@
 # The runs that docs/results.md is written from, into the store that MLFLOW_TRACKING_URI names:
 #   docs/run_results.sh TEACHER
 # TEACHER is a hub id or a folder with an encoder. Finished work is found again and costs seconds.
-# Then: python docs/write_results.py emot nergrit keps wrete
+# Then: python docs/write_results.py emot nergrit keps wrete hoasa casa
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 teacher=${1:?usage: docs/run_results.sh TEACHER}
@@ -16,4 +16,7 @@ exam --datasets emot,nergrit --students bilstm --recipes vanilla,general,general
 exam --datasets nergrit --students bilstm --recipes general-kd-unlabeled
 exam --datasets emot,nergrit --students cnn --recipes auto
 exam --datasets keps,wrete --students bilstm,cnn --recipes auto
+exam --datasets hoasa --students bilstm,cnn --recipes auto --seeds 1
+# At 1e-4 the teacher of casa answers one thing to everything.
+exam --datasets casa --students bilstm,cnn --recipes auto --teacher-epochs 10 --learning-rate auto
 exam --datasets emot --students bag --recipes auto

@@ -26,6 +26,7 @@ _MARKERS = {
 }
 _LINES = {"none": "", "solid": "-", "dashed": "--", "dotted": ":", "steps": "-"}
 _PANEL_INCHES = (4.4, 4.0)
+_PANELS_IN_A_ROW = 3
 _MANY = 8
 _DOTS_PER_INCH = 130
 
@@ -43,14 +44,19 @@ def save_image(chart: Chart, folder: Path, prefix: str = "") -> Path:
 
 
 def draw(chart: Chart) -> Figure:
-    """Draw a chart, panels side by side."""
+    """Draw a chart, up to three panels side by side."""
     width, height = _PANEL_INCHES
     widest = max(_categories(panel) for panel in chart.panels)
     if widest > _MANY:
         width, height = width + 0.22 * (widest - _MANY), height + 0.1 * (widest - _MANY)
-    figure = Figure(figsize=(width * len(chart.panels), height), layout="constrained")
+    columns = min(_PANELS_IN_A_ROW, len(chart.panels))
+    rows = -(-len(chart.panels) // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     figure.suptitle(plain_text(chart.title))
-    for axes, panel in zip(figure.subplots(1, len(chart.panels), squeeze=False)[0], chart.panels, strict=True):
+    places = figure.subplots(rows, columns, squeeze=False).flatten()
+    for empty in places[len(chart.panels) :]:
+        empty.remove()
+    for axes, panel in zip(places, chart.panels, strict=False):
         axes.set_title(plain_text(panel.title), fontsize="medium")
         if isinstance(panel, Matrix):
             _matrix(axes, panel)
