@@ -42,6 +42,14 @@ def test_labels_are_never_read_as_math(tmp_path: Path, caplog: pytest.LogCapture
     assert not caplog.messages
 
 
+@pytest.mark.parametrize(("panels", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 2, 3), (7, 3, 3)])
+def test_no_more_than_three_panels_stand_side_by_side(panels: int, rows: int, columns: int) -> None:
+    bars = chart(["a", "b"]).panels[-1]
+    figure = draw(Chart("many", "many", "", [bars] * panels))
+    assert len(figure.axes) == panels
+    assert figure.get_size_inches().tolist() == pytest.approx([4.4 * columns, 4.0 * rows])
+
+
 def test_labels_are_never_read_as_html() -> None:
     for panel in chart(PRICES).panels:
         drawn = draw_page(panel).data[0]
