@@ -129,7 +129,7 @@ def test_three_packages_serve(serving: Installed, tmp_path: Path) -> None:
 def test_without_the_training_extra_the_command_says_what_to_install(serving: Installed) -> None:
     done = serving.run("kdops", "distill")
     assert done.returncode == 2
-    assert done.stderr.endswith("is not installed: pip install 'kdops[train]'\n")
+    assert done.stderr.endswith("are not installed: pip install 'kdops[train]'\n")
     assert serving.run("kdops", "--version").stdout.startswith("kdops ")
 
 

@@ -4,8 +4,10 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kdops.data.corpus import Corpus
 from kdops.data.one_answer import constant_answer
 from kdops.deploy.bundle_scores import bundle_scores
+from kdops.errors import UserError
 from kdops.steps.distill.baseline import baseline_of
 from kdops.steps.distill.budget import student_budget
 from kdops.steps.distill.comparison import baseline_in, compare, gain_in_points, linear_of, share_retained
@@ -16,6 +18,7 @@ from kdops.steps.distill.precision import chosen_precision, deploy, exported
 from kdops.steps.distill.result import DistilledStudent
 from kdops.steps.general_distillation.step import pretrained
 from kdops.steps.student.budget import Budget
+from kdops.steps.teacher.result import TrainedTeacher
 from kdops.steps.teacher.step import say_what_is_reused, teacher_for
 from kdops.threads import allowed_threads
 from kdops.tracking.recorder import Recording
@@ -45,6 +48,8 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
     with phases.timed("teacher"):
         teacher = teacher_for(job.checked, job.unlabeled, config.teacher_config, job.recorder)
         say_what_is_reused(teacher)
+    if recipe.distills:
+        _check_taught(corpus, teacher)
     if job.plan and recipe.general:
         with phases.timed("general"):
             pretrained(job.plan, corpus, job.recorder)
@@ -75,6 +80,20 @@ def make_student(job: Job, record: Recording, folder: Path) -> None:
         constant=constant_answer(corpus.task, corpus.gold("validation"), scores.validation_labels),
     )
     save_result(folder, result)
+
+
+def _check_taught(corpus: Corpus, teacher: TrainedTeacher) -> None:
+    """Refuse a teacher that gives one answer to everything: a student of it does worse than one without.
+
+    Raises:
+        UserError: it is one.
+    """
+    nothing = constant_answer(corpus.task, corpus.gold("validation"), teacher.facts.scores.validation_labels)
+    if nothing:
+        raise UserError(
+            f"the teacher learned nothing, and nothing can be distilled from it: it {nothing}; give it more "
+            "teacher_epochs, a smaller learning_rate, or another teacher"
+        )
 
 
 def lineage_of(job: Job, record: Recording) -> Lineage:
