@@ -16,7 +16,8 @@ exam --datasets emot,nergrit --students bilstm --recipes vanilla,general,general
 exam --datasets nergrit --students bilstm --recipes general-kd-unlabeled
 exam --datasets emot,nergrit --students cnn --recipes auto
 exam --datasets keps,wrete --students bilstm,cnn --recipes auto
-exam --datasets hoasa --students bilstm,cnn --recipes auto --seeds 1
+exam --datasets hoasa --students bilstm,cnn,bag --recipes auto --seeds 1
+exam --datasets wrete --students bag --recipes auto
 # At 1e-4 the teacher of casa answers one thing to everything.
-exam --datasets casa --students bilstm,cnn --recipes auto --teacher-epochs 10 --learning-rate auto
+exam --datasets casa --students bilstm,cnn,bag --recipes auto --teacher-epochs 10 --learning-rate auto
 exam --datasets emot --students bag --recipes auto
